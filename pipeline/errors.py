@@ -1,0 +1,33 @@
+"""What can go wrong that is not a bug, each with a message for the person who runs the program.
+
+PipelineError
+ +- SettingsError   a setting or a flag is wrong; nothing was started (exit code 2)
+ +- ModelError      weights or a device cannot be used; nothing can be embedded
+ +- VideoError      one file cannot be embedded; it is recorded and the run goes on
+"""
+
+
+class PipelineError(Exception):
+    """Base of the errors below; its text says what is wrong and what to do."""
+
+
+class SettingsError(PipelineError):
+    """A setting that is unknown, of the wrong type, or impossible."""
+
+
+class ModelError(PipelineError):
+    """A model's weights cannot be found or loaded, or its device cannot be used."""
+
+
+class VideoError(PipelineError):
+    """One video's own fault.
+
+    Args:
+        stage: where it failed: `read`, `decode`, `speech` or `vision`.
+        reason: what is wrong with the file, in words.
+    """
+
+    def __init__(self, stage: str, reason: str) -> None:
+        super().__init__(f"{stage}: {reason}")
+        self.stage = stage
+        self.reason = reason

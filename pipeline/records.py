@@ -1,0 +1,276 @@
+"""What flows between the stages: one frozen record per hand-off, checked when it is made.
+
+    VideoFile -> VideoJob -> DecodedVideo -> EmbeddedVideo
+                         \-> Failure      \-> Failure
+
+Records that hold arrays compare by identity (`eq=False`): arrays have no single truth value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+SAMPLE_RATE_HZ = 16_000
+
+
+class SpeechStatus(StrEnum):
+    """Why the speech half of an embedding is a vector, or zeros."""
+
+    SPEECH = "speech"
+    NO_AUDIO = "no_audio"  # the file has no audio stream that decodes
+    NO_SPEECH = "no_speech"  # there is sound, but nobody speaks
+    NO_TEXT = "no_text"  # somebody may speak, but no words were made out
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """A video as the folder lists it.
+
+    Args:
+        path: relative to the collection's root, posix form; the row's key.
+        location: where to open it.
+        size: bytes.
+        mtime_ns: modification time, nanoseconds since the epoch.
+    """
+
+    path: str
+    location: Path
+    size: int
+    mtime_ns: int
+
+    @property
+    def label(self) -> str | None:
+        """The name of the top folder under the root; None in the root itself."""
+        top, slash, _ = self.path.partition("/")
+        return top if slash else None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A timed piece of a transcript; `start` and `end` in seconds of the video."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said. `language` is an ISO 639-1 code, None where nothing was heard."""
+
+    status: SpeechStatus
+    segments: tuple[Segment, ...] = ()
+    language: str | None = None
+    language_probability: float | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.segments) != (self.status is SpeechStatus.SPEECH):
+            raise ValueError(f"{len(self.segments)} segments with status {self.status}")
+
+    @property
+    def text(self) -> str:
+        """The whole transcript on one line."""
+        return " ".join(segment.text.strip() for segment in self.segments).strip()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes each part of a row, as readable text; a row of another text is out of date.
+
+    Args:
+        visual: CLIP model, weights, frames and sampling.
+        transcript: Whisper model, weights and settings.
+        speech: how the transcript becomes a vector: CLIP's text encoder and the pooling, and
+            the transcript's own recipe.
+    """
+
+    visual: str
+    transcript: str
+    speech: str
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The parts of a row to make; a part that is not needed is kept from the row there is."""
+
+    visual: bool = True
+    transcript: bool = True
+    speech: bool = True
+
+    def __bool__(self) -> bool:
+        return self.visual or self.transcript or self.speech
+
+
+@dataclass(frozen=True)
+class VideoJob:
+    """A settled file to embed.
+
+    Args:
+        file: the file as it was listed.
+        needs: which parts to make.
+        transcript: the words of the row there is, where they are kept but the speech vector
+            has to be made again; else None.
+    """
+
+    file: VideoFile
+    needs: Needs = Needs()
+    transcript: Transcript | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """The pictures that stand for a video, ready for the image encoder.
+
+    Args:
+        pixels: uint8 `[n, height, width, 3]`, RGB, upright, at the encoder's input size.
+        times: float64 `[n]`, seconds from the video's first frame.
+        wanted: how many were asked for; fewer are there where the file is short or damaged.
+        thumbnail: a JPEG of the middle one, uncropped.
+    """
+
+    pixels: np.ndarray
+    times: np.ndarray
+    wanted: int
+    thumbnail: bytes
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype != np.uint8 or self.pixels.ndim != 4 or self.pixels.shape[3] != 3:
+            raise ValueError(f"pixels must be uint8 [n, h, w, 3], not {_describe(self.pixels)}")
+        if not 1 <= len(self.pixels) == len(self.times):
+            raise ValueError(f"{len(self.pixels)} frames with {len(self.times)} times")
+
+    def __repr__(self) -> str:
+        return f"Frames(pixels={_describe(self.pixels)}, wanted={self.wanted})"
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of speech laid into a window: where it starts in the window and in the video.
+
+    All three in samples at 16 kHz.
+    """
+
+    window_start: int
+    video_start: int
+    length: int
+
+
+@dataclass(frozen=True, eq=False)
+class SpeechWindow:
+    """At most 30 s of speech for one pass of the speech model.
+
+    Args:
+        samples: int16 `[n]`, mono, 16 kHz: the spans, one after the other.
+        spans: where each stretch of it came from.
+    """
+
+    samples: np.ndarray
+    spans: tuple[Span, ...]
+
+    def __post_init__(self) -> None:
+        if self.samples.dtype != np.int16 or self.samples.ndim != 1:
+            raise ValueError(f"samples must be int16 [n], not {_describe(self.samples)}")
+
+    def __repr__(self) -> str:
+        return f"SpeechWindow({len(self.samples) / SAMPLE_RATE_HZ:.1f} s, {len(self.spans)} spans)"
+
+
+@dataclass(frozen=True)
+class MediaFacts:
+    """What the container and the decoder tell of a video. Width and height are upright,
+    square-pixel, in pixels; `content_hash` is of the file's bytes."""
+
+    content_hash: str
+    duration_seconds: float
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedVideo:
+    """What a decode thread hands to the model stage.
+
+    Args:
+        job: what was asked for.
+        facts: of the file.
+        frames: None where the visual half is not needed.
+        windows: the speech to transcribe; empty where there is none.
+        silence: why `windows` is empty, else None.
+    """
+
+    job: VideoJob
+    facts: MediaFacts
+    frames: Frames | None
+    windows: tuple[SpeechWindow, ...] = ()
+    silence: SpeechStatus | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it holds while it waits, bytes."""
+        pictures = self.frames.pixels.nbytes if self.frames else 0
+        return pictures + sum(window.samples.nbytes for window in self.windows)
+
+
+@dataclass(frozen=True, eq=False)
+class VisualHalf:
+    """Args:
+    vector: float32 `[d]`, unit length: the mean of the encoded frames, normalised.
+    frame_vectors: float32 `[n, d]`, each of unit length.
+    frames: the pictures it was made of.
+    """
+
+    vector: np.ndarray
+    frame_vectors: np.ndarray
+    frames: Frames
+
+    def __repr__(self) -> str:
+        return f"VisualHalf({_describe(self.vector)}, frame_vectors={_describe(self.frame_vectors)})"
+
+
+@dataclass(frozen=True, eq=False)
+class SpeechHalf:
+    """Args:
+    vector: float32 `[d]`, unit length, or zeros where there is no text.
+    window_vectors: float32 `[w, d]`, each of unit length.
+    windows: the `w` stretches of transcript that were encoded, with their times.
+    """
+
+    vector: np.ndarray
+    window_vectors: np.ndarray
+    windows: tuple[Segment, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.window_vectors) != len(self.windows):
+            raise ValueError(f"{len(self.windows)} windows, {len(self.window_vectors)} vectors")
+
+    def __repr__(self) -> str:
+        return f"SpeechHalf({_describe(self.vector)}, windows={len(self.windows)})"
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedVideo:
+    """What the model stage hands to the writer; the parts that were not needed are None."""
+
+    job: VideoJob
+    facts: MediaFacts
+    visual: VisualHalf | None
+    transcript: Transcript | None
+    speech: SpeechHalf | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A video that could not be embedded: `stage` is `read`, `decode`, `speech` or `vision`."""
+
+    file: VideoFile
+    stage: str
+    reason: str
+    content_hash: str | None = field(default=None)
+
+
+def _describe(array: np.ndarray) -> str:
+    return f"{array.dtype}{list(array.shape)}"
