@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests import models
+from tests import media, models
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "tests" / "assets"
@@ -64,6 +65,13 @@ def jfk_flac() -> Path:
 def clips() -> tuple[Path, ...]:
     """The real videos that the project ships."""
     return tuple(sorted(ASSETS.glob("*.mp4")))
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`made(name)`: a clip of tests.media.CATALOGUE, made at its first use. Do not change it."""
+    folder = tmp_path_factory.mktemp("media")
+    return functools.cache(functools.partial(media.make, folder))
 
 
 @pytest.fixture(scope="session")
