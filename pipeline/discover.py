@@ -1,0 +1,280 @@
+"""Which videos a folder holds: one plain pass over it that opens no file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import SettingsError
+from pipeline.records import VideoFile
+
+PARTIAL_EXTENSIONS = frozenset({"part", "partial", "crdownload", "download", "tmp"})
+PARTIAL_FOLDER = ".download"  # Safari downloads into a folder of the video's name and this ending
+
+Stamp = tuple[int, int]
+"""Size in bytes and modification time in nanoseconds: another stamp, another content."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A folder of videos.
+
+    Args:
+        root: keys are relative to it.
+        extensions: in lower case, without the dot; files may write them either way.
+        under: only this subfolder, posix form, relative to `root`; empty for all of it.
+    """
+
+    root: Path
+    extensions: tuple[str, ...]
+    under: str = ""
+
+    @property
+    def top(self) -> Path:
+        """The folder to list and to watch."""
+        return self.root / self.under
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What could not be listed: `path` as a key, with bytes that are not UTF-8 escaped."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a collection holds: videos by key, in path order, and what could not be listed."""
+
+    videos: dict[str, VideoFile]
+    problems: tuple[Problem, ...] = ()
+
+    def may_hide(self, key: str) -> bool:
+        """Whether a video that is not listed may yet be there: it, or a folder above it, could
+        not be listed. Such a video has not vanished."""
+        return any(
+            key == problem.path or problem.path == "" or key.startswith(problem.path + "/")
+            for problem in self.problems
+        )
+
+
+def list_videos(collection: Collection, *, follow_links: bool = True) -> Listing:
+    """List a collection's videos; no folder twice, however many links lead to it.
+
+    Hidden names and partial downloads are left out; a file that vanishes meanwhile is no problem.
+
+    Args:
+        collection: what to list.
+        follow_links: list the folders that symbolic links lead to, too.
+
+    Raises:
+        SettingsError: there is no such folder, or it went away meanwhile.
+    """
+    identity = check_folder(collection)
+    walk = _Walk(collection, follow_links)
+    found = [video for folder in walk.folders() for video in walk.videos(folder)]
+    if check_folder(collection) != identity:
+        # An unplugged drive looks like a folder whose files were all deleted: believe neither.
+        raise SettingsError(f"data.dir: {collection.root} was exchanged while it was listed")
+    found.sort(key=lambda video: video.path)
+    return Listing({video.path: video for video in found}, tuple(walk.problems))
+
+
+def linked_folders(collection: Collection) -> list[str]:
+    """The keys of symbolic links to folders that a listing follows."""
+    walk = _Walk(collection, follow_links=True)
+    for _ in walk.folders():
+        pass
+    return walk.followed
+
+
+def check_folder(collection: Collection) -> tuple[int, int]:
+    """The identity (device, inode) of the collection's folder.
+
+    Raises:
+        SettingsError: it is missing or is no folder.
+    """
+    for name, folder in (("data.dir", collection.root), ("subfolder", collection.top)):
+        try:
+            facts = os.stat(folder)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            hint = "correct the path, or connect its drive"
+            raise SettingsError(f"{name}: {folder} does not exist; {hint}") from error
+        except OSError as error:
+            raise SettingsError(f"{name}: {folder} cannot be read: {error.strerror}") from error
+        if not stat.S_ISDIR(facts.st_mode):
+            raise SettingsError(f"{name}: {folder} is not a folder")
+    return facts.st_dev, facts.st_ino
+
+
+def is_video(name: str, extensions: tuple[str, ...]) -> bool:
+    """Whether a file's name is that of a whole video: an extension of the list, not hidden."""
+    _, dot, extension = name.rpartition(".")
+    extension = extension.lower()
+    return (
+        bool(dot)
+        and extension in extensions
+        and not name.startswith(".")
+        and extension not in PARTIAL_EXTENSIONS
+    )
+
+
+def is_listed(key: str, extensions: tuple[str, ...]) -> bool:
+    """Whether a listing would hold this key, if there were such a file."""
+    folder, _, name = key.rpartition("/")
+    return is_video(name, extensions) and is_listed_folder(folder) and is_text(name)
+
+
+def is_listed_folder(key: str) -> bool:
+    """Whether a listing would enter the folder of this key."""
+    return is_text(key) and not any(map(_is_skipped, key.split("/")))
+
+
+def is_text(name: str) -> bool:
+    """Whether a name, as `os.fsdecode` gives it, was valid UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def read_stamp(path: str | Path) -> Stamp | None:
+    """A file's size and modification time; None where there is no such regular file.
+
+    Raises:
+        OSError: whether it is there cannot be told.
+    """
+    try:
+        facts = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return (facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else None
+
+
+def _is_skipped(folder: str) -> bool:
+    return folder.startswith(".") or folder.lower().endswith(PARTIAL_FOLDER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    path: Path
+    prefix: str  # of the keys in it: empty or with a slash at the end
+    files: list[os.DirEntry[str]]
+
+
+class _Walk:
+    """One pass over a collection.
+
+    Real folders come first and links to folders last, both in order of their names, so that a
+    folder that can be reached in several ways has the same keys at every pass.
+    """
+
+    def __init__(self, collection: Collection, follow_links: bool) -> None:
+        self.problems: list[Problem] = []
+        self.followed: list[str] = []
+        self._extensions = collection.extensions
+        self._follow_links = follow_links
+        self._root = os.path.join(collection.root, "")
+        self._waiting = [f"{collection.under}/" if collection.under else ""]
+        self._links: list[str] = []
+        self._seen: set[tuple[int, int]] = set()
+
+    def folders(self) -> Iterator[_Folder]:
+        """Every folder once, with the videos in it."""
+        while self._waiting or self._links:
+            prefix = self._waiting.pop() if self._waiting else self._next_link()
+            if prefix is not None and self._is_new(prefix):
+                yield self._list(prefix)
+
+    def videos(self, folder: _Folder) -> Iterator[VideoFile]:
+        """The files of a folder with their size and time."""
+        for entry in folder.files:
+            key = folder.prefix + entry.name
+            try:
+                facts = entry.stat()
+            except OSError as error:
+                self._file_problem(key, entry, error)
+                continue
+            if stat.S_ISREG(facts.st_mode):
+                location = folder.path / entry.name
+                yield VideoFile(key, location, facts.st_size, facts.st_mtime_ns)
+            else:
+                self._problem(key, "is not a regular file")
+
+    def _next_link(self) -> str | None:
+        link = self._links.pop(0)
+        if self._identity(link) in self._seen:
+            return None
+        self.followed.append(link.rstrip("/"))
+        return link
+
+    def _is_new(self, prefix: str) -> bool:
+        identity = self._identity(prefix)
+        is_new = identity is not None and identity not in self._seen
+        if identity is not None:
+            self._seen.add(identity)
+        return is_new
+
+    def _identity(self, prefix: str) -> tuple[int, int] | None:
+        try:
+            facts = os.stat(self._root + prefix)
+        except OSError as error:
+            self._folder_problem(prefix, error)
+            return None
+        return facts.st_dev, facts.st_ino
+
+    def _list(self, prefix: str) -> _Folder:
+        folder = _Folder(Path(self._root + prefix), prefix, [])
+        folders, links = [], []
+        try:
+            with os.scandir(folder.path) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.name)
+                    elif entry.is_symlink() and _links_to_folder(entry):
+                        links.append(entry.name)
+                    elif is_video(entry.name, self._extensions) and self._has_text(prefix, entry):
+                        folder.files.append(entry)
+        except OSError as error:
+            self._folder_problem(prefix, error)
+        self._waiting += reversed(self._prefixes(prefix, folders))
+        self._links += self._prefixes(prefix, links) if self._follow_links else []
+        return folder
+
+    def _prefixes(self, prefix: str, names: list[str]) -> list[str]:
+        wanted = sorted(name for name in names if not _is_skipped(name))
+        for name in wanted:
+            if not is_text(name):
+                self._problem(prefix + name, "its name is not valid UTF-8 and cannot be stored")
+        return [f"{prefix}{name}/" for name in wanted if is_text(name)]
+
+    def _has_text(self, prefix: str, entry: os.DirEntry[str]) -> bool:
+        if entry.name.isascii() or is_text(entry.name):
+            return True
+        self._problem(prefix + entry.name, "its name is not valid UTF-8 and cannot be stored")
+        return False
+
+    def _folder_problem(self, prefix: str, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            self._problem(prefix.rstrip("/"), f"cannot be listed: {error.strerror}")
+
+    def _file_problem(self, key: str, entry: os.DirEntry[str], error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            self._problem(key, f"cannot be read: {error.strerror}")
+        elif entry.is_symlink():
+            self._problem(key, "is a symbolic link to nothing")
+
+    def _problem(self, key: str, reason: str) -> None:
+        self.problems.append(Problem(os.fsencode(key).decode("utf-8", "backslashreplace"), reason))
+
+
+def _links_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link into a place that cannot be entered, or to itself
+        return False
