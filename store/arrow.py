@@ -1,0 +1,189 @@
+"""Rows to Arrow tables and back.
+
+The two halves share one column, `embedding` = `[visual | speech]`: with the dot product `[v | 0]`
+asks for the picture, `[0 | t]` for the words and `[v | t]` for both, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from store.schema import SCHEMA_VERSION, FailedFile, Row, Timed
+
+VERSION_KEY = b"schema_version"
+
+_TIMED = pa.list_(
+    pa.struct([("start", pa.float64()), ("end", pa.float64()), ("text", pa.string())])
+)
+_TIME = pa.timestamp("us", tz="UTC")
+
+
+def _key(name: str) -> pa.Field:
+    """A primary key from the table's first version on: without one, two writers of the same new
+    key leave two rows. The schema's version sits beside it, where it can be changed in place."""
+    metadata = {
+        "lance-schema:unenforced-primary-key:position": "1",
+        VERSION_KEY: str(SCHEMA_VERSION),
+    }
+    return pa.field(name, pa.string(), nullable=False, metadata=metadata)
+
+
+def version_of(schema: pa.Schema) -> int | None:
+    """The schema version that a table was written with; None where it is not one of ours."""
+    written = (schema.field(0).metadata or {}).get(VERSION_KEY)
+    return int(written) if written else None
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+def video_schema(dimension: int) -> pa.Schema:
+    """The videos' table for halves of `dimension` numbers."""
+    vectors = pa.list_(pa.list_(pa.float16(), dimension))
+    return pa.schema(
+        [
+            _key("path"),
+            pa.field("label", pa.string()),
+            _required("content_hash", pa.string()),
+            _required("size", pa.int64()),
+            _required("mtime_ns", pa.int64()),
+            _required("duration_seconds", pa.float64()),
+            _required("width", pa.int32()),
+            _required("height", pa.int32()),
+            _required("embedding", pa.list_(pa.float32(), 2 * dimension)),
+            _required("frame_times", pa.list_(pa.float64())),
+            _required("frame_vectors", vectors),
+            _required("frames_wanted", pa.int32()),
+            _required("thumbnail", pa.binary()),
+            _required("speech_status", pa.string()),
+            pa.field("language", pa.string()),
+            pa.field("language_probability", pa.float64()),
+            _required("segments", _TIMED),
+            _required("transcript", pa.string()),
+            _required("speech_windows", _TIMED),
+            _required("speech_vectors", vectors),
+            _required("visual_recipe", pa.string()),
+            _required("transcript_recipe", pa.string()),
+            _required("speech_recipe", pa.string()),
+            _required("embedded_at", _TIME),
+            _required("offline", pa.bool_()),
+        ]
+    )
+
+
+VIDEO_COLUMNS = tuple(video_schema(1).names)
+
+FAILURE_SCHEMA = pa.schema(
+    [
+        _key("path"),
+        _required("size", pa.int64()),
+        _required("mtime_ns", pa.int64()),
+        pa.field("content_hash", pa.string()),
+        _required("stage", pa.string()),
+        _required("reason", pa.string()),
+        _required("recipe", pa.string()),
+        _required("failed_at", _TIME),
+        _required("attempts", pa.int32()),
+    ]
+)
+
+MEMORY_SCHEMA = pa.schema([_key("key"), _required("value", pa.string())])
+
+
+def dimension_of(schema: pa.Schema) -> int:
+    """Numbers in each half of the embedding of a videos' table."""
+    return int(schema.field("embedding").type.list_size) // 2
+
+
+def rows_to_arrow(rows: Sequence[Row]) -> pa.Table:
+    """A table of `video_schema` from rows of one dimension, at least one."""
+    schema = video_schema(rows[0].dimension)
+    made = {
+        "embedding": _fixed(np.stack([np.concatenate([r.visual, r.speech]) for r in rows])),
+        "frame_vectors": _ragged([row.frame_vectors for row in rows]),
+        "speech_vectors": _ragged([row.speech_vectors for row in rows]),
+        "segments": pa.array([_plain(row.segments) for row in rows], _TIMED),
+        "speech_windows": pa.array([_plain(row.speech_windows) for row in rows], _TIMED),
+    }
+    columns = [
+        made[field.name]
+        if field.name in made
+        else pa.array([getattr(row, field.name) for row in rows], field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def rows_from_arrow(table: pa.Table) -> list[Row]:
+    """The rows of a table of `video_schema`; frame and speech vectors as they were kept, rounded
+    to half precision."""
+    if not len(table):
+        return []
+    d = dimension_of(table.schema)
+    embeddings = matrix(table.column("embedding"), 2 * d)
+    made: dict[str, list[Any]] = {
+        "visual": list(embeddings[:, :d]),
+        "speech": list(embeddings[:, d:]),
+        "frame_times": [times.values.to_numpy() for times in table.column("frame_times")],
+        "frame_vectors": [_unpacked(value, d) for value in table.column("frame_vectors")],
+        "speech_vectors": [_unpacked(value, d) for value in table.column("speech_vectors")],
+        "segments": [_timed(value) for value in table.column("segments").to_pylist()],
+        "speech_windows": [_timed(value) for value in table.column("speech_windows").to_pylist()],
+    }
+    names = [field.name for field in fields(Row)]
+    columns = [made[name] if name in made else table.column(name).to_pylist() for name in names]
+    return [Row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
+
+
+def failures_to_arrow(failed: Sequence[FailedFile]) -> pa.Table:
+    """A table of `FAILURE_SCHEMA`."""
+    columns = [
+        pa.array([getattr(one, field.name) for one in failed], field.type)
+        for field in FAILURE_SCHEMA
+    ]
+    return pa.Table.from_arrays(columns, schema=FAILURE_SCHEMA)
+
+
+def failures_from_arrow(table: pa.Table) -> list[FailedFile]:
+    """The failed files of a table of `FAILURE_SCHEMA`."""
+    return [FailedFile(**values) for values in table.to_pylist()]
+
+
+def matrix(column: pa.ChunkedArray | pa.Array, width: int) -> np.ndarray:
+    """float32 `[n, width]` from a column of fixed-size lists."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    flat: np.ndarray = whole.flatten().to_numpy()
+    return flat.reshape(-1, width)
+
+
+def _fixed(vectors: np.ndarray) -> pa.FixedSizeListArray:
+    """A column of fixed-size lists from `[n, width]`, in the array's own number type."""
+    flat = pa.array(np.ascontiguousarray(vectors).ravel())
+    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+
+
+def _ragged(vectors: Sequence[np.ndarray]) -> pa.ListArray:
+    """A column of lists of float16 vectors, one list from each `[n, d]`."""
+    offsets = np.cumsum([0, *(len(each) for each in vectors)], dtype=np.int32)
+    return pa.ListArray.from_arrays(
+        pa.array(offsets), _fixed(np.concatenate(vectors).astype(np.float16))
+    )
+
+
+def _unpacked(value: pa.ListScalar, width: int) -> np.ndarray:
+    halves: np.ndarray = value.values.flatten().to_numpy()
+    return halves.astype(np.float32).reshape(-1, width)
+
+
+def _plain(pieces: Sequence[Timed]) -> list[dict[str, Any]]:
+    return [{"start": p.start, "end": p.end, "text": p.text} for p in pieces]
+
+
+def _timed(pieces: Sequence[dict[str, Any]]) -> tuple[Timed, ...]:
+    return tuple(Timed(**piece) for piece in pieces)

@@ -1,0 +1,252 @@
+"""LanceDB behind two small classes: a database, and a table with a text key.
+
+The one module that opens it. Every error of its own leaves here as a `StoreError`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+
+from store.arrow import VERSION_KEY, version_of
+from store.errors import StoreError
+from store.schema import SCHEMA_VERSION, check_key
+
+os.environ.setdefault("LANCEDB_LOG", "error")  # before the import: else warnings flood stderr
+
+import lancedb
+from lancedb.expr import Expr, col, lit
+from lancedb.table import Table
+
+__all__ = ["MIGRATIONS", "Database", "Expr", "KeyedTable", "Table", "col", "lit", "translated"]
+
+KEYS_PER_FILTER = 5_000
+"""Most keys in one filter; 5,000 take LanceDB 50 ms."""
+
+# Small, so that a writer that lives for days does not grow with the versions it has written.
+_INDEX_CACHE_BYTES = 32 << 20
+_METADATA_CACHE_BYTES = 8 << 20
+
+MIGRATIONS: dict[int, Callable[[str, Table], None]] = {}
+"""By the version they start from: each takes a table's name and the table to the next version."""
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """LanceDB's, Arrow's and the system's errors as a `StoreError` that begins with `what`."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:
+        raise StoreError(f"{what}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The error's text without places in LanceDB's source, and with advice where there is any."""
+    text = re.sub(r", \S+\.rs:\d+(:\d+)?", "", str(error)).strip() or type(error).__name__
+    full = "No space left on device" in text or "File too large" in text
+    return f"{text}; make room and try again" if full else text
+
+
+class Database:
+    """A place with tables. Nothing is opened, or made on disk, before it is needed.
+
+    Args:
+        uri: a folder, or any URI that LanceDB opens.
+        writer: whether it may be changed.
+    """
+
+    def __init__(self, uri: str, *, writer: bool) -> None:
+        self.uri = uri
+        self.writer = writer
+        self.folder = _local_folder(uri)
+        self._connection: Any = None
+        self._lock = threading.Lock()
+
+    def open(self, name: str) -> Table | None:
+        """The table of that name, or None where there is none."""
+        if self.folder is not None and not self.folder.exists():
+            return None  # connecting would make the folder
+        with translated(f"the store {self.uri} cannot be read"):
+            try:
+                table: Table = self._connect().open_table(name)
+            except ValueError as error:
+                if "was not found" in str(error):
+                    return None
+                raise
+            self._bring_up_to_date(name, table)
+        return table
+
+    def create(self, name: str, schema: pa.Schema) -> Table:
+        """The table of that name, made with `schema` if need be."""
+        with translated(f"the store {self.uri} cannot be written"):
+            table: Table = self._connect().create_table(name, schema=schema, exist_ok=True)
+        return table
+
+    def require_writer(self) -> None:
+        """Raises StoreError where it was opened for reading."""
+        if not self.writer:
+            raise StoreError(f"the store {self.uri} was opened for reading only")
+
+    def _connect(self) -> Any:
+        with self._lock:
+            if self._connection is None:
+                session = lancedb.Session(
+                    index_cache_size_bytes=_INDEX_CACHE_BYTES,
+                    metadata_cache_size_bytes=_METADATA_CACHE_BYTES,
+                )
+                # Zero: every read sees the newest version. A reader that stays on an older one
+                # fails when the writer removes the files of that.
+                self._connection = lancedb.connect(
+                    self.uri,
+                    read_consistency_interval=timedelta(0),
+                    session=session if self.writer else None,
+                )
+            return self._connection
+
+    def _bring_up_to_date(self, name: str, table: Table) -> None:
+        version = version_of(table.schema)
+        while self.writer and version is not None and version in MIGRATIONS:
+            MIGRATIONS[version](name, table)
+            version += 1
+            metadata = {VERSION_KEY.decode(): str(version)}
+            key = table.schema.field(0).name
+            table.update_field_metadata({"path": key, "metadata": metadata})
+        if version != SCHEMA_VERSION:
+            written = "no version" if version is None else f"version {version}"
+            raise StoreError(
+                f"the store {self.uri}: its table {name} has {written} and this program needs "
+                f"version {SCHEMA_VERSION}; use the program that wrote it, or set another store.uri"
+            )
+
+
+class KeyedTable:
+    """A table of which the first column is a text key. Safe to use from several threads.
+
+    Args:
+        database: where it is.
+        name: what it is called.
+        key: the name of its first column.
+    """
+
+    def __init__(self, database: Database, name: str, key: str) -> None:
+        self.name = name
+        self.commits = 0  # since it was last compacted; pieces left by earlier runs count
+        self._key = key
+        self._database = database
+        self._table: Table | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def table(self) -> Table | None:
+        """LanceDB's own handle, or None where the table does not exist yet."""
+        with self._lock:
+            if self._table is None:
+                self._table = self._database.open(self.name)
+                if self._table is not None and self._database.writer:
+                    self.commits = self.fragments()
+            return self._table
+
+    def fragments(self) -> int:
+        """Pieces that the table is in: each commit adds one, and each costs every read."""
+        table = self.table
+        if table is None:
+            return 0
+        stats: Any = table.stats()
+        return int(stats["fragment_stats"]["num_fragments"])
+
+    def snapshot(self) -> Table | None:
+        """A handle of its own that stays on the version of now."""
+        table = self._database.open(self.name)
+        if table is not None:
+            with self.reading():
+                table.checkout(table.version)
+        return table
+
+    def read(self, columns: Sequence[str], where: Expr | None = None) -> pa.Table | None:
+        """The columns of the rows that fulfil `where`; None where the table does not exist."""
+        table = self.table
+        if table is None:
+            return None
+        with self.reading():
+            query = table.search().select(list(columns)).limit(None)
+            return (query if where is None else query.where(where)).to_arrow()
+
+    def read_keys(self, keys: Sequence[str], columns: Sequence[str]) -> pa.Table | None:
+        """The columns of the rows of these keys; keys that are not there are left out."""
+        parts = [self.read(columns, where) for where in self._filters(keys)]
+        found = [part for part in parts if part is not None]
+        return pa.concat_tables(found) if found else None
+
+    def upsert(self, rows: pa.Table) -> None:
+        """Insert or replace rows in one commit. Each key must be there once: LanceDB would insert
+        a new one twice."""
+        with self._writing():
+            table = self.table
+            if table is None:
+                table = self._table = self._database.create(self.name, rows.schema)
+            merge = table.merge_insert(self._key)
+            merge.when_matched_update_all().when_not_matched_insert_all().execute(rows)
+
+    def delete(self, keys: Sequence[str]) -> int:
+        """Remove the rows of these keys; how many there were."""
+
+        def delete(table: Any, where: Expr) -> int:
+            return int(table.delete(where).num_deleted_rows)
+
+        return self._change(keys, delete)
+
+    def update(self, keys: Sequence[str], values: Mapping[str, Any]) -> int:
+        """Set columns of the rows of these keys; how many there were."""
+
+        def update(table: Table, where: Expr) -> int:
+            return table.update(where, dict(values)).rows_updated
+
+        return self._change(keys, update)
+
+    def close(self) -> None:
+        """Let go of LanceDB's handle; the next use opens another."""
+        with self._lock:
+            self._table = None
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Errors of a read as `StoreError`."""
+        with translated(f"the store {self._database.uri} cannot be read"):
+            yield
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._database.require_writer()
+        with self._lock, translated(f"the store {self._database.uri} cannot be written"):
+            yield
+            self.commits += 1
+
+    def _change(self, keys: Sequence[str], change: Callable[[Table, Expr], int]) -> int:
+        changed = 0
+        for where in self._filters(keys):
+            with self._writing():
+                table = self.table
+                changed += 0 if table is None else change(table, where)
+        return changed
+
+    def _filters(self, keys: Sequence[str]) -> Iterator[Expr]:
+        for start in range(0, len(keys), KEYS_PER_FILTER):
+            yield col(self._key).isin([check_key(k) for k in keys[start : start + KEYS_PER_FILTER]])
+
+
+def _local_folder(uri: str) -> Path | None:
+    if "://" not in uri:
+        return Path(uri)
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None

@@ -1,0 +1,217 @@
+"""What the store keeps: one row per video, one per failed file. Plain values, checked when made.
+
+Records that hold arrays compare by identity (`eq=False`): arrays have no single truth value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from store.errors import StoreError
+
+SCHEMA_VERSION = 1
+
+RecipeTexts = tuple[str, str, str]
+"""What made the visual half, the transcript and the speech half."""
+
+
+class Known(NamedTuple):
+    """What a scan has to know of a row. A plain tuple, since a scan reads them all."""
+
+    size: int
+    mtime_ns: int
+    label: str | None
+    content_hash: str
+    visual_recipe: str
+    transcript_recipe: str
+    speech_recipe: str
+    offline: bool
+
+    @property
+    def recipe(self) -> RecipeTexts:
+        return self.visual_recipe, self.transcript_recipe, self.speech_recipe
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A timed piece of text; `start` and `end` in seconds of the video."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One video, whole: it is written in one commit.
+
+    Args:
+        path: relative to the collection's root, posix form; the key.
+        label: the folder it is in, None for an unlabeled video.
+        content_hash: of the file's bytes.
+        size: bytes.
+        mtime_ns: modification time, nanoseconds since the epoch.
+        duration_seconds, width, height: of the video; pixels, upright.
+        visual: float32 `[d]`, the visual half of the embedding.
+        speech: float32 `[d]`, the speech half; zeros where there is no text.
+        frame_times: float64 `[n]`, seconds.
+        frame_vectors: float32 `[n, d]`; kept in half precision.
+        frames_wanted: how many frames were asked for.
+        thumbnail: a JPEG.
+        speech_status: `speech`, `no_audio`, `no_speech` or `no_text`.
+        language: ISO 639-1 code, None where nothing was heard.
+        language_probability: 0 to 1, or None.
+        segments: the transcript with its times.
+        transcript: the whole of it.
+        speech_windows: the `w` stretches of transcript that were encoded.
+        speech_vectors: float32 `[w, d]`; kept in half precision.
+        visual_recipe, transcript_recipe, speech_recipe: what made each part, readable.
+        embedded_at: with a time zone.
+        offline: its file was not there at the last look.
+
+    Raises:
+        StoreError: the path is not valid Unicode (a file name of other bytes).
+        ValueError: a shape, a type or a number is wrong.
+    """
+
+    path: str
+    label: str | None
+    content_hash: str
+    size: int
+    mtime_ns: int
+    duration_seconds: float
+    width: int
+    height: int
+    visual: np.ndarray
+    speech: np.ndarray
+    frame_times: np.ndarray
+    frame_vectors: np.ndarray
+    frames_wanted: int
+    thumbnail: bytes
+    speech_status: str
+    language: str | None
+    language_probability: float | None
+    segments: tuple[Timed, ...]
+    transcript: str
+    speech_windows: tuple[Timed, ...]
+    speech_vectors: np.ndarray
+    visual_recipe: str
+    transcript_recipe: str
+    speech_recipe: str
+    embedded_at: datetime
+    offline: bool = False
+
+    def __post_init__(self) -> None:
+        check_key(self.path)
+        d = self.dimension
+        _check(self, "visual", (d,))
+        _check(self, "speech", (d,))
+        _check(self, "frame_times", (len(self.frame_vectors),), np.float64)
+        _check(self, "frame_vectors", (len(self.frame_times), d))
+        _check(self, "speech_vectors", (len(self.speech_windows), d))
+        if self.embedded_at.tzinfo is None:
+            raise ValueError(f"{self.path}: embedded_at has no time zone")
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in each half of the embedding."""
+        return len(self.visual)
+
+    @property
+    def recipe(self) -> RecipeTexts:
+        return self.visual_recipe, self.transcript_recipe, self.speech_recipe
+
+    def __repr__(self) -> str:
+        return (
+            f"Row({self.path!r}, label={self.label!r}, d={self.dimension}, "
+            f"frames={len(self.frame_times)}/{self.frames_wanted}, {self.speech_status}, "
+            f"windows={len(self.speech_windows)})"
+        )
+
+
+@dataclass(frozen=True)
+class FailedFile:
+    """A file that could not be embedded.
+
+    Args:
+        path, size, mtime_ns, content_hash: as in `Row`; the hash is None where it was not read.
+        stage: where it failed.
+        reason: why, in words.
+        recipe: what it was tried with, readable.
+        failed_at: when, with a time zone.
+        attempts: tries of this very file; the store adds up those of the same size and mtime.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    content_hash: str | None
+    stage: str
+    reason: str
+    recipe: str
+    failed_at: datetime
+    attempts: int = 1
+
+    def __post_init__(self) -> None:
+        check_key(self.path)
+        if self.failed_at.tzinfo is None:
+            raise ValueError(f"{self.path}: failed_at has no time zone")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The store in numbers.
+
+    Args:
+        rows: all of them.
+        offline: those whose file was not there at the last look.
+        labels: rows that are not offline, by label; None for the unlabeled ones.
+        recipes: rows that are not offline, by recipe.
+        failures: failed files.
+        bytes_on_disk: everything in the store's folder; None where it is not a local one.
+        fragments: pieces that the videos' table is in.
+        versions: of the videos' table, not yet cleaned up.
+    """
+
+    rows: int
+    offline: int
+    labels: Mapping[str | None, int]
+    recipes: Mapping[RecipeTexts, int]
+    failures: int
+    bytes_on_disk: int | None
+    fragments: int
+    versions: int
+
+
+def check_key(key: str) -> str:
+    """The key itself.
+
+    Raises:
+        StoreError: it cannot be stored, since it is empty or not valid Unicode.
+    """
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise StoreError(
+            f"{key!a}: the name is not valid UTF-8 and cannot be stored; rename the file"
+        ) from error
+    if not key:
+        raise StoreError("an empty path cannot be stored")
+    return key
+
+
+def _check(row: Row, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> None:
+    array: np.ndarray = getattr(row, name)
+    if array.dtype != dtype or array.shape != shape:
+        raise ValueError(
+            f"{row.path}: {name} must be {np.dtype(dtype)}{list(shape)}, "
+            f"not {array.dtype}{list(array.shape)}"
+        )
+    # Vectors of about unit length fit half precision, which some are kept in.
+    if not np.isfinite(array).all() or (array.dtype == np.float32 and (abs(array) > 60_000).any()):
+        raise ValueError(f"{row.path}: {name} holds numbers that are not finite")

@@ -1,0 +1,218 @@
+"""The store: what is known of a collection, kept in LanceDB tables and safe to read meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from store import upkeep
+from store.arrow import (
+    FAILURE_SCHEMA,
+    MEMORY_SCHEMA,
+    VIDEO_COLUMNS,
+    dimension_of,
+    failures_from_arrow,
+    failures_to_arrow,
+    rows_from_arrow,
+    rows_to_arrow,
+    video_schema,
+)
+from store.errors import StoreError
+from store.lance import Database, KeyedTable, translated
+from store.schema import Facts, FailedFile, Known, Row, check_key
+
+_log = logging.getLogger(__name__)
+
+_RECIPE = ["visual_recipe", "transcript_recipe", "speech_recipe"]
+
+
+class Store:
+    """Rows by path, failed files and a small memory.
+
+    One process writes at a time; any number read beside it, also while it compacts. The tables
+    are made by the first write, the size of the vectors is that of the first rows. Every method
+    raises `StoreError` where LanceDB or the disk fails, and then the tables are as before.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.uri = database.uri
+        self.videos = KeyedTable(database, "videos", "path")
+        self.upkeep_failures = 0
+        self._database = database
+        self._failures = KeyedTable(database, "failures", "path")
+        self._memory = KeyedTable(database, "memory", "key")
+
+    @classmethod
+    def open(cls, uri: str, *, writer: bool = False) -> Store:
+        """The store at `uri`: a folder, or any URI that LanceDB opens. One that does not exist
+        reads as an empty one, and reading makes nothing on disk.
+
+        Raises:
+            StoreError: it is there, but cannot be read, or is of another version.
+        """
+        store = cls(Database(uri, writer=writer))
+        for each in store._tables:
+            _ = each.table
+        return store
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the tables. Nothing is pending: every write was committed when it returned."""
+        for each in self._tables:
+            each.close()
+
+    @property
+    def dimension(self) -> int | None:
+        """Numbers in each half of an embedding; None before the first row."""
+        table = self.videos.table
+        return dimension_of(table.schema) if table else None
+
+    def known(self) -> dict[str, Known]:
+        """What there is, by path: light columns only, 100,000 rows in well under a second."""
+        found = self.videos.read(["path", *Known._fields])
+        if found is None:
+            return {}
+        columns = [_values(found.column(name)) for name in Known._fields]
+        paths = found.column("path").to_pylist()
+        return dict(zip(paths, map(Known._make, zip(*columns, strict=True)), strict=True))
+
+    def rows(self, paths: Iterable[str]) -> dict[str, Row]:
+        """The rows of these paths, whole; paths that are not there are left out."""
+        found = self.videos.read_keys(list(paths), VIDEO_COLUMNS)
+        return {row.path: row for row in rows_from_arrow(found)} if found is not None else {}
+
+    def upsert(self, rows: Iterable[Row]) -> None:
+        """Insert or replace rows in one commit; of several with one path the last one counts.
+
+        Raises:
+            StoreError: their vectors have another size than the table's.
+        """
+        unique = list({row.path: row for row in rows}.values())
+        if not unique:
+            return
+        expected = self.dimension or unique[0].dimension
+        for row in unique:
+            if row.dimension != expected:
+                raise StoreError(
+                    f"{row.path}: its vectors have {row.dimension} numbers and those in the store "
+                    f"{self.uri} have {expected}: another CLIP model made them; set clip.model "
+                    "back, or set another store.uri"
+                )
+        self.videos.upsert(rows_to_arrow(unique))
+
+    def remove(self, paths: Iterable[str]) -> int:
+        """Remove rows; how many there were."""
+        return self.videos.delete(list(paths))
+
+    def set_offline(self, paths: Iterable[str], offline: bool) -> int:
+        """Mark rows whose file is not there, or is there again; how many there were."""
+        return self.videos.update(list(paths), {"offline": offline})
+
+    def failures(self) -> list[FailedFile]:
+        """Every failed file, in path order."""
+        found = self._failures.read(FAILURE_SCHEMA.names)
+        failed = [] if found is None else failures_from_arrow(found)
+        return sorted(failed, key=lambda one: one.path)
+
+    def record_failures(self, failed: Sequence[FailedFile]) -> None:
+        """Remember failed files in one commit. Attempts add up while size and mtime are equal."""
+        if not failed:
+            return
+        found = self._failures.read_keys([one.path for one in failed], FAILURE_SCHEMA.names)
+        former = {one.path: one for one in failures_from_arrow(found)} if found else {}
+        for one in failed:
+            before = former.get(one.path)
+            same = before and (before.size, before.mtime_ns) == (one.size, one.mtime_ns)
+            attempts = one.attempts + (before.attempts if before and same else 0)
+            former[one.path] = replace(one, attempts=attempts)
+        self._failures.upsert(failures_to_arrow([former[p] for p in {o.path for o in failed}]))
+
+    def forget_failures(self, paths: Iterable[str] | None = None) -> int:
+        """Forget failed files, all of them where no paths are given; how many there were."""
+        if paths is None:
+            paths = [one.path for one in self.failures()]
+        return self._failures.delete(list(paths))
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a small text under a name."""
+        pair = {"key": [check_key(key)], "value": [value]}
+        self._memory.upsert(pa.table(pair, schema=MEMORY_SCHEMA))
+
+    def recall(self, key: str) -> str | None:
+        """The text that was kept under that name, or None."""
+        found = self._memory.read_keys([key], ["value"])
+        return found.column("value")[0].as_py() if found else None
+
+    def facts(self) -> Facts:
+        """The store in numbers."""
+        found = self.videos.read(["label", *_RECIPE, "offline"])
+        if found is None:
+            found = video_schema(1).empty_table()
+        failed = self._failures.read(["path"])
+        online = found.filter(pc.invert(found.column("offline")))
+        folder = self._database.folder
+        table = self.videos.table
+        with self.videos.reading():
+            return Facts(
+                rows=len(found),
+                offline=len(found) - len(online),
+                labels={label: n for (label,), n in _counts(online, ["label"])},
+                recipes=dict(_counts(online, _RECIPE)),
+                failures=0 if failed is None else len(failed),
+                bytes_on_disk=upkeep.bytes_on_disk(folder) if folder else None,
+                fragments=self.videos.fragments(),
+                versions=len(table.list_versions()) if table else 0,
+            )
+
+    def upkeep(self, force: bool = False) -> bool:
+        """Compact the tables that are due, or with `force` all of them; whether any was.
+
+        A failure harms no row, so it does not end a run: it is logged, counted in
+        `upkeep_failures`, and tried again after as many commits.
+        """
+        self._database.require_writer()
+        due = [each for each in self._tables if force or upkeep.is_due(each)]
+        for each in due:
+            try:
+                with translated(f"the store {self.uri}: upkeep of {each.name} failed"):
+                    upkeep.compact(each, self._database.folder)
+            except StoreError as error:
+                self.upkeep_failures += 1
+                _log.warning("%s", error)
+        return bool(due)
+
+    @property
+    def _tables(self) -> tuple[KeyedTable, KeyedTable, KeyedTable]:
+        return self.videos, self._failures, self._memory
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """The column as a list, of equal texts one object: every row repeats its recipes."""
+    if not pa.types.is_string(column.type):
+        return list(column.to_pylist())
+    encoded = column.combine_chunks().dictionary_encode()
+    texts = [*encoded.dictionary.to_pylist(), None]
+    indices = encoded.indices.fill_null(len(texts) - 1)
+    return [texts[index] for index in indices.to_pylist()]
+
+
+def _counts(table: pa.Table, columns: list[str]) -> Iterator[tuple[tuple[Any, ...], int]]:
+    """How often each combination of values is there."""
+    for group in table.group_by(columns).aggregate([([], "count_all")]).to_pylist():
+        yield tuple(group[name] for name in columns), group["count_all"]

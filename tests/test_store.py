@@ -1,0 +1,459 @@
+"""What the store keeps, it gives back; what it refuses, it says."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from store import lance, upkeep
+from store.arrow import VERSION_KEY, rows_from_arrow, rows_to_arrow
+from store.errors import StoreError
+from store.schema import FailedFile, Row, Timed
+from store.table import Store
+
+D = 8
+NOW = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
+ODD_PATHS = [
+    "a'b.mp4", 'a"b.mp4', "back\\slash.mp4", "new\nline.mp4", "50%_.mp4", "--;DROP TABLE.mp4",
+    "x' OR '1'='1", "cafe\u0301.mp4", "café.mp4", "北京/视频.mp4", "🎬👩\u200d👩\u200d👧.mp4",
+    "`tick`.mp4", " lead", "{}?$1", "ü" * 120 + "/x.mp4",
+]  # fmt: skip
+
+
+def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    vectors = rng.standard_normal(shape)
+    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def make_row(path: str, seed: int = 0, d: int = D, frames: int = 3, windows: int = 2) -> Row:
+    rng = np.random.default_rng(seed)
+    spoken = tuple(Timed(float(i), i + 1.5, f"words {i}") for i in range(windows))
+    top, slash, _ = path.partition("/")
+    return Row(
+        path=path, label=top if slash else None, content_hash=f"hash-{seed}", size=1000 + seed,
+        mtime_ns=1_700_000_000_123_456_789 + seed, duration_seconds=12.5, width=1080, height=1920,
+        visual=unit(rng, d), speech=unit(rng, d) if windows else np.zeros(d, np.float32),
+        frame_times=np.linspace(0, 12, frames), frame_vectors=unit(rng, frames, d),
+        frames_wanted=5, thumbnail=b"\xff\xd8" + bytes(20),
+        speech_status="speech" if windows else "no_audio", language="en" if windows else None,
+        language_probability=0.9 if windows else None, segments=spoken,
+        transcript=" ".join(piece.text for piece in spoken), speech_windows=spoken,
+        speech_vectors=unit(rng, windows, d), visual_recipe="clip A", transcript_recipe="whisper A",
+        speech_recipe="clip A, whisper A", embedded_at=NOW,
+    )  # fmt: skip
+
+
+def failed(path: str, size: int = 7, **other: Any) -> FailedFile:
+    values: dict[str, Any] = {
+        "path": path, "size": size, "mtime_ns": 1, "content_hash": None, "stage": "decode",
+        "reason": "no video stream", "recipe": "r", "failed_at": NOW,
+    }  # fmt: skip
+    return FailedFile(**(values | other))
+
+
+def assert_same(kept: Row, given: Row) -> None:
+    """Equal, apart from the vectors that are kept in half precision."""
+    for name in (field.name for field in fields(Row)):
+        before, after = getattr(given, name), getattr(kept, name)
+        if name in ("frame_vectors", "speech_vectors"):
+            assert after.dtype == np.float32
+            np.testing.assert_array_equal(after, before.astype(np.float16))
+        elif isinstance(before, np.ndarray):
+            assert after.dtype == before.dtype
+            np.testing.assert_array_equal(after, before)
+        else:
+            assert after == before, name
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(str(tmp_path / "store"), writer=True)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+pieces = st.lists(st.builds(Timed, st.floats(0, 1e5), st.floats(0, 1e5), texts), max_size=3).map(
+    tuple
+)
+
+
+@given(
+    st.lists(
+        st.tuples(texts.filter(bool), st.integers(0, 99), st.integers(0, 3), pieces, pieces),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_rows_survive_arrow(values: list[tuple[str, int, int, Any, Any]]) -> None:
+    rows = [
+        replace(make_row(path, seed, D, frames, len(windows)), segments=segments,
+                speech_windows=windows, transcript=path)
+        for path, seed, frames, segments, windows in values
+    ]  # fmt: skip
+    for kept, row in zip(rows_from_arrow(rows_to_arrow(rows)), rows, strict=True):
+        assert_same(kept, row)
+
+
+@given(st.dictionaries(texts.filter(bool), st.integers(0, 9), min_size=1, max_size=5))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_path_is_a_key(seeds: dict[str, int]) -> None:
+    with tempfile.TemporaryDirectory() as folder, Store.open(folder, writer=True) as store:
+        store.upsert(make_row(path, seed) for path, seed in seeds.items())
+        assert {p: k.content_hash for p, k in store.known().items()} == {
+            path: f"hash-{seed}" for path, seed in seeds.items()
+        }
+        gone = next(iter(seeds))
+        assert store.rows([gone])[gone].path == gone
+        assert store.remove([gone]) == 1
+        assert store.known().keys() == seeds.keys() - {gone}
+
+
+def test_rows_come_back_whole(store: Store) -> None:
+    rows = [make_row("soccer/1.mp4", 1), make_row("2.mp4", 2, frames=0, windows=0)]
+    rows += [make_row(path, i) for i, path in enumerate(ODD_PATHS, 3)]
+    store.upsert(rows)
+    kept = store.rows([row.path for row in rows] + ["unknown.mp4"])
+    assert kept.keys() == {row.path for row in rows}
+    for row in rows:
+        assert_same(kept[row.path], row)
+
+
+def test_what_is_known_of_a_row(store: Store) -> None:
+    store.upsert([make_row("soccer/1.mp4", 1), make_row("2.mp4", 2)])
+    known = store.known()
+    assert known["soccer/1.mp4"].label == "soccer"
+    assert known["2.mp4"].label is None
+    assert known["2.mp4"].recipe == ("clip A", "whisper A", "clip A, whisper A")
+    assert (known["2.mp4"].size, known["2.mp4"].mtime_ns) == (1002, 1_700_000_000_123_456_791)
+    assert not known["2.mp4"].offline
+
+
+def test_a_store_that_does_not_exist_reads_as_empty(tmp_path: Path) -> None:
+    with Store.open(str(tmp_path / "none")) as store:
+        assert store.known() == {}
+        assert store.rows(["a"]) == {}
+        assert store.failures() == []
+        assert store.recall("key") is None
+        facts = store.facts()
+        assert (facts.rows, facts.labels, facts.fragments, facts.bytes_on_disk) == (0, {}, 0, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_sees_what_is_written_after_it_opened(tmp_path: Path) -> None:
+    reader = Store.open(str(tmp_path / "store"))
+    writer = Store.open(str(tmp_path / "store"), writer=True)
+    writer.upsert([make_row("a")])
+    assert reader.known().keys() == {"a"}
+    writer.upsert([make_row("b")])
+    assert reader.known().keys() == {"a", "b"}
+
+
+def test_a_reader_writes_nothing(tmp_path: Path) -> None:
+    reader = Store.open(str(tmp_path / "store"))
+    for write in (
+        lambda: reader.upsert([make_row("a")]),
+        lambda: reader.remove(["a"]),
+        lambda: reader.upkeep(),
+    ):
+        with pytest.raises(StoreError, match="for reading only"):
+            write()
+
+
+def test_the_last_of_one_path_counts(store: Store) -> None:
+    store.upsert([make_row("a", 1), make_row("a", 2)])
+    assert store.known()["a"].content_hash == "hash-2"
+    store.upsert([make_row("a", 3), make_row("b", 3), make_row("a", 4)])
+    assert {path: known.content_hash for path, known in store.known().items()} == {
+        "a": "hash-4",
+        "b": "hash-3",
+    }
+
+
+def test_two_writers_of_one_new_path_leave_one_row(tmp_path: Path) -> None:
+    uri = str(tmp_path / "store")
+    Store.open(uri, writer=True).upsert([make_row("first")])
+    stores = [Store.open(uri, writer=True) for _ in range(2)]
+    start = threading.Barrier(2)
+
+    def write(store: Store) -> None:
+        for i in range(8):
+            start.wait()
+            store.upsert([make_row(f"p{i}")])
+
+    threads = [threading.Thread(target=write, args=[each]) for each in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Store.open(uri).facts().rows == 9
+
+
+def test_vectors_of_another_size_are_refused(store: Store) -> None:
+    store.upsert([make_row("a", d=8)])
+    with pytest.raises(StoreError, match=r"b: .*12 numbers .*have 8.*another store\.uri"):
+        store.upsert([make_row("b", d=12)])
+    with pytest.raises(StoreError, match="12 numbers"):
+        Store.open(store.uri + "2", writer=True).upsert([make_row("b", d=8), make_row("c", d=12)])
+
+
+def test_a_name_that_is_not_text_is_named() -> None:
+    with pytest.raises(StoreError, match=r"bad\\udcff\.mp4.*rename"):
+        make_row("bad\udcff.mp4")
+    with pytest.raises(StoreError, match="empty path"):
+        make_row("")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("visual", np.ones(D)),
+        ("speech", np.zeros(D - 1, np.float32)),
+        ("visual", np.full(D, np.nan, np.float32)),
+        ("frame_vectors", np.full((3, D), 70_000, np.float32)),
+        ("frame_times", np.zeros(2)),
+        ("speech_windows", ()),
+        ("embedded_at", datetime(2024, 1, 1)),
+    ],
+)
+def test_a_wrong_row_cannot_be_made(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=r"soccer/1\.mp4"):
+        replace(make_row("soccer/1.mp4"), **{name: value})
+
+
+def test_failures_count_attempts_of_the_same_file(store: Store) -> None:
+    store.record_failures([failed("b"), failed("a", content_hash="h")])
+    store.record_failures([failed("b", reason="again")])
+    store.record_failures([failed("a", size=8)])
+    a, b = store.failures()
+    assert (a.path, a.attempts, a.content_hash, a.size) == ("a", 1, None, 8)
+    assert (b.path, b.attempts, b.reason, b.failed_at) == ("b", 2, "again", NOW)
+
+
+def test_failures_are_forgotten(store: Store) -> None:
+    assert store.forget_failures() == 0
+    store.record_failures([failed(path) for path in ("a", "b", "c'd")])
+    assert store.forget_failures(["c'd", "unknown"]) == 1
+    assert store.forget_failures() == 2
+    assert store.failures() == []
+
+
+def test_memory(store: Store) -> None:
+    store.remember("root", "one")
+    store.remember("root", "two")
+    assert store.recall("root") == "two"
+    assert store.recall("other") is None
+
+
+def test_offline_rows_and_facts(store: Store) -> None:
+    store.upsert([make_row(path, i) for i, path in enumerate(["x/1", "x/2", "y/1", "3"])])
+    store.upsert([replace(make_row("4", 9), visual_recipe="clip B")])
+    store.record_failures([failed("bad")])
+    assert store.set_offline(["x/2", "unknown"], True) == 1
+    facts = store.facts()
+    assert (facts.rows, facts.offline, facts.failures) == (5, 1, 1)
+    assert facts.labels == {"x": 1, "y": 1, None: 2}
+    assert facts.recipes == {
+        ("clip A", "whisper A", "clip A, whisper A"): 3,
+        ("clip B", "whisper A", "clip A, whisper A"): 1,
+    }
+    assert facts.bytes_on_disk == sum(
+        file.stat().st_size for file in Path(store.uri).rglob("*") if file.is_file()
+    )
+    assert store.known()["x/2"].offline
+    store.set_offline(["x/2"], False)
+    assert store.facts().offline == 0
+
+
+def test_nothing_to_do_makes_no_version(store: Store) -> None:
+    store.upsert([])
+    store.record_failures([])
+    assert store.remove([]) == 0
+    assert not Path(store.uri).exists()
+
+
+def test_a_table_of_another_version_is_refused(store: Store) -> None:
+    store.upsert([make_row("a")])
+    table = lancedb.connect(store.uri).open_table("videos")
+    table.update_field_metadata({"path": "path", "metadata": {VERSION_KEY.decode(): "99"}})
+    with pytest.raises(StoreError, match=r"version 99.*needs version 1.*another store\.uri"):
+        Store.open(store.uri, writer=True)
+
+
+def test_a_table_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    lancedb.connect(tmp_path).create_table("videos", pa.table({"x": [1]}))
+    with pytest.raises(StoreError, match="no version"):
+        Store.open(str(tmp_path))
+
+
+def test_a_writer_migrates_and_a_reader_says_what_is_needed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.upsert([make_row("a")])
+    table = lancedb.connect(store.uri).open_table("videos")
+    table.update_field_metadata({"path": "path", "metadata": {VERSION_KEY.decode(): "0"}})
+    moved: list[str] = []
+    monkeypatch.setitem(lance.MIGRATIONS, 0, lambda name, table: moved.append(name))
+    with pytest.raises(StoreError, match="version 0"):
+        Store.open(store.uri)
+    for _ in range(2):
+        assert Store.open(store.uri, writer=True).known().keys() == {"a"}
+    assert moved == ["videos"]
+    again = Store.open(store.uri, writer=True)
+    again.upsert([make_row("a", 5)])
+    assert again.known()["a"].content_hash == "hash-5"
+
+
+def test_upkeep_keeps_a_table_of_small_commits_small(store: Store) -> None:
+    for i in range(upkeep.COMMITS_BETWEEN):
+        assert not store.upkeep()
+        store.upsert([make_row(f"{i}", i)])
+    assert store.facts().fragments == upkeep.COMMITS_BETWEEN
+    assert store.upkeep()
+    assert store.facts().fragments == 1
+    assert len(store.known()) == upkeep.COMMITS_BETWEEN
+    assert not store.upkeep()
+
+
+def test_upkeep_is_due_for_what_earlier_runs_left(store: Store) -> None:
+    for i in range(upkeep.COMMITS_BETWEEN):
+        store.upsert([make_row(f"{i}", i)])
+    assert Store.open(store.uri, writer=True).upkeep()
+
+
+def test_upkeep_removes_old_versions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "RETENTION_WHEN_BLOATED", timedelta(milliseconds=1))
+    for i in range(20):
+        store.upsert([make_row("a", i)])
+    assert store.upkeep(force=True)
+    facts = store.facts()
+    assert facts.versions < 5
+    assert store.known()["a"].content_hash == "hash-19"
+
+
+def test_upkeep_sweeps_what_killed_writers_left(store: Store) -> None:
+    store.upsert([make_row("a")])
+    data = Path(store.uri) / "videos.lance" / "data"
+    old, young = data / ".tmpOLD", data / ".tmpNEW"
+    for file in (old, young):
+        file.write_bytes(b"x")
+    long_ago = time.time() - 2 * upkeep.STALE_SECONDS
+    os.utime(old, (long_ago, long_ago))
+    store.upkeep(force=True)
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_a_failed_upkeep_is_logged_and_counted(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.upsert([make_row("a")])
+    (written,) = Path(store.uri).glob("videos.lance/data/*")
+    store.upsert([make_row("b")])
+    written.unlink()
+    with caplog.at_level(logging.WARNING):
+        store.upkeep(force=True)
+    assert store.upkeep_failures == 1
+    assert "upkeep of videos failed" in caplog.text
+    with pytest.raises(StoreError, match="cannot be read"):
+        store.rows(["a"])
+
+
+def test_a_folder_that_cannot_be_one(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    with pytest.raises(StoreError, match="file"):
+        Store.open(str(file), writer=True)
+
+
+def test_threads_read_while_one_writes_and_compacts(store: Store) -> None:
+    store.upsert([make_row("0")])
+    done, problems = threading.Event(), []
+
+    def read() -> None:
+        seen = 0
+        while not done.is_set():
+            count = len(store.known())
+            if count < seen:
+                problems.append((seen, count))
+            seen = count
+
+    threads = [threading.Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for i in range(12):
+        store.upsert([make_row(f"{i}", i), make_row(f"x{i}", i)])
+        store.upkeep(force=i % 4 == 3)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert len(store.known()) == 24
+
+
+LIMITED = """
+import resource, signal, sys
+from tests.test_store import make_row
+from dataclasses import replace
+from store.errors import StoreError
+from store.table import Store
+
+store = Store.open(sys.argv[1], writer=True)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+try:
+    store.upsert([replace(make_row("big"), thumbnail=bytes(3_000_000))])
+except StoreError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+store.upsert([make_row("after")])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file size limits there")
+def test_a_full_disk_is_an_error_and_the_table_stays(store: Store) -> None:
+    store.upsert([make_row("before")])
+    ended = subprocess.run(
+        [sys.executable, "-c", LIMITED, store.uri], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "cannot be written" in ended.stdout
+    assert "make room" in ended.stdout
+    assert store.known().keys() == {"before", "after"}
+
+
+def test_what_is_known_of_many_is_read_fast(store: Store) -> None:
+    one = rows_to_arrow([make_row("label/x")])
+    count = 100_000
+    many = one.take(pa.array(np.zeros(count, np.int64)))
+    paths = pa.array([f"label/{i}.mp4" for i in range(count)])
+    store.videos.upsert(many.set_column(0, one.schema.field(0), paths))
+    started = time.process_time()
+    known = store.known()
+    assert time.process_time() - started < 2
+    assert len(known) == count
+    assert known["label/99999.mp4"].label == "label"
+
+
+def test_reading_imports_no_torch() -> None:
+    code = (
+        "import sys, store.table, store.search, store.export\n"
+        "print([m for m in ('torch', 'pandas', 'pipeline') if m in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
