@@ -8,6 +8,7 @@ Every frame carries its number: `read_frame_number` (of tests/pictures.py) reads
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -25,12 +26,14 @@ Sound = Literal["silence", "tone", "music", "speech"]
 RATE_HZ = 16_000  # of what is synthesised; the files have 48 kHz stereo
 JFK = Path(__file__).parent / "assets" / "jfk.flac"
 
+os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder writes to stderr: errors only
+
 # Quick to encode, and good enough that frame numbers and colours survive.
 ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     "h264": ("libx264", {"preset": "veryfast", "crf": "20"}),
     "hevc": ("libx265", {"preset": "ultrafast", "crf": "20", "x265-params": "log-level=none"}),
     "vp9": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "crf": "20", "b": "0"}),
-    "av1": ("libsvtav1", {"preset": "12", "crf": "25"}),
+    "av1": ("libsvtav1", {"preset": "10", "crf": "25"}),
     "mpeg4": ("mpeg4", {"qmin": "2", "qmax": "4"}),
 }
 # Uncompressed in AVI: there an encoder's delay would push the pictures off their times.
