@@ -1,0 +1,48 @@
+"""Whether the file system of a folder tells of changes: read from the mount table, so that
+nothing has to be written into the user's folder to find out."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+MOUNT_TABLE = Path("/proc/self/mounts")  # Linux only
+
+# What other machines, or the host of a virtual one, change without an event on this one.
+DEAF = """
+    9p afs ceph cifs drvfs fakeowner gfs2 glusterfs grpcfuse lustre ncpfs nfs nfs4 ocfs2 osxfs
+    prl_fs smb2 smb3 smbfs v9fs vboxsf virtiofs vmhgfs
+    fuse.blobfuse fuse.blobfuse2 fuse.ceph fuse.curlftpfs fuse.davfs fuse.gcsfuse fuse.glusterfs
+    fuse.grpcfuse fuse.juicefs fuse.osxfs fuse.rclone fuse.s3fs fuse.sshfs fuse.vmhgfs-fuse
+"""
+DEAF_FILE_SYSTEMS = frozenset(DEAF.split())
+
+
+def events_arrive(folder: Path) -> bool:
+    """Whether inotify, or what the system has in its place, sees all changes below a folder.
+
+    A file system that is not known to be deaf is taken for one that tells.
+    """
+    if not MOUNT_TABLE.exists():
+        return True
+    table = MOUNT_TABLE.read_text(encoding="utf-8", errors="surrogateescape")
+    return filesystem_of(os.path.realpath(folder), table) not in DEAF_FILE_SYSTEMS
+
+
+def filesystem_of(folder: str, table: str) -> str | None:
+    """The type of the file system that holds an absolute, resolved path, by a mount table in the
+    form of proc(5); None where no mount holds it. Of two mounts on one point the later counts."""
+    best, found = "", None
+    for line in table.splitlines():
+        _, point, kind, *_ = line.split(" ")
+        point = _unescape(point)
+        holds = folder == point or folder.startswith(point.rstrip("/") + "/")
+        if holds and len(point) >= len(best):
+            best, found = point, kind
+    return found
+
+
+def _unescape(point: str) -> str:
+    """Blanks and the like stand as three octal digits."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), point)

@@ -1,0 +1,272 @@
+"""A folder while it changes: which files have landed, which are gone, and when to list it anew.
+
+    file system --> the observer's threads --> Inbox --> changes() --> one consumer thread
+
+Events are hints and a listing is the truth: whatever events cannot tell (one that was lost, a
+folder that was renamed, a drive that came back) becomes the wish for a rescan. The observer's
+threads only take a note; one that waited would hang the observer, one that raised would kill it.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from pipeline.discover import (
+    Collection,
+    Stamp,
+    check_folder,
+    linked_folders,
+    list_videos,
+    read_stamp,
+)
+from pipeline.errors import SettingsError
+from pipeline.inbox import Inbox
+from pipeline.mounts import events_arrive
+from pipeline.records import VideoFile
+
+if TYPE_CHECKING:
+    from pipeline.observing import Observation
+
+log = logging.getLogger("pipeline.watching")
+
+LIMITS = {
+    errno.ENOSPC: "fs.inotify.max_user_watches (sysctl)",
+    errno.EMFILE: "fs.inotify.max_user_instances (sysctl), or the open files of a process (ulimit)",
+}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What to do next. A moved file's old key comes with its new one or later, not before it.
+
+    Args:
+        settled: files that are new, changed or moved here, and whole.
+        vanished: keys of files that were deleted or moved away, known before or not.
+        rescan: list the collection: events cannot tell all that has happened.
+    """
+
+    settled: tuple[VideoFile, ...] = ()
+    vanished: tuple[str, ...] = ()
+    rescan: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.settled or self.vanished or self.rescan)
+
+
+class Watcher:
+    """Watches a collection from `start` to `stop`, for one thread that calls `changes`.
+
+    Where events do not arrive, or a limit of the system does not allow them, it wishes for a
+    rescan every `poll_seconds` in their place, and says so in the log.
+
+    Args:
+        collection: what to watch.
+        settle_seconds: between two looks at a file that nobody has closed.
+        poll: rescans in place of events; None finds out whether events arrive.
+        poll_seconds: between such rescans.
+        check_seconds: how often to see whether the observer and the folder are still there.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        *,
+        settle_seconds: float,
+        poll: bool | None = None,
+        poll_seconds: float = 10.0,
+        check_seconds: float = 5.0,
+    ) -> None:
+        self._collection = collection
+        self._inbox = Inbox(collection, settle_seconds)
+        self._poll = poll
+        self._poll_seconds = poll_seconds
+        self._check_seconds = check_seconds
+        self._check_at = math.inf
+        self._identity: tuple[int, int] | None = None  # of the folder; None while it is gone
+        self._lifetime = threading.Lock()  # guards what follows
+        self._observation: Observation | None = None
+        self._observes = not poll
+        self._stopped = False
+
+    @property
+    def polling(self) -> bool:
+        """Whether rescans stand in for events, for all of the collection or for a part of it."""
+        return self._poll is True
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """From now on changes are noted: whoever lists the collection next misses nothing.
+
+        Raises:
+            SettingsError: there is no such folder, or it cannot be watched.
+        """
+        top = self._collection.top
+        self._identity = check_folder(self._collection)
+        if self._poll is None and not events_arrive(top):
+            self._observes, self._poll = False, True
+            text = "%s: its file system does not tell of changes; a rescan every %g s"
+            log.warning(text, top, self._poll_seconds)
+        try:
+            self._observe()
+        except OSError as error:
+            raise SettingsError(f"{top}: cannot be watched: {error.strerror}") from error
+        self._check_at = time.monotonic() + self._check_seconds
+
+    def stop(self) -> None:
+        """Stop and join all threads; `changes` returns. From any thread, any number of times."""
+        with self._lifetime:
+            self._stopped = True
+            self._inbox.wake(close=True)
+            self._stop_observing()
+
+    def wake(self) -> None:
+        """Make `changes` return: the call that waits, else the next one. From any thread."""
+        self._inbox.wake()
+
+    def consider(self, keys: Iterable[str]) -> None:
+        """Report these files, which a listing has found, once they have settled."""
+        self._inbox.consider(keys)
+
+    def changes(self, timeout: float | None = None) -> Changes:
+        """Wait for something to do. Nothing at all comes when `timeout` seconds have passed, and
+        after `wake` or `stop`. For one thread.
+
+        Raises:
+            Exception: what went wrong in taking note of an event.
+        """
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        if self._poll:
+            self._inbox.wish_rescan(self._poll_seconds)
+        while True:
+            self._check()
+            for folder in self._inbox.take_folders():
+                self._list(folder)
+            changes = self._collect()
+            if changes or not self._inbox.wait(deadline, self._check_at):
+                return changes
+
+    def _collect(self) -> Changes:
+        settled = self._inbox.settle(self._look(self._inbox.ripe()))
+        root = self._collection.root
+        files = tuple(VideoFile(key, root / key, *stamp) for key, stamp in settled.files.items())
+        rescan = self._inbox.take_rescan()
+        if rescan:
+            self._check_at = -math.inf  # its cause may have ended the observer, too
+        if settled.gone and not self._is_same_folder():
+            # Not files that were deleted, but the drive that they are on.
+            return Changes(files, rescan=True)
+        return Changes(files, settled.gone, rescan)
+
+    def _look(self, keys: Iterable[str]) -> dict[str, Stamp | None]:
+        looks = {}
+        for key in keys:
+            try:
+                looks[key] = read_stamp(self._collection.root / key)
+            except OSError as error:
+                log.warning("%r cannot be looked at: %s", key, error.strerror)
+                self._inbox.forget(key)
+                self._inbox.wish_rescan()
+        return looks
+
+    def _list(self, folder: str) -> None:
+        """Files that came to a new folder before it was watched sent no event of their own."""
+        part = Collection(self._collection.root, self._collection.extensions, folder)
+        try:
+            listing = list_videos(part, follow_links=False)
+        except SettingsError:  # it has gone again, and its going sends an event of its own
+            return
+        self._inbox.consider(listing.videos)
+        if listing.problems:
+            self._inbox.wish_rescan()
+
+    # The observer and the folder
+
+    def _check(self) -> None:
+        """Watch again what has come back or whose observer has died."""
+        limit = self._inbox.take_limit()
+        if limit is not None:
+            self._poll_for(limit)
+        if time.monotonic() < self._check_at or self._stopped:
+            return
+        self._check_at = time.monotonic() + self._check_seconds
+        identity = self._identity_now()
+        is_same = identity == self._identity
+        if is_same and (identity is None or self._is_observed()):
+            return
+        self._identity = identity
+        self._inbox.wish_rescan()
+        with self._lifetime:
+            self._stop_observing()
+        if identity is None:
+            log.warning("%s is gone; waiting for it to come back", self._collection.top)
+        else:
+            self._observe_again("the observer had died" if is_same else "it is there again")
+
+    def _is_observed(self) -> bool:
+        observation = self._observation
+        return not self._observes or (observation is not None and observation.is_alive())
+
+    def _is_same_folder(self) -> bool:
+        return self._identity is not None and self._identity_now() == self._identity
+
+    def _identity_now(self) -> tuple[int, int] | None:
+        try:
+            return check_folder(self._collection)
+        except SettingsError:
+            return None
+
+    def _observe(self) -> None:
+        if not self._observes:
+            return
+        from pipeline.observing import Observation
+
+        with self._lifetime:
+            if self._stopped:
+                return
+            try:
+                self._observation = Observation(self._collection.top, self._inbox)
+            except OSError as error:
+                if error.errno not in LIMITS:
+                    raise
+                self._observes = False
+                self._poll_for(error.errno)
+                return
+        links = linked_folders(self._collection)
+        if links:
+            text = "%d links to folders, such as %r: only rescans find what changes there"
+            log.warning(text, len(links), links[0])
+
+    def _observe_again(self, why: str) -> None:
+        try:
+            self._observe()
+        except OSError as error:
+            self._identity = None  # the next check tries again
+            log.warning("%s cannot be watched: %s", self._collection.top, error.strerror)
+        else:
+            log.warning("%s: %s; watching goes on", self._collection.top, why)
+
+    def _poll_for(self, limit: int) -> None:
+        if self._poll:
+            return
+        self._poll = True
+        self._inbox.wish_rescan(self._poll_seconds)
+        text = "%s: a limit of the system is reached: %s; until it is raised, a rescan every %g s"
+        log.warning(text, self._collection.top, LIMITS[limit], self._poll_seconds)
+
+    def _stop_observing(self) -> None:
+        observation, self._observation = self._observation, None
+        if observation is not None:
+            observation.stop()
