@@ -106,6 +106,15 @@ def test_loops_of_links_end_and_no_folder_is_listed_twice(tmp_path: Path) -> Non
     assert keys(tmp_path) == ["real/a.mp4", "z/b.mp4"]
 
 
+def test_a_folder_behind_two_links_is_listed_by_the_first(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    put(elsewhere, "sub/a.mp4", "b.mp4")
+    root.mkdir()
+    (root / "1").symlink_to(elsewhere / "sub")
+    (root / "2").symlink_to(elsewhere)
+    assert keys(root) == ["1/a.mp4", "2/b.mp4"]
+
+
 def test_a_root_that_is_a_link_is_listed(tmp_path: Path) -> None:
     put(tmp_path / "real", "a.mp4")
     (tmp_path / "link").symlink_to(tmp_path / "real")
