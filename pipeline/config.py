@@ -6,6 +6,7 @@ together. Every error names the key, the value and what is allowed.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pipeline.errors import SettingsError
 
 LOCAL_DIR = "local-dir:"
+_PATH_MARK = re.compile(r"[./\\]")
 
 Text = Annotated[str, Field(min_length=1)]
 Precision = Literal["float32", "float16", "bfloat16"]
@@ -107,17 +109,24 @@ class Settings(_Section):
         return self.store.uri if "://" in self.store.uri else str(self.path(self.store.uri))
 
     @property
-    def clip_model(self) -> str:
-        """`clip.model`, with the folder of a `local-dir:` made absolute."""
-        name = self.clip.model
-        if name.startswith(LOCAL_DIR):
-            return f"{LOCAL_DIR}{self.path(name.removeprefix(LOCAL_DIR))}"
-        return name
+    def clip_folder(self) -> Path | None:
+        """The folder of `clip.model = "local-dir:FOLDER"`; None where it names a model."""
+        if not self.clip.model.startswith(LOCAL_DIR):
+            return None
+        return self.path(self.clip.model.removeprefix(LOCAL_DIR))
 
-    def local(self, written: str) -> Path | None:
-        """The file or folder that a model setting names, or None where it names a model."""
-        path = self.path(written.removeprefix(LOCAL_DIR))
-        return path if written.startswith(LOCAL_DIR) or path.exists() else None
+    @property
+    def clip_checkpoint(self) -> Path | None:
+        """The file of `clip.pretrained`; None where it is a tag. Tags have no dot and no slash."""
+        return self.path(self.clip.pretrained) if _PATH_MARK.search(self.clip.pretrained) else None
+
+    @property
+    def whisper_folder(self) -> Path | None:
+        """The folder of `whisper.model`; None where it is the name of a model or of a repository
+        on the hub (`owner/name`)."""
+        path = self.path(self.whisper.model)
+        named = self.whisper.model.startswith((".", "/", "~")) or "\\" in self.whisper.model
+        return path if named or path.is_dir() else None
 
 
 def load(file: Path, overrides: Sequence[str] = ()) -> Settings:

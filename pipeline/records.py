@@ -1,14 +1,15 @@
 """What flows between the stages: one frozen record per hand-off, checked when it is made.
 
-    VideoFile -> VideoJob -> DecodedVideo -> EmbeddedVideo
-                         \-> Failure      \-> Failure
+    VideoFile -> DecodedVideo -> EmbeddedVideo -> a row
+             \-> Reused -----------------------> a row like another one
+             \-> Failure
 
 Records that hold arrays compare by identity (`eq=False`): arrays have no single truth value.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -41,6 +42,11 @@ class VideoFile:
     location: Path
     size: int
     mtime_ns: int
+
+    @property
+    def root(self) -> Path:
+        """The collection's folder."""
+        return self.location.parents[self.path.count("/")]
 
     @property
     def label(self) -> str | None:
@@ -105,22 +111,6 @@ class Needs:
         return self.visual or self.transcript or self.speech
 
 
-@dataclass(frozen=True)
-class VideoJob:
-    """A settled file to embed.
-
-    Args:
-        file: the file as it was listed.
-        needs: which parts to make.
-        transcript: the words of the row there is, where they are kept but the speech vector
-            has to be made again; else None.
-    """
-
-    file: VideoFile
-    needs: Needs = Needs()
-    transcript: Transcript | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class Frames:
     """The pictures that stand for a video, ready for the image encoder.
@@ -128,13 +118,15 @@ class Frames:
     Args:
         pixels: uint8 `[n, height, width, 3]`, RGB, upright, at the encoder's input size.
         times: float64 `[n]`, seconds from the video's first frame.
-        wanted: how many were asked for; fewer are there where the file is short or damaged.
+        readable: how many frames of the video could be decoded; all of them as far as is known.
+        total: how many frames the file says to hold.
         thumbnail: a JPEG of the middle one, uncropped.
     """
 
     pixels: np.ndarray
     times: np.ndarray
-    wanted: int
+    readable: int
+    total: int
     thumbnail: bytes
 
     def __post_init__(self) -> None:
@@ -144,7 +136,7 @@ class Frames:
             raise ValueError(f"{len(self.pixels)} frames with {len(self.times)} times")
 
     def __repr__(self) -> str:
-        return f"Frames(pixels={_describe(self.pixels)}, wanted={self.wanted})"
+        return f"Frames(pixels={_describe(self.pixels)}, of {self.readable}/{self.total})"
 
 
 @dataclass(frozen=True)
@@ -181,13 +173,29 @@ class SpeechWindow:
 
 @dataclass(frozen=True)
 class MediaFacts:
-    """What the container and the decoder tell of a video. Width and height are upright,
-    square-pixel, in pixels; `content_hash` is of the file's bytes."""
+    """What the container and the decoder tell of a video. Width and height in pixels, as a person
+    sees it: upright, with square pixels."""
 
-    content_hash: str
     duration_seconds: float
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """A file whose content is known to need work.
+
+    Args:
+        file: as it was listed.
+        content_hash: of its bytes.
+        needs: the parts to make.
+        source: the path of the row that has the other parts; None where all are made.
+    """
+
+    file: VideoFile
+    content_hash: str
+    needs: Needs = Needs()
+    source: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,18 +203,22 @@ class DecodedVideo:
     """What a decode thread hands to the model stage.
 
     Args:
-        job: what was asked for.
+        task: what is to be made.
         facts: of the file.
         frames: None where the visual half is not needed.
         windows: the speech to transcribe; empty where there is none.
         silence: why `windows` is empty, else None.
+        sound_start_seconds: when the sound starts, from the first frame on.
+        transcript: the words of the row there is, where they are kept.
     """
 
-    job: VideoJob
+    task: Task
     facts: MediaFacts
     frames: Frames | None
     windows: tuple[SpeechWindow, ...] = ()
     silence: SpeechStatus | None = None
+    sound_start_seconds: float = 0.0
+    transcript: Transcript | None = None
 
     @property
     def nbytes(self) -> int:
@@ -228,7 +240,9 @@ class VisualHalf:
     frames: Frames
 
     def __repr__(self) -> str:
-        return f"VisualHalf({_describe(self.vector)}, frame_vectors={_describe(self.frame_vectors)})"
+        return (
+            f"VisualHalf({_describe(self.vector)}, frame_vectors={_describe(self.frame_vectors)})"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,21 +269,38 @@ class SpeechHalf:
 class EmbeddedVideo:
     """What the model stage hands to the writer; the parts that were not needed are None."""
 
-    job: VideoJob
+    task: Task
     facts: MediaFacts
     visual: VisualHalf | None
     transcript: Transcript | None
     speech: SpeechHalf | None
 
+    @property
+    def file(self) -> VideoFile:
+        return self.task.file
+
+    @property
+    def content_hash(self) -> str:
+        return self.task.content_hash
+
+
+@dataclass(frozen=True)
+class Reused:
+    """A file whose content is in the store already: touched, moved or copied. No model runs."""
+
+    file: VideoFile
+    content_hash: str
+
 
 @dataclass(frozen=True)
 class Failure:
-    """A video that could not be embedded: `stage` is `read`, `decode`, `speech` or `vision`."""
+    """A video that could not be embedded: `stage` is `read`, `decode`, `speech` or `vision`.
+    The hash is None where the file could not be read."""
 
     file: VideoFile
     stage: str
     reason: str
-    content_hash: str | None = field(default=None)
+    content_hash: str | None = None
 
 
 def _describe(array: np.ndarray) -> str:

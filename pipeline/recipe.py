@@ -1,0 +1,75 @@
+"""What makes each part of a row, as readable text: a fingerprint that a person can compare.
+
+Devices and number types are left out: they change a vector by less than what tells two apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pipeline.config import Settings
+from pipeline.errors import SettingsError
+from pipeline.records import Recipe
+from pipeline.speech import transcript_recipe
+
+VISUAL_METHOD = 1  # goes up when a change of the program changes visual vectors
+SPEECH_METHOD = 1  # goes up when a change of the program changes how words become a vector
+
+
+def recipe_of(settings: Settings) -> Recipe:
+    """The recipe that these settings ask for.
+
+    Weights that lie in a folder or a file are known by their content, so that they may move; those
+    of a hub by their name.
+
+    Raises:
+        SettingsError: weights that a setting names are not there.
+    """
+    clip = _clip_identity(settings)
+    transcript = transcript_recipe(
+        _whisper_identity(settings), settings.whisper.language, settings.whisper.vad
+    )
+    return Recipe(
+        visual=f"clip {clip} frames={settings.clip.frames} method={VISUAL_METHOD}",
+        transcript=transcript,
+        speech=f"clip {clip} text={settings.clip.transcript} method={SPEECH_METHOD}; {transcript}",
+    )
+
+
+def _clip_identity(settings: Settings) -> str:
+    folder = settings.clip_folder
+    if folder is not None:
+        return f"{folder.name}@{_content(folder, 'clip.model')}"
+    name = settings.clip.model.replace("/", "-") if ":" not in settings.clip.model else None
+    checkpoint = settings.clip_checkpoint
+    if name is None:
+        return settings.clip.model
+    if checkpoint is not None:
+        return f"{name}@{_content(checkpoint, 'clip.pretrained')}"
+    return f"{name.removesuffix('-quickgelu')}@{settings.clip.pretrained}"
+
+
+def _whisper_identity(settings: Settings) -> str:
+    folder = settings.whisper_folder
+    if folder is None:
+        return f"{settings.whisper.model}@hub"
+    return f"{folder.name}@{_content(folder, 'whisper.model')}"
+
+
+def _content(path: Path, setting: str) -> str:
+    """BLAKE2b-64 of a file, or of the files of a folder."""
+    digest = hashlib.blake2b(digest_size=8)
+    try:
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if file.is_file() and not file.name.startswith("."):
+                with file.open("rb") as opened:
+                    digest.update(file.name.encode("utf-8", "surrogateescape"))
+                    digest.update(_file_digest(opened))
+    except OSError as error:
+        raise SettingsError(f"{setting}: {path}: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def _file_digest(opened: object) -> bytes:
+    return hashlib.file_digest(opened, "sha256").digest()  # type: ignore[arg-type]

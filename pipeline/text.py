@@ -1,0 +1,56 @@
+"""A transcript -> pieces that fit the text encoder's window: pure arithmetic on segments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from pipeline.records import Segment
+
+
+def text_windows(
+    segments: Sequence[Segment], fits: Callable[[str], bool], *, first_only: bool = False
+) -> tuple[Segment, ...]:
+    """Join neighbouring segments for as long as their text fits one window.
+
+    A segment that does not fit by itself is cut in two at the space nearest to its middle, until
+    its pieces fit; the time is shared out by the number of characters.
+
+    Args:
+        segments: in order of time.
+        fits: whether the encoder's window holds a text.
+        first_only: give the first window alone.
+    """
+    windows: list[Segment] = []
+    for piece in _pieces(segments, fits):
+        joined = _join(windows[-1], piece) if windows else piece
+        if windows and fits(joined.text):
+            windows[-1] = joined
+        elif windows and first_only:
+            break
+        else:
+            windows.append(piece)
+    return tuple(windows)
+
+
+def _pieces(segments: Sequence[Segment], fits: Callable[[str], bool]) -> Iterator[Segment]:
+    for segment in segments:
+        text = segment.text.strip()
+        if text:
+            yield from _cut(Segment(segment.start, segment.end, text), fits)
+
+
+def _cut(segment: Segment, fits: Callable[[str], bool]) -> Iterator[Segment]:
+    text = segment.text
+    if len(text) < 2 or fits(text):
+        yield segment
+        return
+    middle = len(text) // 2
+    spaces = [place for place, character in enumerate(text) if character.isspace()]
+    at = min(spaces, key=lambda place: abs(place - middle), default=middle)
+    when = segment.start + (segment.end - segment.start) * at / len(text)
+    yield from _cut(Segment(segment.start, when, text[:at].strip()), fits)
+    yield from _cut(Segment(when, segment.end, text[at:].strip()), fits)
+
+
+def _join(first: Segment, second: Segment) -> Segment:
+    return Segment(first.start, second.end, f"{first.text} {second.text}")

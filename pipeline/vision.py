@@ -1,0 +1,210 @@
+"""open_clip: frames or text -> vectors. The only module that imports open_clip.
+
+The two are kept in one object because they are one model: only vectors of the same weights compare.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.config import LOCAL_DIR
+from pipeline.errors import ModelError, SettingsError
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+_OPEN_CLIP_PRECISION = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+_QUICK_GELU = "-quickgelu"
+
+
+class ClipEncoder:
+    """A CLIP model with trained weights, its preprocessing and its tokenizer.
+
+    Args:
+        model: `ViT-B/32` and the like, in OpenAI's or open_clip's spelling, or `local-dir:FOLDER`.
+        pretrained: a tag of open_clip, or the absolute path of a checkpoint; not used for a folder.
+        device: as torch names it.
+        precision: `float32`, `float16` or `bfloat16`.
+        batch_frames: the most frames in one forward pass.
+
+    Raises:
+        SettingsError: there is no such model or tag.
+        ModelError: the weights cannot be fetched or loaded. Weights are never made up.
+    """
+
+    def __init__(
+        self, model: str, pretrained: str, *, device: str, precision: str, batch_frames: int = 64
+    ) -> None:
+        import torch
+
+        name, weights = resolve(model, pretrained)
+        self._model, transform, self._tokenize = _load(name, weights, device, precision)
+        self._device = torch.device(device)
+        self._dtype = getattr(torch, precision)
+        self._batch_frames = batch_frames
+        self._geometry, self._mean, self._std = _split_transform(transform, self._device)
+        self._context = getattr(self._model, "context_length", 77)
+        self.dimension = int(self.encode_texts([""]).shape[1])
+
+    def prepare(self, image: Image.Image) -> np.ndarray:
+        """CLIP's own resizing and cropping: uint8 `[height, width, 3]`. Safe in any thread."""
+        for step in self._geometry:
+            image = step(image)
+        return np.asarray(image)
+
+    def encode_frames(self, pixels: np.ndarray) -> np.ndarray:
+        """Args:
+            pixels: uint8 `[n, height, width, 3]` of `prepare`, of one video or of several.
+
+        Returns:
+            float32 `[n, d]`, as the model gives them: not normalised.
+        """
+        return self._in_batches(pixels, self._encode_pixels)
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """float32 `[n, d]`, each of unit length; what passes the text window is cut off."""
+        return unit(self._in_batches(texts, self._encode_texts))
+
+    def fits(self, text: str) -> bool:
+        """Whether the text encoder's window holds the whole text."""
+        # One place more than there is: it stays padding, as behind the empty text, if all fits.
+        tokens = self._tokenize(["", text], context_length=self._context + 1)
+        return bool(tokens[0, -1] == tokens[1, -1])
+
+    def _encode_pixels(self, pixels: np.ndarray) -> torch.Tensor:
+        batch = self._to_device(_torch().from_numpy(np.ascontiguousarray(pixels)))
+        batch = batch.permute(0, 3, 1, 2).float().div_(255)
+        return self._encode("encode_image", ((batch - self._mean) / self._std).to(self._dtype))
+
+    def _encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        tokens = self._tokenize(list(texts), context_length=self._context)
+        return self._encode("encode_text", self._to_device(tokens))
+
+    def _encode(self, method: str, batch: torch.Tensor) -> torch.Tensor:
+        with _torch().inference_mode():
+            encoded: torch.Tensor = getattr(self._model, method)(batch)
+            return encoded.float().cpu()
+
+    def _to_device(self, batch: torch.Tensor) -> torch.Tensor:
+        if self._device.type != "cuda":
+            return batch.to(self._device)
+        return batch.pin_memory().to(self._device, non_blocking=True)
+
+    def _in_batches(self, items: Any, encode: Callable[[Any], torch.Tensor]) -> np.ndarray:
+        """Encode in batches; where the device's memory does not hold one, in halves of it."""
+        size, start, parts = self._batch_frames, 0, []
+        while start < len(items):
+            try:
+                parts.append(encode(items[start : start + size]).numpy())
+            except _torch().OutOfMemoryError:
+                if size == 1:
+                    raise
+                size = max(min(size, len(items) - start) // 2, 1)
+            else:
+                start += size
+        encoded: np.ndarray = np.concatenate(parts)
+        return encoded
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows (or one vector) scaled to unit length; float32."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: np.ndarray = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
+    return scaled.astype(np.float32)
+
+
+def resolve(model: str, pretrained: str) -> tuple[str, str | None]:
+    """open_clip's name of a model, and its weights: a tag, a file, or None for a folder.
+
+    Weights that were trained with QuickGELU get the architecture that has it: open_clip itself only
+    warns, and computes something else.
+
+    Raises:
+        SettingsError: there is no such model or tag.
+    """
+    import open_clip
+
+    if ":" in model:
+        return model, None
+    name = model.replace("/", "-")
+    known = open_clip.list_models()
+    if name not in known:
+        close = ", ".join(difflib.get_close_matches(name, known, n=5)) or ", ".join(known[:5])
+        raise SettingsError(f"clip.model = {model!r}: open_clip has no such model; near: {close}")
+    plain = name.removesuffix(_QUICK_GELU)
+    tags = {*open_clip.list_pretrained_tags_by_model(name), *_tags(plain)}
+    if Path(pretrained).is_absolute():
+        return name, pretrained
+    if pretrained not in tags:
+        raise SettingsError(
+            f"clip.pretrained = {pretrained!r}: neither a file nor a tag of {name};"
+            f" known: {', '.join(sorted(tags))}"
+        )
+    trained = open_clip.get_pretrained_cfg(name, pretrained)
+    trained = trained or open_clip.get_pretrained_cfg(plain, pretrained)
+    quick = plain + _QUICK_GELU
+    return (quick if trained.get("quick_gelu") and quick in known else plain), pretrained
+
+
+def _tags(name: str) -> list[str]:
+    import open_clip
+
+    tags: list[str] = open_clip.list_pretrained_tags_by_model(name)
+    return tags
+
+
+def _load(name: str, weights: str | None, device: str, precision: str) -> tuple[Any, Any, Any]:
+    import open_clip
+
+    try:
+        model, transform = open_clip.create_model_from_pretrained(
+            name, pretrained=weights, device=device, precision=_OPEN_CLIP_PRECISION[precision]
+        )
+        return model.eval(), transform, open_clip.get_tokenizer(name)
+    except Exception as error:  # whatever a hub, a file or a checkpoint of another model raises
+        raise ModelError(_no_weights(name, weights, error)) from error
+
+
+def _no_weights(name: str, weights: str | None, error: Exception) -> str:
+    if name.startswith(LOCAL_DIR):
+        folder = name.removeprefix(LOCAL_DIR)
+        return (
+            f"clip.model = {name}: cannot be loaded: {error}\n"
+            f"{folder} must hold open_clip_config.json and open_clip_model.safetensors (or"
+            " open_clip_pytorch_model.bin) of one model."
+        )
+    return (
+        f"CLIP {name}, weights {weights}: cannot be loaded: {error}\n"
+        "Tried the local cache, then the download. With a network they are fetched by themselves;"
+        " without one, do one of these:\n"
+        "  - run once with a network, and copy the Hugging Face cache folder here;\n"
+        "  - set clip.pretrained to a checkpoint file of this model;\n"
+        "  - set clip.model to local-dir:FOLDER, a folder with open_clip_config.json and weights."
+    )
+
+
+def _split_transform(transform: Any, device: torch.device) -> tuple[Any, Any, Any]:
+    """open_clip's preprocessing in two: the part on pictures, and the normalisation after it."""
+    from torchvision.transforms import Normalize
+
+    steps = list(transform.transforms)
+    if not isinstance(steps[-1], Normalize):
+        raise ModelError(f"CLIP's preprocessing ends with {steps[-1]}, not with a normalisation")
+    torch = _torch()
+    mean, std = (
+        torch.tensor(values, dtype=torch.float32, device=device).view(1, 3, 1, 1)
+        for values in (steps[-1].mean, steps[-1].std)
+    )
+    return steps[:-2], mean, std
+
+
+def _torch() -> Any:
+    import torch
+
+    return torch
