@@ -61,7 +61,8 @@ class Row:
         speech: float32 `[d]`, the speech half; zeros where there is no text.
         frame_times: float64 `[n]`, seconds.
         frame_vectors: float32 `[n, d]`; kept in half precision.
-        frames_wanted: how many frames were asked for.
+        frames_readable: how many frames of the video could be decoded.
+        frames_total: how many frames the file says to hold.
         thumbnail: a JPEG.
         speech_status: `speech`, `no_audio`, `no_speech` or `no_text`.
         language: ISO 639-1 code, None where nothing was heard.
@@ -91,7 +92,8 @@ class Row:
     speech: np.ndarray
     frame_times: np.ndarray
     frame_vectors: np.ndarray
-    frames_wanted: int
+    frames_readable: int
+    frames_total: int
     thumbnail: bytes
     speech_status: str
     language: str | None
@@ -129,7 +131,8 @@ class Row:
     def __repr__(self) -> str:
         return (
             f"Row({self.path!r}, label={self.label!r}, d={self.dimension}, "
-            f"frames={len(self.frame_times)}/{self.frames_wanted}, {self.speech_status}, "
+            f"frames={len(self.frame_times)} of {self.frames_readable}/{self.frames_total}, "
+            f"{self.speech_status}, "
             f"windows={len(self.speech_windows)})"
         )
 

@@ -1,0 +1,100 @@
+"""The decode stage as a plain function: a settled file -> what the models need of it.
+
+Reads the file's bytes first: a content that is known, or that another thread is at, is not decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from pipeline.config import Settings
+from pipeline.decode import Contents, Prepare, content_hash, read_video
+from pipeline.errors import VideoError
+from pipeline.library import Library
+from pipeline.listening import listen
+from pipeline.records import (
+    DecodedVideo,
+    Failure,
+    MediaFacts,
+    Reused,
+    SpeechStatus,
+    SpeechWindow,
+    Task,
+    Transcript,
+    VideoFile,
+)
+
+
+class Intake:
+    """Args:
+    library: what is known.
+    prepare: gives CLIP's preprocessing; asked for only when a picture is decoded.
+    transcript_of: the words of a row, by its path.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        library: Library,
+        prepare: Callable[[], Prepare],
+        transcript_of: Callable[[str], Transcript],
+    ) -> None:
+        self._settings = settings
+        self._library = library
+        self._prepare = prepare
+        self._transcript_of = transcript_of
+
+    def take_each(self, files: Iterable[VideoFile]) -> Iterator[DecodedVideo | Reused | Failure]:
+        """`take` of each file, as a stage wants it."""
+        for file in files:
+            taken = self.take(file)
+            if taken is not None:
+                yield taken
+
+    def take(self, file: VideoFile) -> DecodedVideo | Reused | Failure | None:
+        """What comes of a file; None where it waits for another with the same content."""
+        digest: str | None = None
+        try:
+            digest = content_hash(file.location)
+            claim = self._library.claim(file, digest)
+            return self.decode(claim) if isinstance(claim, Task) else claim
+        except VideoError as error:
+            return Failure(file, error.stage, error.reason, digest)
+
+    def decode(self, task: Task) -> DecodedVideo:
+        """The frames and the speech that a task needs.
+
+        Raises:
+            VideoError: the file cannot be decoded.
+        """
+        contents = read_video(
+            task.file.location,
+            n_frames=self._settings.clip.frames if task.needs.visual else 0,
+            want_sound=task.needs.transcript,
+            prepare=self._prepare() if task.needs.visual else np.asarray,
+            max_megapixels=self._settings.decode.max_megapixels,
+        )
+        windows = self._listen(contents) if task.needs.transcript else ()
+        keeps_words = task.needs.speech and not task.needs.transcript and task.source is not None
+        return DecodedVideo(
+            task,
+            MediaFacts(contents.duration_seconds, contents.width, contents.height),
+            contents.frames,
+            windows,
+            _silence(contents, windows) if task.needs.transcript else None,
+            contents.sound.start_seconds if contents.sound else 0.0,
+            self._transcript_of(task.source or "") if keeps_words else None,
+        )
+
+    def _listen(self, contents: Contents) -> tuple[SpeechWindow, ...]:
+        if contents.sound is None:
+            return ()
+        return listen(contents.sound.samples, self._settings.whisper.vad)
+
+
+def _silence(contents: Contents, windows: tuple[SpeechWindow, ...]) -> SpeechStatus | None:
+    if windows:
+        return None
+    return SpeechStatus.NO_AUDIO if contents.sound is None else SpeechStatus.NO_SPEECH

@@ -1,0 +1,221 @@
+"""What is known of a collection, in memory: which files need work, and whose content is known.
+
+The mirror of the store's light columns. A folder listing is compared with it to find the work;
+decode threads ask it whether a content has been embedded before, or is being embedded; the writer
+keeps it up to date. Knows nothing of files, models or tables.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.records import Needs, Recipe, Reused, Task, VideoFile
+from store.schema import FailedFile, Known
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A folder listing against what is known.
+
+    Args:
+        todo: new or changed files, and files whose row is of another recipe.
+        unchanged: paths of up-to-date rows.
+        failed: paths of files that failed as they are, with this recipe.
+        vanished: paths of rows and failures whose file is gone.
+        returned: paths of up-to-date rows that were offline.
+    """
+
+    todo: tuple[VideoFile, ...]
+    unchanged: tuple[str, ...]
+    failed: tuple[str, ...]
+    vanished: tuple[str, ...]
+    returned: tuple[str, ...]
+
+
+@dataclass
+class _Claim:
+    """A content that is being embedded, and the files that wait for it to be done."""
+
+    waiting: list[VideoFile] = field(default_factory=list)
+
+
+class Library:
+    """Rows and failures by path, and rows by content. Safe in any thread.
+
+    Args:
+        known: every row's light columns, by path.
+        failed: every failed file, by path.
+        recipe: what rows should be made with.
+    """
+
+    def __init__(
+        self, known: Mapping[str, Known], failed: Mapping[str, FailedFile], recipe: Recipe
+    ) -> None:
+        self.recipe = recipe
+        self._known = dict(known)
+        self._failed = dict(failed)
+        self._paths: defaultdict[str, set[str]] = defaultdict(set)
+        for path, row in known.items():
+            self._paths[row.content_hash].add(path)
+        self._claims: dict[str, _Claim] = {}
+        self._latest: dict[str, VideoFile] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._known)
+
+    def compare(self, listing: Mapping[str, VideoFile], under: str = "") -> Comparison:
+        """What a listing of the folder, or of the subfolder `under`, means."""
+        prefix = f"{under}/" if under else ""
+        todo, unchanged, failed, returned = [], [], [], []
+        with self._lock:
+            for path, file in listing.items():
+                if self._is_current(file):
+                    unchanged.append(path)
+                    if self._known[path].offline:
+                        returned.append(path)
+                elif self._has_failed(file):
+                    failed.append(path)
+                else:
+                    todo.append(file)
+            absent = (self._known.keys() | self._failed.keys()) - listing.keys()
+            vanished = [path for path in absent if path.startswith(prefix)]
+        return Comparison(
+            tuple(todo), tuple(unchanged), tuple(failed), tuple(sorted(vanished)), tuple(returned)
+        )
+
+    def submit(self, file: VideoFile) -> bool:
+        """Note that a file goes down the line; False if it is there already, or needs nothing."""
+        with self._lock:
+            is_known = self._is_current(file) and not self._known[file.path].offline
+            if is_known or self._has_failed(file) or self._latest.get(file.path) == file:
+                return False
+            self._latest[file.path] = file
+            return True
+
+    def is_latest(self, file: VideoFile) -> bool:
+        """Whether no newer state of this file went down the line after it."""
+        with self._lock:
+            return self._latest.get(file.path, file) == file
+
+    @property
+    def busy(self) -> bool:
+        """Whether files are on their way."""
+        with self._lock:
+            return bool(self._latest)
+
+    def claim(self, file: VideoFile, content_hash: str) -> Task | Reused | None:
+        """What to do with a file, now that its content is known.
+
+        A task makes this file the one that embeds the content; None means that another file with
+        the same content is being embedded, and that this one will follow from `settle`.
+        """
+        with self._lock:
+            best = self._best_row(content_hash)
+            if best is not None and not self._needs(best):
+                return Reused(file, content_hash)
+            if content_hash in self._claims:
+                self._claims[content_hash].waiting.append(file)
+                return None
+            self._claims[content_hash] = _Claim()
+            needs = self._needs(best) if best is not None else Needs()
+            is_partial = needs != Needs()
+            return Task(file, content_hash, needs, best if is_partial else None)
+
+    def settle(self, file: VideoFile, content_hash: str | None) -> list[VideoFile]:
+        """A file has come to the end of the line; the files that waited for its content."""
+        with self._lock:
+            if self._latest.get(file.path) == file:
+                del self._latest[file.path]
+            claim = self._claims.pop(content_hash, None) if content_hash else None
+            return claim.waiting if claim else []
+
+    def paths_of(self, content_hash: str) -> list[str]:
+        """The paths of the rows with this content."""
+        with self._lock:
+            return sorted(self._paths.get(content_hash, ()))
+
+    def hash_of(self, path: str) -> str | None:
+        """The content of a row, or None where there is no such row."""
+        with self._lock:
+            row = self._known.get(path)
+            return row.content_hash if row else None
+
+    def rows_among(self, paths: Sequence[str]) -> list[str]:
+        """Those of the paths that have a row which is not offline."""
+        with self._lock:
+            return [path for path in paths if path in self._known and not self._known[path].offline]
+
+    def failures_among(self, paths: Sequence[str]) -> list[str]:
+        """Those of the paths that have a failure."""
+        with self._lock:
+            return [path for path in paths if path in self._failed]
+
+    def put(self, path: str, row: Known) -> None:
+        """A row was written."""
+        with self._lock:
+            self._drop(path)
+            self._known[path] = row
+            self._paths[row.content_hash].add(path)
+
+    def put_failure(self, failure: FailedFile) -> None:
+        """A failure was written."""
+        with self._lock:
+            self._failed[failure.path] = failure
+
+    def remove(self, path: str) -> None:
+        """A row and a failure, where there are any, were removed."""
+        with self._lock:
+            self._drop(path)
+            self._failed.pop(path, None)
+
+    def mark_offline(self, path: str, offline: bool) -> None:
+        """A row was marked."""
+        with self._lock:
+            self._known[path] = self._known[path]._replace(offline=offline)
+
+    def _drop(self, path: str) -> None:
+        row = self._known.pop(path, None)
+        if row is not None:
+            self._paths[row.content_hash].discard(path)
+            if not self._paths[row.content_hash]:
+                del self._paths[row.content_hash]
+
+    def _is_current(self, file: VideoFile) -> bool:
+        row = self._known.get(file.path)
+        same = row is not None and (row.size, row.mtime_ns) == (file.size, file.mtime_ns)
+        return same and not self._needs(file.path)
+
+    def _has_failed(self, file: VideoFile) -> bool:
+        failure = self._failed.get(file.path)
+        return (
+            failure is not None
+            and (failure.size, failure.mtime_ns) == (file.size, file.mtime_ns)
+            and failure.recipe == recipe_text(self.recipe)
+        )
+
+    def _needs(self, path: str) -> Needs:
+        row, recipe = self._known[path], self.recipe
+        return Needs(
+            visual=row.visual_recipe != recipe.visual,
+            transcript=row.transcript_recipe != recipe.transcript,
+            speech=row.speech_recipe != recipe.speech,
+        )
+
+    def _best_row(self, content_hash: str) -> str | None:
+        """The row of this content that needs the least; the first by path of equals."""
+        paths = sorted(self._paths.get(content_hash, ()))
+        return min(paths, key=lambda path: _cost(self._needs(path)), default=None)
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """The recipe on one line, as failures keep it."""
+    return f"{recipe.visual}; {recipe.speech}"
+
+
+def _cost(needs: Needs) -> int:
+    return needs.visual + needs.transcript + needs.speech

@@ -1,0 +1,165 @@
+"""What a person sees of a run, on stderr: lines, and on a terminal a progress bar.
+
+Without a terminal the bar becomes a log line every few seconds. File names are shown with what
+could steer a terminal or forge a line escaped.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from pipeline.writing import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+LINE_SECONDS = 5.0  # between two lines of progress where there is no terminal
+
+
+class Report:
+    """Counts what becomes of files and tells of it. Safe in any thread."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Outcome] = Counter()
+        self._console = _stderr()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._total = 0
+        self._done = 0
+        self._began = self._told = monotonic()
+        self._lock = threading.Lock()
+
+    def say(self, text: str) -> None:
+        """One line (or more) of plain text."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def expect(self, files: int) -> None:
+        """So many more files are on their way down the line."""
+        with self._lock:
+            if self._done == self._total:
+                self._began = self._told = monotonic()
+                self._total = self._done = 0
+            self._total += files
+            if self._total and self._console.is_terminal:
+                self._show_bar()
+
+    def heard(self, outcome: Outcome, path: str, reason: str) -> None:
+        """A file has come to the end of the line."""
+        self.counts[outcome] += 1
+        if outcome is Outcome.FAILED:
+            self.say(f"Skipping {printable(path)} ({reason})")
+        if outcome is not Outcome.REMOVED:
+            self._advance()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.stop()
+                self._bar = None
+
+    def _advance(self) -> None:
+        with self._lock:
+            self._done += 1
+            if self._bar is not None and self._task is not None:
+                self._bar.update(self._task, completed=self._done)
+            elif not self._console.is_terminal:
+                self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        now = monotonic()
+        if now - self._told < LINE_SECONDS or self._done >= self._total:
+            return
+        self._told = now
+        rate = self._done / (now - self._began)
+        left = (self._total - self._done) / rate
+        self.say(f"{self._done} of {self._total} videos, {rate:.2f} videos/s, {clock(left)} left")
+
+    def _show_bar(self) -> None:
+        if self._bar is None:
+            self._bar = _progress(self._console)
+            self._task = self._bar.add_task("Videos", total=self._total)
+            self._bar.start()
+        else:
+            assert self._task is not None
+            self._bar.update(self._task, total=self._total, completed=self._done)
+
+
+class LogLines(logging.Handler):
+    """Log records as lines of the report, so that they and the progress bar do not mix."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self._report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = printable(self.format(record))
+        self._report.say(f"{record.levelname.lower()}: {text}")
+
+
+def printable(text: str) -> str:
+    """The text with line breaks, control characters and undecodable bytes as escapes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def clock(seconds: float) -> str:
+    """`1:02:03` or `02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
+def dataset_summary(labels: Iterable[str | None]) -> str:
+    """The seed document's summary of a listing, from the label of each video."""
+    counted = Counter(labels)
+    unlabeled = counted.pop(None, 0)
+    names = sorted(name for name in counted if name is not None)
+    return (
+        "\nDataset summary:\n"
+        f"  Labeled videos: {counted.total()}\n"
+        f"  Unlabeled videos: {unlabeled}\n"
+        f"  Categories: [{', '.join(repr(name) for name in names)}]\n"
+    )
+
+
+def _stderr() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _progress(console: Console) -> Progress:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:.2f} videos/s" if speed else "- videos/s")
+
+    return Progress(
+        TextColumn("{task.description}:"),
+        TextColumn("{task.percentage:>3.0f}%"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("<"),
+        TimeRemainingColumn(),
+        Rate(),
+        console=console,
+    )

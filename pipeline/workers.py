@@ -1,0 +1,214 @@
+"""Bounded channels and stage threads; knows nothing of video.
+
+    source --> Channel --> stage (n threads) --> Channel --> stage --> ...
+
+A stage is a plain function from a batch of items to results. A stage ends when its input has ended,
+and then ends its output: so the end travels down the line. `Crew.stop` ends every channel at once
+except those that have to be emptied. An exception in a stage stops the crew, and `join` raises it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+log = logging.getLogger(__name__)
+
+
+class Ended(Exception):
+    """Nothing comes out of this channel any more."""
+
+
+class Channel(Generic[T]):
+    """A bounded queue between stages that measures how long its two ends wait.
+
+    Args:
+        items: the most items that wait in it.
+        nbytes: the most bytes that wait in it; an item larger than that waits alone.
+        producers: how many have to call `end` before it has ended.
+    """
+
+    def __init__(self, items: int, *, nbytes: int | None = None, producers: int = 1) -> None:
+        self._items = items
+        self._nbytes = nbytes
+        self._producers = producers
+        self._waiting: deque[tuple[T, int]] = deque()
+        self._held = 0
+        self._stopped = False
+        self._changed = threading.Condition()
+
+    def put(self, item: T, nbytes: int = 0) -> bool:
+        """Wait for room and put an item in; False, and the item is dropped, once stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._has_room(nbytes))
+            if not self._stopped:
+                self._waiting.append((item, nbytes))
+                self._held += nbytes
+                self._changed.notify_all()
+            return not self._stopped
+
+    def take(self, most: int = 1, *, linger: float = 0.0, timeout: float | None = None) -> list[T]:
+        """Wait for an item and take it with what else is waiting, up to `most`.
+
+        Args:
+            most: items at most.
+            linger: seconds to go on waiting for more once there is one.
+            timeout: seconds to wait for the first; then the list is empty.
+
+        Raises:
+            Ended: the channel has ended and is empty, or was stopped.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_over(), timeout)
+            if linger and self._waiting:
+                enough = lambda: len(self._waiting) >= most or self._is_over()  # noqa: E731
+                self._changed.wait_for(enough, linger)
+            if not self._waiting and self._is_over():
+                raise Ended
+            taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+            self._held -= sum(nbytes for _, nbytes in taken)
+            self._changed.notify_all()
+            return [item for item, _ in taken]
+
+    def end(self) -> None:
+        """One producer has put its last item; what is waiting can still be taken."""
+        with self._changed:
+            self._producers -= 1
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Drop what is waiting and everything that is put from now on. Safe to call twice."""
+        with self._changed:
+            self._stopped = True
+            self._waiting.clear()
+            self._held = 0
+            self._changed.notify_all()
+
+    def __len__(self) -> int:
+        with self._changed:
+            return len(self._waiting)
+
+    def _has_room(self, nbytes: int) -> bool:
+        if len(self._waiting) >= self._items:
+            return False
+        fits = self._nbytes is None or self._held + nbytes <= self._nbytes
+        return fits or not self._waiting
+
+    def _is_over(self) -> bool:
+        return self._stopped or self._producers <= 0
+
+
+@dataclass
+class StageTimes:
+    """Seconds, summed over a stage's threads."""
+
+    busy: float = 0.0
+    waiting_for_input: float = 0.0
+    waiting_for_output: float = 0.0
+
+
+class Crew:
+    """The threads of one run, from start to join."""
+
+    def __init__(self) -> None:
+        self._threads: list[threading.Thread] = []
+        self._channels: list[Channel[object]] = []
+        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        self.times: dict[str, StageTimes] = {}
+        self.stopping = threading.Event()
+
+    def channel(
+        self, items: int, *, nbytes: int | None = None, producers: int = 1, keep: bool = False
+    ) -> Channel[T]:
+        """A channel that `stop` stops, or, with `keep`, lets run empty."""
+        made: Channel[T] = Channel(items, nbytes=nbytes, producers=producers)
+        if not keep:
+            self._channels.append(made)  # type: ignore[arg-type]
+        return made
+
+    def source(self, name: str, body: Callable[[], None], output: Channel[Out]) -> None:
+        """A thread that puts items into `output` by itself; its end ends `output`."""
+        self._start(name, body, output.end)
+
+    def stage(
+        self,
+        name: str,
+        work: Callable[[list[In]], Iterable[Out]],
+        input: Channel[In],
+        output: Channel[Out],
+        *,
+        threads: int = 1,
+        most: int = 1,
+        size_of: Callable[[Out], int] = lambda _: 0,
+    ) -> None:
+        """`threads` threads that take up to `most` items, work on them, and pass results on."""
+
+        def body() -> None:
+            while True:
+                asked = perf_counter()
+                items = input.take(most)
+                began = perf_counter()
+                self.note(name, waiting_for_input=began - asked)
+                for result in work(items):
+                    made = perf_counter()
+                    output.put(result, size_of(result))
+                    passed = perf_counter()
+                    self.note(name, busy=made - began, waiting_for_output=passed - made)
+                    began = passed
+                self.note(name, busy=perf_counter() - began)
+
+        for number in range(threads):
+            self._start(f"{name}-{number}", body, output.end)
+
+    def sink(self, name: str, body: Callable[[], None], input: Channel[In]) -> None:
+        """The thread at the end of the line; if it dies, its input stops."""
+        self._start(name, body, input.stop)
+
+    def note(self, name: str, **seconds: float) -> None:
+        """Add to a stage's times."""
+        with self._lock:
+            times = self.times.setdefault(name, StageTimes())
+            for key, value in seconds.items():
+                setattr(times, key, getattr(times, key) + value)
+
+    def stop(self) -> None:
+        """Take nothing new: what the stages have in hand is finished, what waits is dropped."""
+        self.stopping.set()
+        for channel in self._channels:
+            channel.stop()
+
+    def join(self) -> None:
+        """Wait for every thread; raise the first exception of any of them."""
+        for thread in self._threads:
+            thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _start(self, name: str, body: Callable[[], None], at_end: Callable[[], None]) -> None:
+        def run() -> None:
+            try:
+                body()
+            except Ended:
+                pass
+            except BaseException as error:
+                with self._lock:
+                    self._error = self._error or error
+                log.debug("stage %s ends with %r", name, error)
+                self.stop()
+            finally:
+                at_end()
+
+        # Daemons: the second interrupt leaves without waiting for a model's long call.
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()

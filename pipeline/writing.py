@@ -1,0 +1,276 @@
+"""The end of the line: what the stages made -> rows of the store, in one commit a batch.
+
+The one writer of a run. What it has written the library knows, and the report hears of.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pipeline.library import Library, recipe_text
+from pipeline.records import (
+    EmbeddedVideo,
+    Failure,
+    Recipe,
+    Reused,
+    Segment,
+    SpeechHalf,
+    Transcript,
+    VideoFile,
+    VisualHalf,
+)
+from store.schema import FailedFile, Known, Row, Timed
+from store.table import Store
+
+log = logging.getLogger(__name__)
+
+Result = EmbeddedVideo | Reused | Failure
+
+
+class Outcome(StrEnum):
+    """What became of a file."""
+
+    EMBEDDED = "embedded"
+    UNCHANGED = "unchanged"  # touched: the same bytes at the same place
+    MOVED = "moved"
+    COPIED = "copied"
+    REMOVED = "removed"
+    FAILED = "failed"
+
+
+Heard = Callable[[Outcome, str, str], None]
+"""Hears of every file: its outcome, its path, and the reason of a failure (else empty)."""
+
+
+@dataclass
+class _Batch:
+    """What one commit changes."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    moved_from: list[str] = field(default_factory=list)
+    overwritten: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+class Writer:
+    """Args:
+    store: opened for writing.
+    library: kept in step with it.
+    heard: hears of every file that has come to the end of the line.
+    """
+
+    def __init__(self, store: Store, library: Library, heard: Heard) -> None:
+        self._store = store
+        self._library = library
+        self._heard = heard
+
+    def write(self, results: Sequence[Result]) -> None:
+        """Write results, and then the files that waited for their content.
+
+        Raises:
+            StoreError: the store cannot be written; what was not written is done again by the
+                next run.
+        """
+        while results:
+            latest = [r for r in results if self._library.is_latest(r.file)]
+            self._commit(self._batch(latest))
+            results = [waiting for result in results for waiting in self._settle(result)]
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Remove the rows and failures of files that are gone."""
+        rows = self._library.rows_among(paths)
+        self._store.remove(rows)
+        self._store.forget_failures(self._library.failures_among(paths))
+        for path in paths:
+            self._library.remove(path)
+        for path in rows:
+            self._heard(Outcome.REMOVED, path, "")
+
+    def mark_offline(self, paths: Sequence[str], offline: bool) -> None:
+        """Mark rows whose file is out of reach, or is there again."""
+        self._store.set_offline(paths, offline)
+        for path in paths:
+            self._library.mark_offline(path, offline)
+
+    def _batch(self, results: Sequence[Result]) -> _Batch:
+        batch = _Batch()
+        sources = self._read_sources(results)
+        for result in results:
+            if isinstance(result, Failure):
+                self._add_failure(batch, result)
+            elif isinstance(result, EmbeddedVideo):
+                self._add_embedded(batch, result, sources)
+            else:
+                self._add_reused(batch, result, sources)
+        return batch
+
+    def _read_sources(self, results: Sequence[Result]) -> dict[str, Row]:
+        """The rows that results take parts from, by path."""
+        wanted = [r.task.source for r in results if isinstance(r, EmbeddedVideo) and r.task.source]
+        reused = [self._source(r) for r in results if isinstance(r, Reused)]
+        paths = {*wanted, *(path for path in reused if path)}
+        return self._store.rows(sorted(paths)) if paths else {}
+
+    def _source(self, result: Reused) -> str | None:
+        """The row to take over: the file's own, else one that has the same bytes."""
+        paths = self._library.paths_of(result.content_hash)
+        own = [path for path in paths if path == result.file.path]
+        return next(iter(own or paths), None)
+
+    def _add_failure(self, batch: _Batch, failure: Failure) -> None:
+        batch.failures.append(failure)
+        former = self._library.hash_of(failure.file.path)
+        if former is not None and former != failure.content_hash and failure.content_hash:
+            batch.overwritten.append(failure.file.path)  # the row is of bytes that are no more
+
+    def _add_embedded(self, batch: _Batch, video: EmbeddedVideo, sources: dict[str, Row]) -> None:
+        source = sources.get(video.task.source or "")
+        if video.task.source and source is None:
+            _leave(video)
+            return
+        path = video.file.path
+        batch.rows[path] = make_row(video, source, self._library.recipe)
+        batch.outcomes[path] = Outcome.EMBEDDED
+
+    def _add_reused(self, batch: _Batch, result: Reused, sources: dict[str, Row]) -> None:
+        source = sources.get(self._source(result) or "")
+        if source is None:
+            _leave(result)
+            return
+        file = result.file
+        batch.rows[file.path] = replace(source, **_place(file), offline=False)
+        gone = [path for path in self._gone(result) if path not in batch.moved_from]
+        if self._library.hash_of(file.path) == result.content_hash:
+            batch.outcomes[file.path] = Outcome.UNCHANGED
+        elif gone:
+            batch.moved_from.append(gone[0])
+            batch.outcomes[file.path] = Outcome.MOVED
+        else:
+            batch.outcomes[file.path] = Outcome.COPIED
+
+    def _gone(self, result: Reused) -> list[str]:
+        """Rows of the same bytes whose file is not there any more: where it may have come from."""
+        root = result.file.root
+        others = self._library.paths_of(result.content_hash)
+        return [p for p in others if p != result.file.path and not (root / p).exists()]
+
+    def _commit(self, batch: _Batch) -> None:
+        failures = [_failed_file(failure, self._library.recipe) for failure in batch.failures]
+        self._store.upsert(batch.rows.values())
+        self._store.remove([*batch.moved_from, *batch.overwritten])
+        self._store.record_failures(failures)
+        mended = self._library.failures_among((*batch.rows, *batch.moved_from))
+        if mended:
+            self._store.forget_failures(mended)
+        for path in (*mended, *batch.moved_from, *batch.overwritten):
+            self._library.remove(path)
+        for path, row in batch.rows.items():
+            self._library.put(path, _known(row))
+        for failed in failures:
+            self._library.put_failure(failed)
+        self._tell(batch)
+
+    def _tell(self, batch: _Batch) -> None:
+        for path, outcome in batch.outcomes.items():
+            self._heard(outcome, path, "")
+        for failure in batch.failures:
+            self._heard(Outcome.FAILED, failure.file.path, failure.reason)
+
+    def _settle(self, result: Result) -> list[Result]:
+        """The files that waited for this content: with a row of it they are copies, and where it
+        failed they fail alike."""
+        waiting = self._library.settle(result.file, result.content_hash)
+        if isinstance(result, Failure):
+            return [replace(result, file=file) for file in waiting]
+        return [Reused(file, result.content_hash) for file in waiting]
+
+
+def make_row(video: EmbeddedVideo, source: Row | None, recipe: Recipe) -> Row:
+    """The row of a video; the parts that were not made come from `source`."""
+    values: dict[str, Any] = {
+        **(vars(source) if source else {}),
+        **_place(video.file),
+        **(_visual(video.visual, recipe) if video.visual else {}),
+        **(_transcript(video.transcript, recipe) if video.transcript else {}),
+        **(_speech(video.speech, recipe) if video.speech else {}),
+        "content_hash": video.content_hash,
+        "embedded_at": datetime.now(UTC),
+        "offline": False,
+    }
+    if source is None:
+        values |= vars(video.facts)
+    return Row(**values)
+
+
+def _leave(result: Result) -> None:
+    path = result.file.path
+    log.warning("%r: the row of its content went away; it is left for the next scan", path)
+
+
+def _place(file: VideoFile) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "label": file.label,
+        "size": file.size,
+        "mtime_ns": file.mtime_ns,
+    }
+
+
+def _visual(half: VisualHalf, recipe: Recipe) -> dict[str, Any]:
+    return {
+        "visual": half.vector,
+        "frame_vectors": half.frame_vectors,
+        "frame_times": half.frames.times,
+        "frames_readable": half.frames.readable,
+        "frames_total": half.frames.total,
+        "thumbnail": half.frames.thumbnail,
+        "visual_recipe": recipe.visual,
+    }
+
+
+def _transcript(transcript: Transcript, recipe: Recipe) -> dict[str, Any]:
+    return {
+        "speech_status": str(transcript.status),
+        "language": transcript.language,
+        "language_probability": transcript.language_probability,
+        "segments": _timed(transcript.segments),
+        "transcript": transcript.text,
+        "transcript_recipe": recipe.transcript,
+    }
+
+
+def _speech(half: SpeechHalf, recipe: Recipe) -> dict[str, Any]:
+    return {
+        "speech": half.vector,
+        "speech_vectors": half.window_vectors,
+        "speech_windows": _timed(half.windows),
+        "speech_recipe": recipe.speech,
+    }
+
+
+def _timed(segments: Sequence[Segment]) -> tuple[Timed, ...]:
+    return tuple(Timed(segment.start, segment.end, segment.text) for segment in segments)
+
+
+def _known(row: Row) -> Known:
+    return Known(*(getattr(row, name) for name in Known._fields))
+
+
+def _failed_file(failure: Failure, recipe: Recipe) -> FailedFile:
+    file = failure.file
+    return FailedFile(
+        path=file.path,
+        size=file.size,
+        mtime_ns=file.mtime_ns,
+        content_hash=failure.content_hash,
+        stage=failure.stage,
+        reason=failure.reason,
+        recipe=recipe_text(recipe),
+        failed_at=datetime.now(UTC),
+    )
