@@ -1,0 +1,72 @@
+"""Which folder a store belongs to.
+
+A scan remembers it in the store, so that the commands after it name the files as the scan did, also
+where it was given another folder than `data.dir`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.config import Settings
+from pipeline.discover import Collection
+from store.table import Store
+
+_MEMORY = "collection"
+
+
+@dataclass(frozen=True)
+class Home:
+    """Args:
+    collection: the folder.
+    written: its root as a person wrote it; names of files that are shown begin with it.
+    """
+
+    collection: Collection
+    written: str
+
+    def shown(self, path: str) -> str:
+        """A row's path in the form that the artifacts have: the root as written, and the path."""
+        return f"{self.written.rstrip('/')}/{path}"
+
+    def key_of(self, file: Path) -> str | None:
+        """The row's path of a file in the collection, None for any other."""
+        for candidate in (file.absolute(), file.resolve()):
+            for root in (self.collection.root, self.collection.root.resolve()):
+                if candidate.is_relative_to(root):
+                    return candidate.relative_to(root).as_posix()
+        return None
+
+
+def chosen(settings: Settings, folder: Path | None = None) -> Home:
+    """The collection of a scan: `data.dir`, a folder in it, or another one."""
+    root = settings.path(settings.data.dir)
+    home = _home(settings, root, settings.data.dir)
+    if folder is None:
+        return home
+    under = home.key_of(folder)
+    if under is None:
+        return _home(settings, folder.absolute(), folder.absolute().as_posix())
+    part = Collection(root, tuple(settings.data.extensions), "" if under == "." else under)
+    return Home(part, settings.data.dir)
+
+
+def remember(store: Store, settings: Settings, home: Home) -> None:
+    """Note the folder in the store, where that is news."""
+    note = json.dumps({"configured": settings.data.dir, "scanned": home.written})
+    if store.recall(_MEMORY) != note:
+        store.remember(_MEMORY, note)
+
+
+def recalled(store: Store, settings: Settings) -> Home:
+    """The folder that the store was last scanned with; `data.dir` where that has changed since."""
+    note = json.loads(store.recall(_MEMORY) or "{}")
+    same = note.get("configured") == settings.data.dir
+    written = note["scanned"] if same else settings.data.dir
+    return _home(settings, settings.path(written), written)
+
+
+def _home(settings: Settings, root: Path, written: str) -> Home:
+    return Home(Collection(root, tuple(settings.data.extensions)), written)

@@ -1,0 +1,57 @@
+"""Tables for a person, on stdout: what is found and what failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.report import printable
+
+TRANSCRIPT_CHARACTERS = 60
+UNWRAPPED_COLUMNS = 10_000  # where lines are read by another program, each row is one line
+
+
+def print_hits(hits: list[dict[str, Any]]) -> None:
+    """Score, label, path and the start of the transcript of each hit."""
+    rows: list[tuple[str, ...]] = [
+        (
+            f"{hit['score']:.3f}",
+            hit["label"] or "",
+            hit["path"],
+            start_of(hit["transcript"], TRANSCRIPT_CHARACTERS),
+        )
+        for hit in hits
+    ]
+    _print(("score", "label", "path", "transcript"), rows, empty="Nothing was found.")
+
+
+def print_failures(failures: list[dict[str, Any]]) -> None:
+    """Path, stage, reason and attempts of each failed file."""
+    rows: list[tuple[str, ...]] = [
+        (f["path"], f["stage"], f["reason"], str(f["attempts"])) for f in failures
+    ]
+    _print(("path", "stage", "reason", "attempts"), rows, empty="No video has failed.")
+
+
+def start_of(text: str, characters: int) -> str:
+    """The text, cut at a word where it is longer."""
+    if len(text) <= characters:
+        return text
+    cut = text[: characters - 1]
+    return (cut.rpartition(" ")[0] or cut) + "…"
+
+
+def _print(header: tuple[str, ...], rows: list[tuple[str, ...]], *, empty: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=UNWRAPPED_COLUMNS)
+    if not rows:
+        console.print(empty)
+        return
+    table = Table(*header, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(printable(cell), overflow="fold") for cell in row))
+    console.print(table)
