@@ -1,4 +1,4 @@
-"""What flows between the stages: one frozen record per hand-off, checked when it is made.
+r"""What flows between the stages: one frozen record per hand-off, checked when it is made.
 
     VideoFile -> DecodedVideo -> EmbeddedVideo -> a row
              \-> Reused -----------------------> a row like another one
