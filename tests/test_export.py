@@ -231,16 +231,17 @@ except StoreError as error:
 @pytest.mark.skipif(sys.platform == "win32", reason="no file size limits there")
 def test_a_full_disk_leaves_the_former_artifacts(store: Store, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    store.upsert([make_row("x/1")])
+    store.upsert([make_row("x/1", d=2000)])
     write(store, out)
     former = {file.name: file.read_bytes() for file in out.iterdir()}
-    store.upsert([make_row(f"x/{i}", i, d=D) for i in range(2000)])
+    store.upsert([make_row(f"x/{i}", i, d=2000) for i in range(20)])
     ended = subprocess.run(
         [sys.executable, "-c", LIMITED, store.uri, str(out)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
-    assert f"{out}: the export cannot be written" in ended.stdout
+    assert f"{out}: the export cannot be written: " in ended.stdout
+    assert "make room" in ended.stdout
     assert {file.name: file.read_bytes() for file in out.iterdir()} == former
 
 

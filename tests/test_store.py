@@ -50,7 +50,7 @@ def make_row(path: str, seed: int = 0, d: int = D, frames: int = 3, windows: int
         mtime_ns=1_700_000_000_123_456_789 + seed, duration_seconds=12.5, width=1080, height=1920,
         visual=unit(rng, d), speech=unit(rng, d) if windows else np.zeros(d, np.float32),
         frame_times=np.linspace(0, 12, frames), frame_vectors=unit(rng, frames, d),
-        frames_wanted=5, thumbnail=b"\xff\xd8" + bytes(20),
+        frames_readable=50, frames_total=50, thumbnail=b"\xff\xd8" + bytes(20),
         speech_status="speech" if windows else "no_audio", language="en" if windows else None,
         language_probability=0.9 if windows else None, segments=spoken,
         transcript=" ".join(piece.text for piece in spoken), speech_windows=spoken,
