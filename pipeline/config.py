@@ -10,16 +10,22 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
 from pipeline.errors import SettingsError
 
 LOCAL_DIR = "local-dir:"
 _PATH_MARK = re.compile(r"[./\\]")
 
-Text = Annotated[str, Field(min_length=1)]
+# A description says what is allowed, in the words that an error uses.
+Text = Annotated[str, Field(min_length=1, description="text that is not empty")]
+Switch = Annotated[bool, Field(description="true or false")]
+Share = Annotated[float, Field(ge=0, le=1, description="a number from 0 to 1")]
+Positive = Annotated[float, Field(gt=0, description="a finite number above 0")]
+Count = Annotated[int, Field(ge=1, description="a whole number from 1 on")]
 Precision = Literal["float32", "float16", "bfloat16"]
 
 
@@ -29,19 +35,23 @@ class _Section(BaseModel):
 
 class DataSettings(_Section):
     dir: Text = "data/Favorites/videos"
-    extensions: Annotated[list[Text], Field(min_length=1)] = [
-        "mp4", "m4v", "mov", "mkv", "webm", "avi",
-    ]  # fmt: skip
+    extensions: Annotated[
+        list[Text],
+        Field(min_length=1, description='a list of file name endings, such as ["mp4", "mov"]'),
+    ] = ["mp4", "m4v", "mov", "mkv", "webm", "avi"]
 
     @field_validator("extensions")
     @classmethod
     def _plain(cls, extensions: list[str]) -> list[str]:
-        return [extension.lower().lstrip(".") for extension in extensions]
+        plain = [extension.lower().lstrip(".") for extension in extensions]
+        if not all(re.fullmatch(r"[^\s./\\]+", extension) for extension in plain):
+            raise ValueError("not the ending of a file name")
+        return plain
 
 
 class StoreSettings(_Section):
     uri: Text = "data/store"
-    max_vanished: Annotated[float, Field(ge=0, le=1)] = 0.2
+    max_vanished: Share = 0.2
 
 
 class ExportSettings(_Section):
@@ -51,15 +61,23 @@ class ExportSettings(_Section):
 class ClipSettings(_Section):
     model: Text = "ViT-B/32"
     pretrained: Text = "openai"
-    frames: Annotated[int, Field(ge=1, le=1000)] = 5
+    frames: Annotated[int, Field(ge=1, le=1000, description="a whole number from 1 to 1000")] = 5
     transcript: Literal["whole", "first_window"] = "whole"
-    batch_frames: Annotated[int, Field(ge=1, le=4096)] = 64
+    batch_frames: Annotated[
+        int, Field(ge=1, le=4096, description="a whole number from 1 to 4096")
+    ] = 64
 
 
 class WhisperSettings(_Section):
     model: Text = "base"
-    language: Annotated[str, Field(pattern=r"^(auto|[a-z]{2,3})$")] = "auto"
-    vad: bool = True
+    language: Annotated[
+        str,
+        Field(
+            pattern=r"^(auto|[a-z]{2,3})$",
+            description='"auto", or the code of a language, such as "en"',
+        ),
+    ] = "auto"
+    vad: Switch = True
 
 
 class PrecisionSettings(_Section):
@@ -69,26 +87,32 @@ class PrecisionSettings(_Section):
 
 
 class DecodeSettings(_Section):
-    workers: Annotated[int, Field(ge=0, le=256)] = 0
-    timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
-    max_megapixels: Annotated[float, Field(gt=0)] = 100.0
+    workers: Annotated[int, Field(ge=0, le=256, description="a whole number from 0 to 256")] = 0
+    timeout_seconds: Positive = 60.0
+    max_megapixels: Positive = 100.0
 
 
 class QueueSettings(_Section):
-    items: Annotated[int, Field(ge=1)] = 32
-    megabytes: Annotated[int, Field(ge=1)] = 512
+    items: Count = 32
+    megabytes: Count = 512
 
 
 class WatchSettings(_Section):
-    settle_seconds: Annotated[float, Field(gt=0)] = 2.0
-    rescan_seconds: Annotated[float, Field(gt=0)] = 300.0
+    settle_seconds: Positive = 2.0
+    rescan_seconds: Positive = 300.0
 
 
 class Settings(_Section):
     """All settings. `base` is the folder that relative paths start from."""
 
     base: Annotated[Path, Field(exclude=True)]
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[
+        str,
+        Field(
+            pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$",
+            description='"auto", "cpu", "mps", "cuda", or one of several, such as "cuda:1"',
+        ),
+    ] = "auto"
     data: DataSettings = DataSettings()
     store: StoreSettings = StoreSettings()
     export: ExportSettings = ExportSettings()
@@ -149,7 +173,8 @@ def load(file: Path, overrides: Sequence[str] = ()) -> Settings:
         _put(values, key.strip(), value.strip())
         sources[key.strip()] = f"--set {override}"
     if "base" in values:
-        raise SettingsError(f"{file}: base: there is no such setting")
+        source = _source("base", sources) or file
+        raise SettingsError(f"{source}: base: there is no such setting; {_known_keys('')}")
     try:
         return Settings(base=file.resolve().parent, **values)
     except ValidationError as error:
@@ -168,33 +193,55 @@ def _put(values: dict[str, Any], key: str, written: str) -> None:
 def _parse(key: str, written: str) -> Any:
     """A value as TOML reads it; bare words, and numbers where text is wanted, are text."""
     try:
-        value = tomllib.loads(f"value = {written}")["value"]
+        parsed = tomllib.loads(f"value = {written}")
     except tomllib.TOMLDecodeError:
         return written
-    return written if _wants_text(key) and not isinstance(value, str) else value
+    value = parsed["value"] if len(parsed) == 1 else written
+    field = _field(key)
+    wants_text = field is not None and field.annotation is str
+    return written if wants_text and not isinstance(value, str) else value
 
 
-def _wants_text(key: str) -> bool:
+def _field(key: str) -> FieldInfo | None:
+    """What is known of a setting, or of the one that a key leads into; None of an unknown key."""
     model: Any = Settings
+    field: FieldInfo | None = None
     for name in key.split("."):
-        fields = getattr(model, "model_fields", {})
-        if name not in fields:
-            return False
-        model = fields[name].annotation
-    return model is str
+        fields = getattr(model, "model_fields", None)
+        if not fields:
+            break
+        field = fields.get(name)
+        model = field.annotation if field else None
+    return field
 
 
 def _explain(error: ValidationError, file: Path, sources: dict[str, str]) -> str:
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])
-        source = sources.get(key, str(file))
+        source = _source(key, sources) or str(file)
         if problem["type"] == "extra_forbidden":
             lines.append(f"{source}: {key}: there is no such setting; {_known_keys(key)}")
         else:
-            allowed = problem["msg"].replace("Input should", "it should")
-            lines.append(f"{source}: {key} = {problem['input']!r}: {allowed}")
+            lines.append(f"{source}: {key} = {problem['input']!r}: it should be {_allowed(key)}")
     return "\n".join(lines)
+
+
+def _source(key: str, sources: dict[str, str]) -> str | None:
+    """The flag that set a key, a part of it, or the whole that it is part of."""
+    for overridden, source in reversed(sources.items()):
+        shorter, longer = sorted((overridden, key), key=len)
+        if f"{longer}.".startswith(f"{shorter}."):
+            return source
+    return None
+
+
+def _allowed(key: str) -> str:
+    field = _field(key)
+    if field is not None and get_origin(field.annotation) is Literal:
+        return " or ".join(f'"{choice}"' for choice in get_args(field.annotation))
+    described = field.description if field else None
+    return described or f"a section; {_known_keys(key)}"
 
 
 def _known_keys(key: str) -> str:
