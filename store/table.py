@@ -25,6 +25,7 @@ from store.arrow import (
 )
 from store.errors import StoreError
 from store.lance import Database, KeyedTable, translated
+from store.lock import WriterLock
 from store.schema import Facts, FailedFile, Known, Row, check_key
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Store:
         self._database = database
         self._failures = KeyedTable(database, "failures", "path")
         self._memory = KeyedTable(database, "memory", "key")
+        self._lock: WriterLock | None = None
 
     @classmethod
     def open(cls, uri: str, *, writer: bool = False) -> Store:
@@ -54,11 +56,17 @@ class Store:
         reads as an empty one, and reading makes nothing on disk.
 
         Raises:
-            StoreError: it is there, but cannot be read, or is of another version.
+            StoreError: it is there, but cannot be read, or is of another version; or it is to be
+                written, and another process of this machine is at that.
         """
         store = cls(Database(uri, writer=writer))
-        for each in store._tables:
-            _ = each.table
+        try:
+            store._acquire()
+            for each in store._tables:
+                _ = each.table
+        except BaseException:
+            store.close()
+            raise
         return store
 
     def __enter__(self) -> Store:
@@ -76,6 +84,15 @@ class Store:
         """Let go of the tables. Nothing is pending: every write was committed when it returned."""
         for each in self._tables:
             each.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _acquire(self) -> None:
+        """Become the one writer; of a store that is not local, another machine may be one, too."""
+        folder = self._database.folder
+        if self._database.writer and folder is not None:
+            self._lock = WriterLock(folder)
+            self._lock.acquire()
 
     @property
     def dimension(self) -> int | None:

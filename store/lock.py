@@ -1,0 +1,54 @@
+"""One writer at a time: a lock file in the store's folder, held by the system for a process.
+
+It goes with the process, however that ends; nothing has to be cleaned up after a crash.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from store.errors import StoreError
+
+
+class WriterLock:
+    """Held from `acquire` to `release`.
+
+    Args:
+        folder: the store's; made if need be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pid_file = folder / "writer.pid"
+        self._lock = FileLock(folder / "writer.lock")
+
+    def acquire(self) -> None:
+        """Take the lock, and leave the number of this process for whoever comes second.
+
+        Raises:
+            StoreError: another process has it, or the folder cannot be written.
+        """
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+            self._pid_file.write_text(str(os.getpid()), encoding="ascii")
+        except Timeout:
+            raise StoreError(
+                f"the store {self._folder} is being written by process {self._holder()}:"
+                " stop that one first, or wait for it to end"
+            ) from None
+        except OSError as error:
+            raise StoreError(f"the store {self._folder} cannot be written: {error}") from error
+
+    def release(self) -> None:
+        """Give the lock back. Safe to call twice."""
+        self._lock.release()
+
+    def _holder(self) -> str:
+        try:
+            return self._pid_file.read_text(encoding="ascii").strip()
+        except OSError:
+            return "(unknown)"
