@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 an error, 2 wrong usage or settings, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -23,12 +24,16 @@ def main(arguments: list[str] | None = None) -> int:
         settings = config.load(options.config, options.set)
         command = getattr(commands, options.command)
         code: int = command(settings, options)
+        sys.stdout.flush()
         return code
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except (PipelineError, StoreError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # whoever read the output has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return 130

@@ -125,6 +125,7 @@ class Flow:
         self._crew = Crew()
         self._unchanged = 0
         self._failed_before = 0
+        self._reconciled = False
         self._model_failures = 0
         self._moved_device = _note_device(store, collection.root)
         self._watcher: Watcher | None = None
@@ -134,8 +135,7 @@ class Flow:
         began = time.perf_counter()
         listing = self._list()
         comparison = self._library.compare(listing.videos, self._collection.under)
-        self._unchanged = len(comparison.unchanged)
-        self._failed_before = len(comparison.failed)
+        self._count(comparison)
         self._report.say(dataset_summary(file.label for file in listing.videos.values()))
         self._run(lambda line: self._feed_scan(line, comparison))
         if not self._crew.stopping.is_set():
@@ -206,6 +206,7 @@ class Flow:
     def _feed_watch(self, line: _Line) -> None:
         assert self._watcher is not None
         missing: set[str] = set()
+        self._report.say(f"Watching {self._collection.top}")
         due = time.monotonic()
         while not self._crew.stopping.is_set():
             if time.monotonic() >= due:
@@ -231,12 +232,20 @@ class Flow:
             return ()
         comparison = self._library.compare(listing.videos, self._collection.under)
         log.info("%s", equation(listing, comparison))
+        if not self._reconciled:
+            self._count(comparison)
+            self._reconciled = True
         if comparison.returned:
             line.results.put(Returned(comparison.returned))
         settled, fresh = _by_age(comparison.todo, self._settings.watch.settle_seconds)
         watcher.consider(file.path for file in fresh)
         self._submit(line, settled)
         return _missing(listing, comparison)
+
+    def _count(self, comparison: Comparison) -> None:
+        """What needs nothing, for the summary."""
+        self._unchanged = len(comparison.unchanged)
+        self._failed_before = len(comparison.failed)
 
     def _submit(self, line: _Line, files: Iterable[VideoFile]) -> None:
         """Put the files that need work into the line."""
@@ -271,8 +280,11 @@ class Flow:
             )
 
     def _write(self, results: Channel[Written]) -> None:
+        is_tidy = True
         while True:
             batch = results.take(COMMIT_ROWS, linger=COMMIT_SECONDS, timeout=IDLE_SECONDS)
+            if not batch and is_tidy:
+                continue
             began = time.perf_counter()
             self._writer.write([r for r in batch if not isinstance(r, Vanished | Returned)])
             for change in batch:
@@ -280,7 +292,8 @@ class Flow:
                     self._drop_missing(change.paths)
                 elif isinstance(change, Returned):
                     self._writer.mark_offline(change.paths, False)
-            self._store.upkeep()
+            is_tidy = not batch
+            self._store.upkeep(force=is_tidy)
             self._crew.note("write", busy=time.perf_counter() - began)
 
     def _drop_missing(self, missing: Sequence[str]) -> None:
