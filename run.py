@@ -53,6 +53,12 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="section.key=value",
         help="override one setting; may be given again",
     )
+    parser.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="how scan and watch log on stderr: lines for people, or one JSON object a line",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     scan = commands.add_parser("scan", help="embed what is new or changed, then stop")
@@ -66,6 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="write the files that a classifier trains on")
     export.add_argument("--out", type=Path, metavar="DIR", help="instead of export.dir")
+    export.add_argument("--offline", action="store_true", help="also videos that are not there now")
     _add_json(export)
 
     query = commands.add_parser("query", help="find the most similar videos")
@@ -86,6 +93,11 @@ def make_parser() -> argparse.ArgumentParser:
     _add_json(failures)
     retry = commands.add_parser("retry", help="forget failures, so that the next scan tries again")
     _add_json(retry)
+    forget = commands.add_parser("forget", help="remove rows on purpose")
+    what = forget.add_mutually_exclusive_group(required=True)
+    what.add_argument("--offline", action="store_true", help="all whose file is not there")
+    what.add_argument("paths", nargs="*", default=[], metavar="PATH", help="videos or folders")
+    _add_json(forget)
     return parser
 
 

@@ -72,7 +72,7 @@ def _query_for(settings: Settings, file: Path, k: int, label: str | None) -> Que
     if not file.is_file():
         raise SettingsError(f"--video {file}: there is no such file")
     recipe = recipe_of(settings)
-    embedded = _embed(settings, file)
+    embedded = embed(settings, file)
     assert embedded.visual is not None
     assert embedded.speech is not None
     return Query(
@@ -85,16 +85,25 @@ def _query_for(settings: Settings, file: Path, k: int, label: str | None) -> Que
     )
 
 
-def _embed(settings: Settings, location: Path) -> EmbeddedVideo:
+def embed(settings: Settings, location: Path) -> EmbeddedVideo:
+    """Both halves of a video, which is not stored.
+
+    Raises:
+        VideoError: it cannot be embedded.
+        ModelError: a model cannot be loaded.
+    """
     from pipeline.embed import Embedder
     from pipeline.intake import Intake
+    from pipeline.journal import Journal
     from pipeline.library import Library
     from pipeline.models import Models
     from pipeline.recipe import recipe_of
     from pipeline.records import Failure, Task, VideoFile
 
     models = Models(settings, _say)
-    intake = Intake(settings, Library({}, {}, recipe_of(settings)), models.prepare, _no_words)
+    intake = Intake(
+        settings, Library({}, {}, recipe_of(settings)), models.prepare, _no_words, Journal(None)
+    )
     file = VideoFile(location.name, location.absolute(), *(read_stamp(location) or (0, 0)))
     first_only = settings.clip.transcript == "first_window"
     embedder = Embedder(models.clip, models.whisper, first_window_only=first_only)

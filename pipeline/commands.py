@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__, home
 from pipeline.config import Settings
+from pipeline.errors import SettingsError
 from store.table import Store
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def export(settings: Settings, options: argparse.Namespace) -> int:
             recipe=(recipe.visual, recipe.transcript, recipe.speech),
             version=__version__,
             models={"clip": settings.clip.model_dump(), "whisper": settings.whisper.model_dump()},
+            offline=options.offline,
         )
     facts = {
         "out": str(out),
@@ -135,6 +137,23 @@ def retry(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def forget(settings: Settings, options: argparse.Namespace) -> int:
+    with Store.open(settings.store_uri, writer=True) as store:
+        place = home.recalled(store, settings)
+        known = store.known()
+        rows = {path for path, row in known.items() if row.offline} if options.offline else set()
+        for written in options.paths:
+            meant = place.rows_of(written, known.keys() | {f.path for f in store.failures()})
+            if not meant:
+                raise SettingsError(f"forget {written}: nothing of that name is in the store")
+            rows |= meant
+        forgotten = store.remove(sorted(rows))
+        store.forget_failures(sorted(rows))
+    text = f"Forgot {forgotten} videos; one that is in the folder is embedded by the next scan."
+    _show({"forgotten": forgotten}, [text], as_json=options.json)
+    return 0
+
+
 @contextmanager
 def _flow(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
     """A run over the folder that the flags name: the first interrupt ends it in good order, the
@@ -144,7 +163,7 @@ def _flow(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
     from pipeline.flow import Flow
     from pipeline.report import LogLines, Report
 
-    report = Report()
+    report = Report(as_json=options.log_format == "json")
     logging.basicConfig(level=logging.WARNING, handlers=[LogLines(report)], format="%(message)s")
     for ours in ("pipeline", "store"):
         logging.getLogger(ours).setLevel(logging.INFO)
@@ -163,6 +182,7 @@ def _stop_on_signals(flow: Flow, report: Report) -> None:
         signals.append(number)
         if len(signals) > 1:
             # Every commit is whole by itself; threads inside a model cannot be asked to leave.
+            flow.abandon()
             os.write(2, b"\nStopped.\n")
             os._exit(INTERRUPTED)
         # In a thread of its own: the main thread may hold a lock that stopping needs.

@@ -18,10 +18,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.config import Settings
+from pipeline.decode import content_hash
 from pipeline.discover import Collection, Listing, list_videos, read_stamp
 from pipeline.embed import Embedder
 from pipeline.errors import ModelError, SettingsError
 from pipeline.intake import Intake
+from pipeline.journal import Journal
 from pipeline.library import Comparison, Library
 from pipeline.models import Models
 from pipeline.recipe import recipe_of
@@ -35,6 +37,7 @@ from pipeline.records import (
     VideoFile,
 )
 from pipeline.report import Report, dataset_summary, printable
+from pipeline.trial import crash_of
 from pipeline.watching import Watcher
 from pipeline.workers import Channel, Crew, StageTimes
 from pipeline.writing import Outcome, Result, Writer
@@ -128,12 +131,14 @@ class Flow:
         self._reconciled = False
         self._model_failures = 0
         self._moved_device = _note_device(store, collection.root)
+        self._journal = Journal(store.scratch("in_hand.json"))
         self._watcher: Watcher | None = None
 
     def scan(self) -> Summary:
         """Bring the store up to date with the folder, once."""
         began = time.perf_counter()
         listing = self._list()
+        self._try_suspects(listing)
         comparison = self._library.compare(listing.videos, self._collection.under)
         self._count(comparison)
         self._report.say(dataset_summary(file.label for file in listing.videos.values()))
@@ -149,6 +154,7 @@ class Flow:
         began = time.perf_counter()
         settle = self._settings.watch.settle_seconds
         with Watcher(self._collection, settle_seconds=settle) as self._watcher:
+            self._try_suspects(self._list())
             self._run(self._feed_watch)
         return self._summary(time.perf_counter() - began)
 
@@ -158,12 +164,17 @@ class Flow:
         if self._watcher is not None:
             self._watcher.wake()
 
+    def abandon(self) -> None:
+        """The process is about to leave at once, and not for a crash."""
+        self._journal.close()
+
     def _run(self, feed: Callable[[_Line], None]) -> None:
         try:
             self._start(feed)
             self._crew.join()
         finally:
             self._report.close()
+            self._journal.close()
 
     def _start(self, feed: Callable[[_Line], None]) -> None:
         crew, queue = self._crew, self._settings.queue
@@ -174,7 +185,13 @@ class Flow:
         )
         # Kept at a stop: what the models have made is written.
         results: Channel[Written] = crew.channel(4 * COMMIT_ROWS, keep=True)
-        intake = Intake(self._settings, self._library, self._models.prepare, self._transcript_of)
+        intake = Intake(
+            self._settings,
+            self._library,
+            self._models.prepare,
+            self._transcript_of,
+            self._journal,
+        )
         per_batch = max(self._settings.clip.batch_frames // self._settings.clip.frames, 1)
         crew.source("feed", lambda: feed(_Line(files, results)), files)
         crew.stage("decode", intake.take_each, files, decoded, threads=workers, size_of=_nbytes)
@@ -182,6 +199,21 @@ class Flow:
         crew.sink("write", lambda: self._write(results), results)
 
     # Feeding the line
+
+    def _try_suspects(self, listing: Listing) -> None:
+        """Try each file alone that was in hand when the last run crashed; a guilty one fails."""
+        suspects = [listing.videos[p] for p in self._journal.left_over() if p in listing.videos]
+        if suspects:
+            self._report.say(
+                f"The last run was cut short with {len(suspects)} videos in hand: trying each of"
+                " them alone."
+            )
+        for file in suspects:
+            signal_name = crash_of(self._settings, file.location)
+            if signal_name and self._library.submit(file):
+                reason = f"it crashes the process ({signal_name})"
+                digest = content_hash(file.location)
+                self._writer.write([Failure(file, "crash", reason, digest)])
 
     def _list(self) -> Listing:
         listing = list_videos(self._collection)
@@ -266,7 +298,9 @@ class Flow:
     def _run_models(self, batch: list[Intaken]) -> Iterator[Result]:
         videos = [each for each in batch if isinstance(each, DecodedVideo)]
         yield from (each for each in batch if not isinstance(each, DecodedVideo))
-        for result in self._embedder.embed(videos) if videos else ():
+        with self._journal.in_hand([video.task.file.path for video in videos]):
+            made = self._embedder.embed(videos) if videos else []
+        for result in made:
             self._check_models(result)
             yield result
 

@@ -7,6 +7,7 @@ where it was given another folder than `data.dir`.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,17 @@ class Home:
     def shown(self, path: str) -> str:
         """A row's path in the form that the artifacts have: the root as written, and the path."""
         return f"{self.written.rstrip('/')}/{path}"
+
+    def rows_of(self, written: str, paths: Iterable[str]) -> set[str]:
+        """The paths that a person means: one row, or all below a folder; named as shown, as a
+        row's path, or as a file."""
+        named = {written.rstrip("/"), self.key_of(Path(written))}
+        named.add(written.removeprefix(self.shown("")).rstrip("/"))
+        return {
+            path
+            for path in paths
+            if path in named or any(name and path.startswith(f"{name}/") for name in named)
+        }
 
     def key_of(self, file: Path) -> str | None:
         """The row's path of a file in the collection, None for any other."""

@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.config import Settings
 from pipeline.decode import Contents, Prepare, content_hash, read_video
 from pipeline.errors import VideoError
+from pipeline.journal import Journal
 from pipeline.library import Library
 from pipeline.listening import listen
 from pipeline.records import (
@@ -32,6 +33,7 @@ class Intake:
     library: what is known.
     prepare: gives CLIP's preprocessing; asked for only when a picture is decoded.
     transcript_of: the words of a row, by its path.
+    journal: notes what is in hand.
     """
 
     def __init__(
@@ -40,16 +42,19 @@ class Intake:
         library: Library,
         prepare: Callable[[], Prepare],
         transcript_of: Callable[[str], Transcript],
+        journal: Journal,
     ) -> None:
         self._settings = settings
         self._library = library
         self._prepare = prepare
         self._transcript_of = transcript_of
+        self._journal = journal
 
     def take_each(self, files: Iterable[VideoFile]) -> Iterator[DecodedVideo | Reused | Failure]:
         """`take` of each file, as a stage wants it."""
         for file in files:
-            taken = self.take(file)
+            with self._journal.in_hand([file.path]):
+                taken = self.take(file)
             if taken is not None:
                 yield taken
 

@@ -6,10 +6,13 @@ could steer a terminal or forge a line escaped.
 
 from __future__ import annotations
 
+import json
 import logging
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -25,7 +28,8 @@ LINE_SECONDS = 5.0  # between two lines of progress where there is no terminal
 class Report:
     """Counts what becomes of files and tells of it. Safe in any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_json: bool = False) -> None:
+        self._as_json = as_json
         self.counts: Counter[Outcome] = Counter()
         self._console = _stderr()
         self._bar: Progress | None = None
@@ -37,7 +41,19 @@ class Report:
 
     def say(self, text: str) -> None:
         """One line (or more) of plain text."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        if self._as_json:
+            self.log("info", text.strip())
+        else:
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def log(self, level: str, text: str, **facts: str) -> None:
+        """A line of the log: `facts`, such as stage and path, are fields of their own in JSON."""
+        if self._as_json:
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            line = {"time": now, "level": level, **facts, "message": text}
+            print(json.dumps(line), file=sys.stderr, flush=True)
+        else:
+            self.say(f"{level}: {printable(text)}")
 
     def expect(self, files: int) -> None:
         """So many more files are on their way down the line."""
@@ -46,16 +62,22 @@ class Report:
                 self._began = self._told = monotonic()
                 self._total = self._done = 0
             self._total += files
-            if self._total and self._console.is_terminal:
+            if self._total and self._has_bar:
                 self._show_bar()
 
-    def heard(self, outcome: Outcome, path: str, reason: str) -> None:
+    def heard(self, outcome: Outcome, path: str, stage: str, reason: str) -> None:
         """A file has come to the end of the line."""
         self.counts[outcome] += 1
-        if outcome is Outcome.FAILED:
-            self.say(f"Skipping {printable(path)} ({reason})")
+        if outcome is Outcome.FAILED and self._as_json:
+            self.log("warning", f"skipped: {reason}", stage=stage, path=path)
+        elif outcome is Outcome.FAILED:
+            self.say(f"Skipping {printable(path)} ({stage}: {printable(reason)})")
         if outcome is not Outcome.REMOVED:
             self._advance()
+
+    @property
+    def _has_bar(self) -> bool:
+        return self._console.is_terminal and not self._as_json
 
     def close(self) -> None:
         """Take the bar away."""
@@ -69,7 +91,7 @@ class Report:
             self._done += 1
             if self._bar is not None and self._task is not None:
                 self._bar.update(self._task, completed=self._done)
-            elif not self._console.is_terminal:
+            elif not self._has_bar:
                 self._tell_progress()
 
     def _tell_progress(self) -> None:
@@ -99,8 +121,7 @@ class LogLines(logging.Handler):
         self._report = report
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = printable(self.format(record))
-        self._report.say(f"{record.levelname.lower()}: {text}")
+        self._report.log(record.levelname.lower(), self.format(record), stage=record.name)
 
 
 def printable(text: str) -> str:

@@ -43,8 +43,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-Heard = Callable[[Outcome, str, str], None]
-"""Hears of every file: its outcome, its path, and the reason of a failure (else empty)."""
+Heard = Callable[[Outcome, str, str, str], None]
+"""Hears of every file: its outcome, its path, and a failure's stage and reason (else empty)."""
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Writer:
         for path in paths:
             self._library.remove(path)
         for path in rows:
-            self._heard(Outcome.REMOVED, path, "")
+            self._heard(Outcome.REMOVED, path, "", "")
 
     def mark_offline(self, paths: Sequence[str], offline: bool) -> None:
         """Mark rows whose file is out of reach, or is there again."""
@@ -178,9 +178,9 @@ class Writer:
 
     def _tell(self, batch: _Batch) -> None:
         for path, outcome in batch.outcomes.items():
-            self._heard(outcome, path, "")
+            self._heard(outcome, path, "", "")
         for failure in batch.failures:
-            self._heard(Outcome.FAILED, failure.file.path, failure.reason)
+            self._heard(Outcome.FAILED, failure.file.path, failure.stage, failure.reason)
 
     def _settle(self, result: Result) -> list[Result]:
         """The files that waited for this content: with a row of it they are copies, and where it

@@ -60,8 +60,9 @@ def export(
     version: str,
     models: Mapping[str, Any],
     dimension: int = 1024,
+    offline: bool = False,
 ) -> ExportSummary:
-    """Write the rows of one recipe that are not offline, in path order.
+    """Write the rows of one recipe, in path order.
 
     Args:
         out: the folder; made if need be.
@@ -70,13 +71,14 @@ def export(
         version: the program's, for the manifest.
         models: what made the vectors, for the manifest.
         dimension: columns of the feature tensors where the store is empty.
+        offline: also the rows whose file was not there at the last look.
 
     Raises:
         StoreError: the store cannot be read or a file cannot be written. The former files are
             as they were.
     """
     table = store.videos.snapshot()
-    wanted = _wanted(recipe)
+    wanted = _wanted(recipe, offline)
     with store.videos.reading():
         videos = _with_paths(_read(table, ["content_hash", "transcript"], wanted), data_dir)
         rest = _with_paths(_read(table, [*_RECIPES, "offline"], ~wanted), data_dir)
@@ -108,9 +110,10 @@ def export(
     )
 
 
-def _wanted(recipe: RecipeTexts) -> Expr:
+def _wanted(recipe: RecipeTexts, offline: bool) -> Expr:
     same = [col(name) == lit(text) for name, text in zip(_RECIPES, recipe, strict=True)]
-    return reduce(and_, same, col("offline") == lit(False))
+    present = [] if offline else [col("offline") == lit(False)]
+    return reduce(and_, [*same, *present])
 
 
 def _read(table: Table | None, columns: Sequence[str], where: Expr) -> pa.Table:
@@ -131,11 +134,11 @@ def _with_paths(rows: pa.Table, data_dir: str) -> pa.Table:
 
 
 def _why(row: Mapping[str, Any], recipe: RecipeTexts) -> str:
-    if row["offline"]:
-        return "offline: the file was not there at the last look"
     parts = zip(_PARTS, _RECIPES, recipe, strict=True)
     other = [f"{part}: {row[name]}" for part, name, text in parts if row[name] != text]
-    return f"made by another recipe ({'; '.join(other)})"
+    if other:
+        return f"made by another recipe ({'; '.join(other)})"
+    return "offline: the file was not there at the last look"
 
 
 def _features(table: Table | None, row_ids: Sequence[int], dimension: int) -> np.ndarray:

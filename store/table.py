@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -93,6 +94,11 @@ class Store:
         if self._database.writer and folder is not None:
             self._lock = WriterLock(folder)
             self._lock.acquire()
+
+    def scratch(self, name: str) -> Path | None:
+        """A file beside the tables for a writer's own use; None where the store is not local."""
+        folder = self._database.folder
+        return folder / name if folder is not None else None
 
     @property
     def dimension(self) -> int | None:

@@ -1,0 +1,65 @@
+"""Which files a run has in hand, on disk, so that the next run knows whom to suspect of a crash.
+
+A fault inside a native library ends the process without a word. What was in hand then is left in
+the journal; a run that ends in any other way leaves none.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+
+
+class Journal:
+    """Args:
+    file: where it is kept; its folder must exist. None keeps none.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._in_hand: list[str] = []
+        self._lock = threading.Lock()
+
+    def left_over(self) -> list[str]:
+        """The paths that a former run had in hand when it was cut short."""
+        if self._file is None or not self._file.exists():
+            return []
+        try:
+            paths: list[str] = json.loads(self._file.read_text(encoding="utf-8"))
+        except ValueError:  # it was cut short in writing this very file
+            return []
+        return paths
+
+    @contextmanager
+    def in_hand(self, paths: Sequence[str]) -> Iterator[None]:
+        """These files are worked on inside the `with` block."""
+        with self._lock:
+            self._in_hand.extend(paths)
+            self._write()
+        try:
+            yield
+        finally:
+            with self._lock:
+                for path in paths:
+                    self._in_hand.remove(path)
+                self._write()
+
+    def close(self) -> None:
+        """The run has ended without a crash: nobody is suspected."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
+    def _write(self) -> None:
+        if self._file is None:
+            return
+        unfinished = self._file.with_suffix(".new")
+        try:
+            unfinished.write_text(json.dumps(self._in_hand), encoding="utf-8")
+            unfinished.replace(self._file)
+        except OSError as error:
+            raise PipelineError(f"{self._file}: cannot be written: {error.strerror}") from error
