@@ -115,7 +115,7 @@ def _ours(thread: threading.Thread) -> bool:
     return not thread.daemon or any(module.split(".")[0] in OURS for module in modules)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run() -> Callable[..., Finished]:
     """Run `python run.py ARGUMENTS` to its end in a process of its own.
 
