@@ -1,0 +1,30 @@
+"""Printing results: one JSON document, or lines for a person; on stdout."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+INTERRUPTED = 130  # the exit code of a command that was asked to end before it was done
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The flag `--json`."""
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def show(document: Any, lines: Sequence[str], *, as_json: bool) -> None:
+    """Print the document as JSON, or else the lines."""
+    if as_json:
+        print_json(document)
+    else:
+        print("\n".join(lines))
+
+
+def print_json(document: Any) -> None:
+    """Print a JSON document that a person can read, too."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
+    print()

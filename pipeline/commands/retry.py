@@ -1,0 +1,27 @@
+"""`retry`: forget failures, so that the next scan tries these videos again."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from pipeline.commands.output import add_json, show
+
+if TYPE_CHECKING:
+    from pipeline.config import Settings
+
+HELP = "forget failures, so that the next scan tries again"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    from store.table import Store
+
+    with Store.open(settings.store_uri, writer=True) as store:
+        forgotten = store.forget_failures()
+    text = f"Forgot {forgotten} failures; the next scan tries these videos again."
+    show({"forgotten": forgotten}, [text], as_json=options.json)
+    return 0

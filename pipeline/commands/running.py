@@ -1,0 +1,89 @@
+"""What `scan` and `watch` share: the run itself, how signals end it, and its summary."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.commands.output import INTERRUPTED, show
+
+if TYPE_CHECKING:
+    from pipeline.config import Settings
+    from pipeline.flow import Flow, Summary
+    from pipeline.report import Report
+
+
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """The folder to run over."""
+    parser.add_argument(
+        "dir", nargs="?", type=Path, metavar="DIR", help="instead of data.dir, or a folder in it"
+    )
+
+
+@contextmanager
+def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
+    """A run over the folder that the flags name: the first interrupt ends it in good order, the
+    second at once."""
+    import logging
+
+    from pipeline import home
+    from pipeline.flow import Flow
+    from pipeline.report import LogLines, Report
+    from store.table import Store
+
+    report = Report(as_json=options.log_format == "json")
+    logging.basicConfig(level=logging.WARNING, handlers=[LogLines(report)], format="%(message)s")
+    for ours in ("pipeline", "store"):
+        logging.getLogger(ours).setLevel(logging.INFO)
+    place = home.chosen(settings, options.dir)
+    with Store.open(settings.store_uri, writer=True) as store:
+        flow = Flow(settings, place.collection, store, report)
+        home.remember(store, settings, place)
+        _stop_on_signals(flow, report)
+        yield flow
+
+
+def show_summary(summary: Summary, *, as_json: bool) -> None:
+    """Counts, seconds, rate, and where the time went by stage."""
+    facts = asdict(summary)
+    stages = facts.pop("stages")
+    done = summary.embedded + summary.moved + summary.copied
+    rate = done / summary.seconds if summary.seconds else 0.0
+    counts = ("embedded", "unchanged", "moved", "copied", "removed", "failed")
+    lines = [
+        ", ".join(f"{name} {facts[name]}" for name in counts),
+        f"{summary.seconds:.1f} s, {rate:.2f} videos/s",
+    ]
+    for name, times in stages.items():
+        spent = ", ".join(f"{key.replace('_', ' ')} {value:.1f} s" for key, value in times.items())
+        lines.append(f"  {name}: {spent}")
+    show({**facts, "videos_per_second": rate, "stages": stages}, lines, as_json=as_json)
+
+
+def _stop_on_signals(flow: Flow, report: Report) -> None:
+    signals: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        signals.append(number)
+        if len(signals) > 1:
+            # Every commit is whole by itself; threads inside a model cannot be asked to leave.
+            flow.abandon()
+            os.write(2, b"\nStopped.\n")
+            os._exit(INTERRUPTED)
+        # In a thread of its own: the main thread may hold a lock that stopping needs.
+        threading.Thread(target=_stop, args=(flow, report), daemon=True).start()
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _stop(flow: Flow, report: Report) -> None:
+    report.say("Stopping: what is in hand is finished and written. Once more stops at once.")
+    flow.stop()

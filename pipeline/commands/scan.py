@@ -1,0 +1,29 @@
+"""`scan`: embed what is new or changed, then stop."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from pipeline.commands.output import INTERRUPTED, add_json
+from pipeline.commands.running import add_folder, flow_of, show_summary
+
+if TYPE_CHECKING:
+    from pipeline.config import Settings
+
+HELP = "embed what is new or changed, then stop"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    add_folder(parser)
+    add_json(parser)
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if any video failed")
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    with flow_of(settings, options) as flow:
+        summary = flow.scan()
+    show_summary(summary, as_json=options.json)
+    if summary.interrupted:
+        return INTERRUPTED
+    return 1 if options.strict and summary.failed else 0

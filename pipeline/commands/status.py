@@ -1,0 +1,28 @@
+"""`status`: what is in the store, and what is not yet."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from pipeline.commands.output import add_json, show
+
+if TYPE_CHECKING:
+    from pipeline.config import Settings
+
+HELP = "what is in the store, and what is not yet"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    from pipeline import home
+    from pipeline.status import describe, lines
+    from store.table import Store
+
+    with Store.open(settings.store_uri) as store:
+        facts = describe(store, settings, home.recalled(store, settings))
+    show(facts, lines(facts), as_json=options.json)
+    return 0
