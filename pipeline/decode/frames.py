@@ -1,0 +1,192 @@
+"""Chosen frames of an open file: seek to the keyframe before each, decode on to it.
+
+Frames that no other refers to are skipped: the same pixels as from decoding everything, for a
+fraction of the time. Where timestamps cannot be trusted, everything is decoded and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, pairwise
+
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image
+
+from pipeline.decode.packets import Packet, Survey, decoded, packets
+from pipeline.errors import VideoError
+from pipeline.pictures import as_seen, display_size
+from pipeline.sampling import Visit, frame_indices, plan_visits
+
+_TELLS_WHAT_IS_REFERRED_TO = frozenset({"h264", "hevc", "mpeg4", "vp8"})
+"""Decoders that with skip_frame=NONREF leave out just the frames that no other refers to; H.263's,
+for one, leaves out more and spoils what follows."""
+
+_LONGEST_TO_SHORTEST = 1000
+"""Of a picture's sides: scaling the short one of more than that up to CLIP's takes gigabytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Args:
+    frames: in order; one that was chosen more than once is the same object.
+    seconds: when each is shown, from the first frame of the video on.
+    readable: how many frames of the video can be decoded, as far as is known.
+    """
+
+    frames: list[VideoFrame]
+    seconds: list[float]
+    readable: int
+
+
+class FrameReader:
+    """Decodes chosen frames of one open file."""
+
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        survey: Survey,
+        max_megapixels: float,
+    ) -> None:
+        self._container = container
+        self._stream = stream
+        self._survey = survey
+        self._max_megapixels = max_megapixels
+
+    def read(self, n: int) -> Chosen:
+        """The `n` uniformly spaced frames.
+
+        Raises:
+            VideoError: no frame can be decoded.
+        """
+        if self._timestamps_are_true():
+            timestamps = self._survey.timestamps
+            wanted = [timestamps[i] for i in frame_indices(len(timestamps), n)]
+            found = self._by_seeking(wanted)
+            if all(when in found for when in wanted):
+                seconds = [self._seconds(when - timestamps[0]) for when in wanted]
+                return Chosen([found[when] for when in wanted], seconds, len(timestamps))
+        return self._by_counting(n)
+
+    def _timestamps_are_true(self) -> bool:
+        """AVI stores no presentation times: FFmpeg's guess is wrong where there are B frames."""
+        survey = self._survey
+        unique = len(set(survey.timestamps)) == len(survey.timestamps)
+        avi = "avi" in self._container.format.name.split(",")
+        return bool(survey.is_timed and unique and survey.keyframes and not avi)
+
+    def _by_seeking(self, wanted: Sequence[int]) -> dict[int, VideoFrame]:
+        found: dict[int, VideoFrame] = {}
+        for visit in plan_visits(wanted, self._survey.keyframes):
+            self._container.seek(visit.keyframe, stream=self._stream, backward=True)
+            found.update(self._visit(visit))
+            self._stream.codec_context.skip_frame = "DEFAULT"
+        return found
+
+    def _visit(self, visit: Visit) -> Iterator[tuple[int, VideoFrame]]:
+        targets = set(visit.targets)
+        context = self._stream.codec_context
+        landed = False
+        skips = context.name in _TELLS_WHAT_IS_REFERRED_TO
+        for packet in self._packets():
+            if packet is not None:
+                landed = landed or packet.is_discard  # an edit list may hide the keyframe itself
+                if skips:
+                    context.skip_frame = "DEFAULT" if packet.pts in targets else "NONREF"
+            for frame in decoded(self._stream, packet):
+                landed = landed or frame.key_frame
+                if not landed:
+                    return  # the container calls every packet a keyframe
+                if frame.pts in targets:
+                    self._check(frame)
+                    yield frame.pts, frame
+                    targets.discard(frame.pts)
+            if not targets:
+                return
+
+    def _by_counting(self, n: int) -> Chosen:
+        """Decode everything in order and keep what the count says; once more, where the number of
+        frames turns out to be another than the number of packets."""
+        expected = len(self._survey.timestamps)
+        for _ in range(2):
+            wanted = frame_indices(expected, n)
+            kept, total = self._count(set(wanted))
+            if total == expected:
+                return Chosen([kept[i] for i in wanted], self._times(kept, wanted), total)
+            if total == 0:
+                raise VideoError("decode", "none of its frames can be decoded")
+            expected = total
+        raise VideoError("decode", "it has another number of frames each time it is decoded")
+
+    def _count(self, wanted: Iterable[int]) -> tuple[dict[int, VideoFrame], int]:
+        self._container.seek(0)
+        kept: dict[int, VideoFrame] = {}
+        total = 0
+        for packet in self._packets():
+            for frame in decoded(self._stream, packet):
+                if total in wanted:
+                    self._check(frame)
+                    kept[total] = frame
+                total += 1
+        return kept, total
+
+    def _times(self, kept: dict[int, VideoFrame], wanted: Sequence[int]) -> list[float]:
+        """By the frames' timestamps, or by the frame rate where they have none that make sense."""
+        pts = [frame.pts for _, frame in sorted(kept.items())]
+        known = [each for each in pts if each is not None]
+        if len(known) == len(pts) and all(a < b for a, b in pairwise(known)):
+            return [self._seconds((kept[i].pts or 0) - known[0]) for i in wanted]
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        return [i / float(rate) if rate else 0.0 for i in wanted]
+
+    def _packets(self) -> Iterator[Packet | None]:
+        """Those of the video from where the file stands, and None for the end."""
+        return chain(packets(self._container, [self._stream]), [None])
+
+    def _seconds(self, pts: int) -> float:
+        return float(pts * self._survey.time_base)
+
+    def _check(self, frame: VideoFrame) -> None:
+        check_size(frame.width, frame.height, self._max_megapixels)
+
+
+def picture(frame: VideoFrame, stream: VideoStream, max_megapixels: float) -> Image.Image:
+    """The frame as a person sees it: upright, with square pixels, in 8-bit RGB.
+
+    High dynamic range (PQ, HLG) is not tone-mapped: what OpenCV gives, and so the seed's vectors.
+
+    Raises:
+        VideoError: it is too large with square pixels.
+    """
+    check_size(*seen_size(frame, stream), max_megapixels)
+    # PyAV's own default is a thread for each core.
+    rgb = frame.to_ndarray(format="rgb24", threads=1)
+    return as_seen(rgb, frame.rotation, _pixel_aspect(stream))
+
+
+def seen_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    """Width and height of that picture."""
+    width, height = display_size(frame.width, frame.height, _pixel_aspect(stream))
+    return (height, width) if round(frame.rotation / 90) % 2 else (width, height)
+
+
+def _pixel_aspect(stream: VideoStream) -> Fraction:
+    return stream.sample_aspect_ratio or Fraction(1)
+
+
+def check_size(width: int, height: int, max_megapixels: float) -> None:
+    """Raises:
+    VideoError: the picture is larger than the limit, or next to a line.
+    """
+    if width * height > max_megapixels * 1e6:
+        raise VideoError(
+            "decode",
+            f"its pictures are {width} x {height}, more than decode.max_megapixels"
+            f" = {max_megapixels:g} allows",
+        )
+    if max(width, height) > _LONGEST_TO_SHORTEST * max(min(width, height), 1):
+        raise VideoError("decode", f"its pictures are {width} x {height}: next to a line")

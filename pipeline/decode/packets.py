@@ -1,0 +1,120 @@
+"""The pass over a file's packets, which decodes no picture: the true timestamps, and the sound.
+
+Counts and durations in headers are often wrong; the frames that are there have packets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeAlias, cast
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from pipeline.decode.sound import Listener
+
+Packet: TypeAlias = "av.Packet[Any]"
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What the packets of a video tell, in the stream's time base.
+
+    Args:
+        time_base: of the stream, seconds.
+        timestamps: of the frames that are shown, ascending.
+        keyframes: likewise, of those that decoding can start at.
+        end: until when the last frame is shown.
+        is_timed: whether every packet has a timestamp; where not, packets are numbered.
+        missing: how many frames the header promises beyond those that have packets.
+    """
+
+    time_base: Fraction
+    timestamps: list[int]
+    keyframes: list[int]
+    end: int
+    is_timed: bool
+    missing: int
+
+    @property
+    def total(self) -> int:
+        """How many frames the file says to hold."""
+        return len(self.timestamps) + self.missing
+
+    @property
+    def start_seconds(self) -> float:
+        return float(self.timestamps[0] * self.time_base)
+
+    @property
+    def duration_seconds(self) -> float:
+        return float((self.end - self.timestamps[0]) * self.time_base)
+
+
+def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet]:
+    """All packets with data, from where the file stands; one that breaks off midway ends there."""
+    try:
+        for packet in container.demux(streams):
+            if packet.size:  # one without data would tell the decoder that this is the end
+                yield packet
+    except av.error.InvalidDataError:
+        return
+
+
+def decoded(stream: VideoStream, packet: Packet | None) -> list[av.VideoFrame]:
+    """The frames that a packet completes, or at the end (None) those that are still to come; none
+    where it is damaged."""
+    try:
+        return stream.decode(packet)
+    except (av.error.InvalidDataError, av.error.PatchWelcomeError):
+        return []
+
+
+def survey_packets(
+    container: InputContainer, stream: VideoStream, listener: Listener | None
+) -> Survey:
+    """Read the file to its end; the listener hears the sound on the way."""
+    shown: list[tuple[int, int]] = []
+    keyframes: list[int] = []
+    count, is_timed = 0, True
+    for packet in packets(container, [stream, listener.stream] if listener else [stream]):
+        if packet.stream is not stream:
+            cast(Listener, listener).hear(packet)
+            continue
+        is_timed = is_timed and packet.pts is not None
+        when = packet.pts if packet.pts is not None else count
+        count += 1
+        if packet.is_keyframe:
+            keyframes.append(when)
+        if not packet.is_discard and not _is_hidden(packet):
+            shown.append((when, when + (packet.duration or 0)))
+    return Survey(
+        time_base=stream.time_base or Fraction(0),
+        timestamps=sorted(start for start, _ in shown),
+        keyframes=sorted(keyframes),
+        end=max((end for _, end in shown), default=0),
+        is_timed=is_timed,
+        missing=max(stream.frames - count, 0),
+    )
+
+
+def _is_hidden(packet: Packet) -> bool:
+    """Whether a VP8 or VP9 packet only updates references and shows no picture.
+
+    The bit `show_frame` of RFC 6386, section 9.1, and of the VP9 bitstream specification, section
+    6.2; a VP9 superframe (its last byte is marked 0b110) always shows one.
+    """
+    codec = packet.stream.codec_context.name
+    if codec in ("vp8", "libvpx"):
+        return not memoryview(packet)[0] & 0x10
+    if codec in ("vp9", "libvpx-vp9"):
+        data = memoryview(packet)
+        first, last = data[0], data[-1]
+        profile = (first >> 5 & 1) | (first >> 3 & 2)
+        shift = 3 if profile < 3 else 2
+        shows_existing, shows = first >> shift & 1, first >> (shift - 2) & 1
+        return not (last & 0xE0 == 0xC0 or shows_existing or shows)
+    return False

@@ -1,0 +1,93 @@
+"""The sound of a file, as the speech model wants it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from pipeline.records import SAMPLE_RATE_HZ
+
+FARTHEST_SECONDS = 3600.0
+"""Sound that claims to start so long before or after the first picture has a broken clock."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """Args:
+    samples: int16 `[n]`, mono, 16 kHz. Gaps between its packets are closed.
+    start_seconds: when the sound starts, from the first frame of the video on.
+    """
+
+    samples: np.ndarray
+    start_seconds: float
+
+    @property
+    def end_seconds(self) -> float:
+        return self.start_seconds + len(self.samples) / SAMPLE_RATE_HZ
+
+
+class Listener:
+    """Collects one audio stream as 16 kHz mono int16, packet by packet.
+
+    Packets that do not decode are left out, as faster-whisper does. A bytearray grows in place: the
+    sound of hours is never held twice.
+    """
+
+    def __init__(self, stream: AudioStream) -> None:
+        self.stream = stream
+        self._sound = bytearray()
+        self._resampler: AudioResampler | None = None
+        self._format: tuple[str, str, int] | None = None
+        self._start: float | None = None
+
+    def hear(self, packet: av.Packet[Any] | None) -> None:
+        """Take the next packet; None is the end."""
+        try:
+            for frame in self.stream.decode(packet):
+                self._take(frame)
+        except (av.error.InvalidDataError, av.error.PatchWelcomeError):
+            return
+
+    def finish(self, zero_seconds: float) -> Sound | None:
+        """The sound, with its start counted from `zero_seconds`; None if nothing decoded."""
+        self.hear(None)
+        self._flush()
+        if not self._sound:
+            return None
+        start = (self._start or 0.0) - zero_seconds
+        if abs(start) > FARTHEST_SECONDS:
+            start = 0.0
+        return Sound(np.frombuffer(self._sound, dtype=np.int16), start)
+
+    def _take(self, frame: av.AudioFrame) -> None:
+        if self._start is None:
+            self._start = frame.time or 0.0
+        now = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if now != self._format:
+            self._flush()
+            self._resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
+            self._format = now
+        frame.pts = None  # broken timestamps must not stop the resampler
+        self._write(frame)
+
+    def _write(self, frame: av.AudioFrame | None) -> None:
+        assert self._resampler is not None
+        for resampled in self._resampler.resample(frame):
+            self._sound += resampled.to_ndarray().tobytes()
+
+    def _flush(self) -> None:
+        if self._resampler is not None:
+            self._write(None)
+            self._resampler = None
+
+
+def first_listener(container: InputContainer) -> Listener | None:
+    """One for the first audio stream that this build of FFmpeg has a decoder for, if any."""
+    known = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    return Listener(known[0]) if known else None
