@@ -10,66 +10,47 @@ feed the same line. Here the stages and the store meet; neither knows of the oth
 
 from __future__ import annotations
 
-import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pipeline.config import Settings
 from pipeline.decode import content_hash
-from pipeline.discover import Collection, Listing, list_videos, read_stamp
+from pipeline.discover import Collection, list_videos
 from pipeline.embed import Embedder
-from pipeline.errors import ModelError, SettingsError
+from pipeline.errors import ModelError
+from pipeline.feeding import Feeder, Line, missing_from
 from pipeline.intake import Intake
 from pipeline.journal import Journal
-from pipeline.library import Comparison, Library
+from pipeline.library import Library
 from pipeline.models import Models
 from pipeline.recipe import recipe_of
 from pipeline.records import (
     DecodedVideo,
     Failure,
+    Returned,
     Reused,
     Segment,
     SpeechStatus,
     Transcript,
+    Vanished,
     VideoFile,
 )
-from pipeline.report import Report, dataset_summary, printable
+from pipeline.report import Report, dataset_summary
 from pipeline.trial import crash_of
+from pipeline.vanished import Doubt
 from pipeline.watching import Watcher
 from pipeline.workers import Channel, Crew, StageTimes
-from pipeline.writing import Outcome, Result, Writer
+from pipeline.writing import Outcome, Result, Writer, Written
 from store.table import Store
-
-log = logging.getLogger(__name__)
 
 COMMIT_ROWS = 64  # a flood of small videos makes few commits,
 COMMIT_SECONDS = 0.25  # and a lone one is visible at once
 IDLE_SECONDS = 60.0  # of quiet, after which the store is tidied
-SETTLING_LOOKS = 5  # at a file that is being written, before a scan leaves it for the next one
-FEW_VANISHED = 20  # so many files may vanish at once without a second thought
 FAILURES_IN_A_ROW = 20  # of the models, before the run gives up
 
 Intaken = DecodedVideo | Reused | Failure
-
-
-@dataclass(frozen=True)
-class Vanished:
-    """Paths whose files are gone."""
-
-    paths: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Returned:
-    """Paths of offline rows whose files are there again, as they were."""
-
-    paths: tuple[str, ...]
-
-
-Written = Result | Vanished | Returned
 
 
 @dataclass(frozen=True)
@@ -85,14 +66,6 @@ class Summary:
     seconds: float
     stages: dict[str, StageTimes]
     interrupted: bool
-
-
-@dataclass(frozen=True)
-class _Line:
-    """Where the feeding thread puts what it finds."""
-
-    files: Channel[VideoFile]
-    results: Channel[Written]
 
 
 class Flow:
@@ -126,26 +99,22 @@ class Flow:
             first_window_only=settings.clip.transcript == "first_window",
         )
         self._crew = Crew()
-        self._unchanged = 0
-        self._failed_before = 0
-        self._reconciled = False
+        self._feeder = Feeder(settings, collection, self._library, report, self._crew.stopping)
+        self._doubt = Doubt(store, collection, settings.store.max_vanished)
         self._model_failures = 0
-        self._moved_device = _note_device(store, collection.root)
         self._journal = Journal(store.scratch("in_hand.json"))
         self._watcher: Watcher | None = None
 
     def scan(self) -> Summary:
         """Bring the store up to date with the folder, once."""
         began = time.perf_counter()
-        listing = self._list()
-        self._try_suspects(listing)
-        comparison = self._library.compare(listing.videos, self._collection.under)
-        self._count(comparison)
+        self._try_suspects()
+        listing, comparison = self._feeder.look()
         self._report.say(dataset_summary(file.label for file in listing.videos.values()))
-        self._run(lambda line: self._feed_scan(line, comparison))
+        self._run(lambda line: self._feeder.scan(line, comparison))
         if not self._crew.stopping.is_set():
             # Not earlier: what is missing here may have landed elsewhere.
-            self._drop_missing(_missing(listing, comparison))
+            self._drop_missing(missing_from(listing, comparison))
             self._store.upkeep()
         return self._summary(time.perf_counter() - began)
 
@@ -154,8 +123,9 @@ class Flow:
         began = time.perf_counter()
         settle = self._settings.watch.settle_seconds
         with Watcher(self._collection, settle_seconds=settle) as self._watcher:
-            self._try_suspects(self._list())
-            self._run(self._feed_watch)
+            watcher = self._watcher
+            self._try_suspects()
+            self._run(lambda line: self._feeder.watch(line, watcher))
         return self._summary(time.perf_counter() - began)
 
     def stop(self) -> None:
@@ -168,7 +138,7 @@ class Flow:
         """The process is about to leave at once, and not for a crash."""
         self._journal.close()
 
-    def _run(self, feed: Callable[[_Line], None]) -> None:
+    def _run(self, feed: Callable[[Line], None]) -> None:
         try:
             self._start(feed)
             self._crew.join()
@@ -176,7 +146,7 @@ class Flow:
             self._report.close()
             self._journal.close()
 
-    def _start(self, feed: Callable[[_Line], None]) -> None:
+    def _start(self, feed: Callable[[Line], None]) -> None:
         crew, queue = self._crew, self._settings.queue
         workers = decode_threads(self._settings)
         files: Channel[VideoFile] = crew.channel(workers)
@@ -193,16 +163,16 @@ class Flow:
             self._journal,
         )
         per_batch = max(self._settings.clip.batch_frames // self._settings.clip.frames, 1)
-        crew.source("feed", lambda: feed(_Line(files, results)), files)
+        crew.source("feed", lambda: feed(Line(files, results)), files)
         crew.stage("decode", intake.take_each, files, decoded, threads=workers, size_of=_nbytes)
         crew.stage("models", self._run_models, decoded, results, most=per_batch)
         crew.sink("write", lambda: self._write(results), results)
 
-    # Feeding the line
-
-    def _try_suspects(self, listing: Listing) -> None:
+    def _try_suspects(self) -> None:
         """Try each file alone that was in hand when the last run crashed; a guilty one fails."""
-        suspects = [listing.videos[p] for p in self._journal.left_over() if p in listing.videos]
+        left_over = self._journal.left_over()
+        videos = list_videos(self._collection).videos if left_over else {}
+        suspects = [videos[path] for path in left_over if path in videos]
         if suspects:
             self._report.say(
                 f"The last run was cut short with {len(suspects)} videos in hand: trying each of"
@@ -214,86 +184,6 @@ class Flow:
                 reason = f"it crashes the process ({signal_name})"
                 digest = content_hash(file.location)
                 self._writer.write([Failure(file, "crash", reason, digest)])
-
-    def _list(self) -> Listing:
-        listing = list_videos(self._collection)
-        for problem in listing.problems:
-            self._report.say(f"Cannot list {printable(problem.path)} ({problem.reason})")
-        return listing
-
-    def _feed_scan(self, line: _Line, comparison: Comparison) -> None:
-        if comparison.returned:
-            line.results.put(Returned(comparison.returned))
-        settle = self._settings.watch.settle_seconds
-        settled, fresh = _by_age(comparison.todo, settle)
-        self._submit(line, settled)
-        for _ in range(SETTLING_LOOKS):
-            if not fresh or self._crew.stopping.wait(settle):
-                return
-            settled, fresh = _look_again(fresh)
-            self._submit(line, settled)
-        for file in fresh:
-            log.warning("%r is still being written: left for the next scan", file.path)
-
-    def _feed_watch(self, line: _Line) -> None:
-        assert self._watcher is not None
-        missing: set[str] = set()
-        self._report.say(f"Watching {self._collection.top}")
-        due = time.monotonic()
-        while not self._crew.stopping.is_set():
-            if time.monotonic() >= due:
-                missing.update(self._reconcile(line, self._watcher))
-                due = time.monotonic() + self._settings.watch.rescan_seconds
-            if missing and not self._library.busy:
-                # Not before the line is empty: what is missing here may have landed elsewhere.
-                self._put_missing(line, missing)
-                missing.clear()
-            wait = max(due - time.monotonic(), 0.0)
-            changes = self._watcher.changes(timeout=min(wait, 1.0) if missing else wait)
-            missing.update(changes.vanished)
-            self._submit(line, changes.settled)
-            if changes.rescan:
-                due = time.monotonic()
-
-    def _reconcile(self, line: _Line, watcher: Watcher) -> Sequence[str]:
-        """Compare the folder with what is known; the paths that are missing from it."""
-        try:
-            listing = self._list()
-        except SettingsError as error:
-            log.warning("%s; until then its rows are kept", error)
-            return ()
-        comparison = self._library.compare(listing.videos, self._collection.under)
-        log.info("%s", equation(listing, comparison))
-        if not self._reconciled:
-            self._count(comparison)
-            self._reconciled = True
-        if comparison.returned:
-            line.results.put(Returned(comparison.returned))
-        settled, fresh = _by_age(comparison.todo, self._settings.watch.settle_seconds)
-        watcher.consider(file.path for file in fresh)
-        self._submit(line, settled)
-        return _missing(listing, comparison)
-
-    def _count(self, comparison: Comparison) -> None:
-        """What needs nothing, for the summary."""
-        self._unchanged = len(comparison.unchanged)
-        self._failed_before = len(comparison.failed)
-
-    def _submit(self, line: _Line, files: Iterable[VideoFile]) -> None:
-        """Put the files that need work into the line."""
-        wanted = [file for file in files if self._library.submit(file)]
-        self._report.expect(len(wanted))
-        for file in wanted:
-            if not line.files.put(file):
-                return
-
-    def _put_missing(self, line: _Line, missing: Iterable[str]) -> None:
-        root = self._collection.root
-        gone = tuple(path for path in sorted(missing) if not (root / path).exists())
-        if gone:
-            line.results.put(Vanished(gone))
-
-    # The other end
 
     def _run_models(self, batch: list[Intaken]) -> Iterator[Result]:
         videos = [each for each in batch if isinstance(each, DecodedVideo)]
@@ -333,7 +223,7 @@ class Flow:
     def _drop_missing(self, missing: Sequence[str]) -> None:
         """Remove the rows of missing files, unless it looks like a drive that is not there."""
         rows = self._library.rows_among(missing)
-        doubt = self._doubt(len(rows))
+        doubt = self._doubt.about(len(rows), len(self._library))
         if not doubt:
             self._writer.remove(missing)
             return
@@ -341,19 +231,6 @@ class Flow:
         self._report.say(
             f"{len(rows)} videos are gone, but {doubt}: their rows are kept, as offline."
         )
-
-    def _doubt(self, count: int) -> str:
-        """Why the files of so many rows may not have been deleted; empty if there is no doubt."""
-        share = self._settings.store.max_vanished
-        if not count:
-            return ""
-        if _is_empty(self._collection.top):
-            return f"{self._collection.top} is empty or missing"
-        if self._moved_device:
-            return f"{self._collection.root} is on another file system than before"
-        if count > FEW_VANISHED and count > share * len(self._library):
-            return f"that is more than store.max_vanished = {share:g} of all"
-        return ""
 
     def _transcript_of(self, path: str) -> Transcript:
         """The words of a row, for a new speech vector."""
@@ -367,13 +244,14 @@ class Flow:
 
     def _summary(self, seconds: float) -> Summary:
         counts = self._report.counts
+        first = self._feeder.first
         return Summary(
             embedded=counts[Outcome.EMBEDDED],
-            unchanged=self._unchanged + counts[Outcome.UNCHANGED],
+            unchanged=counts[Outcome.UNCHANGED] + (len(first.unchanged) if first else 0),
             moved=counts[Outcome.MOVED],
             copied=counts[Outcome.COPIED],
             removed=counts[Outcome.REMOVED],
-            failed=self._failed_before + counts[Outcome.FAILED],
+            failed=counts[Outcome.FAILED] + (len(first.failed) if first else 0),
             seconds=seconds,
             stages=self._crew.times,
             interrupted=self._crew.stopping.is_set(),
@@ -383,62 +261,6 @@ class Flow:
 def decode_threads(settings: Settings) -> int:
     """`decode.workers`, or half of the cores: the models take the rest, or feed the GPU."""
     return settings.decode.workers or max((os.cpu_count() or 1) // 2, 1)
-
-
-def equation(listing: Listing, comparison: Comparison) -> str:
-    """How the files on disk add up."""
-    return (
-        f"{len(listing.videos)} on disk = {len(comparison.unchanged)} embedded"
-        f" + {len(comparison.todo)} pending + {len(comparison.failed)} failed"
-    )
-
-
-def _missing(listing: Listing, comparison: Comparison) -> list[str]:
-    """What has vanished, not merely is in a folder that could not be listed."""
-    return [path for path in comparison.vanished if not listing.may_hide(path)]
-
-
-def _by_age(
-    files: Iterable[VideoFile], settle_seconds: float
-) -> tuple[list[VideoFile], list[VideoFile]]:
-    """Files that nobody has written to for a while, and those that may still be written."""
-    settled: list[VideoFile] = []
-    fresh: list[VideoFile] = []
-    now = time.time()
-    for file in files:
-        age = abs(now - file.mtime_ns / 1e9)  # clocks of other machines may be ahead
-        (fresh if age < settle_seconds else settled).append(file)
-    return settled, fresh
-
-
-def _look_again(files: Iterable[VideoFile]) -> tuple[list[VideoFile], list[VideoFile]]:
-    """Files whose size and time are as they were, and those that change (as they are now)."""
-    settled: list[VideoFile] = []
-    changing: list[VideoFile] = []
-    for file in files:
-        stamp = read_stamp(file.location)
-        if stamp == (file.size, file.mtime_ns):
-            settled.append(file)
-        elif stamp is not None:
-            changing.append(replace(file, size=stamp[0], mtime_ns=stamp[1]))
-    return settled, changing
-
-
-def _note_device(store: Store, root: Path) -> bool:
-    """Remember which file system the folder is on; whether it was on another one before."""
-    device = str(os.stat(root).st_dev) if root.exists() else ""
-    former = store.recall("device")
-    if device and device != former:
-        store.remember("device", device)
-    return bool(device and former and device != former)
-
-
-def _is_empty(folder: Path) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is None
-    except OSError:
-        return True
 
 
 def _nbytes(item: Intaken) -> int:

@@ -293,6 +293,20 @@ class Reused:
 
 
 @dataclass(frozen=True)
+class Vanished:
+    """Paths whose files are gone."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Returned:
+    """Paths of offline rows whose files are there again, as they were."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Failure:
     """A video that could not be embedded: `stage` is `read`, `decode`, `speech` or `vision`.
     The hash is None where the file could not be read."""

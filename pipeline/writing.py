@@ -17,10 +17,12 @@ from pipeline.records import (
     EmbeddedVideo,
     Failure,
     Recipe,
+    Returned,
     Reused,
     Segment,
     SpeechHalf,
     Transcript,
+    Vanished,
     VideoFile,
     VisualHalf,
 )
@@ -30,6 +32,7 @@ from store.table import Store
 log = logging.getLogger(__name__)
 
 Result = EmbeddedVideo | Reused | Failure
+Written = Result | Vanished | Returned
 
 
 class Outcome(StrEnum):
@@ -124,6 +127,8 @@ class Writer:
         return next(iter(own or paths), None)
 
     def _add_failure(self, batch: _Batch, failure: Failure) -> None:
+        if not failure.file.location.exists():
+            return  # it went away before it was read, which is no fault of it
         batch.failures.append(failure)
         former = self._library.hash_of(failure.file.path)
         if former is not None and former != failure.content_hash and failure.content_hash:

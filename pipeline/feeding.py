@@ -1,0 +1,172 @@
+"""Finding work and feeding the line with it: once for `scan`, again and again for `watch`."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.config import Settings
+from pipeline.discover import Collection, Listing, list_videos, read_stamp
+from pipeline.errors import SettingsError
+from pipeline.library import Comparison, Library
+from pipeline.records import Returned, Vanished, VideoFile
+from pipeline.report import Report, printable
+from pipeline.watching import Watcher
+from pipeline.workers import Channel
+from pipeline.writing import Written
+
+log = logging.getLogger(__name__)
+
+SETTLING_LOOKS = 5  # at a file that is being written, before a scan leaves it for the next one
+
+
+@dataclass(frozen=True)
+class Line:
+    """Where the feeding thread puts what it finds: files to embed, and what needs no embedding."""
+
+    files: Channel[VideoFile]
+    results: Channel[Written]
+
+
+class Feeder:
+    """Args:
+    settings: of the run.
+    collection: the folder.
+    library: what is known.
+    report: hears what cannot be listed, and how many files are on their way.
+    stopping: set when nothing new is to be taken.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        collection: Collection,
+        library: Library,
+        report: Report,
+        stopping: threading.Event,
+    ) -> None:
+        self._settings = settings
+        self._collection = collection
+        self._library = library
+        self._report = report
+        self._stopping = stopping
+        self.first: Comparison | None = None
+
+    def look(self) -> tuple[Listing, Comparison]:
+        """List the folder and compare it with what is known.
+
+        Raises:
+            SettingsError: the folder is not there.
+        """
+        listing = list_videos(self._collection)
+        for problem in listing.problems:
+            self._report.say(f"Cannot list {printable(problem.path)} ({problem.reason})")
+        comparison = self._library.compare(listing.videos, self._collection.under)
+        self.first = self.first or comparison
+        return listing, comparison
+
+    def scan(self, line: Line, comparison: Comparison) -> None:
+        """Feed what a comparison found; wait a while for files that are still being written."""
+        if comparison.returned:
+            line.results.put(Returned(comparison.returned))
+        settle = self._settings.watch.settle_seconds
+        settled, fresh = _by_age(comparison.todo, settle)
+        self._submit(line, settled)
+        for _ in range(SETTLING_LOOKS):
+            if not fresh or self._stopping.wait(settle):
+                return
+            settled, fresh = _look_again(fresh)
+            self._submit(line, settled)
+        for file in fresh:
+            log.warning("%r is still being written: left for the next scan", file.path)
+
+    def watch(self, line: Line, watcher: Watcher) -> None:
+        """Feed what is there, then what lands, until stopping."""
+        missing: set[str] = set()
+        self._report.say(f"Watching {self._collection.top}")
+        due = time.monotonic()
+        while not self._stopping.is_set():
+            if time.monotonic() >= due:
+                missing.update(self._reconcile(line, watcher))
+                due = time.monotonic() + self._settings.watch.rescan_seconds
+            if missing and not self._library.busy:
+                # Not before the line is empty: what is missing here may have landed elsewhere.
+                self._put_missing(line, missing)
+                missing.clear()
+            wait = max(due - time.monotonic(), 0.0)
+            changes = watcher.changes(timeout=min(wait, 1.0) if missing else wait)
+            missing.update(changes.vanished)
+            self._submit(line, changes.settled)
+            if changes.rescan:
+                due = time.monotonic()
+
+    def _reconcile(self, line: Line, watcher: Watcher) -> Sequence[str]:
+        """Compare the folder with what is known; the paths that are missing from it."""
+        try:
+            listing, comparison = self.look()
+        except SettingsError as error:
+            log.warning("%s; until then its rows are kept", error)
+            return ()
+        log.info("%s", equation(listing, comparison))
+        if comparison.returned:
+            line.results.put(Returned(comparison.returned))
+        settled, fresh = _by_age(comparison.todo, self._settings.watch.settle_seconds)
+        watcher.consider(file.path for file in fresh)
+        self._submit(line, settled)
+        return missing_from(listing, comparison)
+
+    def _submit(self, line: Line, files: Iterable[VideoFile]) -> None:
+        """Put the files that need work into the line."""
+        wanted = [file for file in files if self._library.submit(file)]
+        self._report.expect(len(wanted))
+        for file in wanted:
+            if not line.files.put(file):
+                return
+
+    def _put_missing(self, line: Line, missing: Iterable[str]) -> None:
+        root = self._collection.root
+        gone = tuple(path for path in sorted(missing) if not (root / path).exists())
+        if gone:
+            line.results.put(Vanished(gone))
+
+
+def equation(listing: Listing, comparison: Comparison) -> str:
+    """How the files on disk add up."""
+    return (
+        f"{len(listing.videos)} on disk = {len(comparison.unchanged)} embedded"
+        f" + {len(comparison.todo)} pending + {len(comparison.failed)} failed"
+    )
+
+
+def missing_from(listing: Listing, comparison: Comparison) -> list[str]:
+    """What has vanished, not merely is in a folder that could not be listed."""
+    return [path for path in comparison.vanished if not listing.may_hide(path)]
+
+
+def _by_age(
+    files: Iterable[VideoFile], settle_seconds: float
+) -> tuple[list[VideoFile], list[VideoFile]]:
+    """Files that nobody has written to for a while, and those that may still be written."""
+    settled: list[VideoFile] = []
+    fresh: list[VideoFile] = []
+    now = time.time()
+    for file in files:
+        age = abs(now - file.mtime_ns / 1e9)  # clocks of other machines may be ahead
+        (fresh if age < settle_seconds else settled).append(file)
+    return settled, fresh
+
+
+def _look_again(files: Iterable[VideoFile]) -> tuple[list[VideoFile], list[VideoFile]]:
+    """Files whose size and time are as they were, and those that change (as they are now)."""
+    settled: list[VideoFile] = []
+    changing: list[VideoFile] = []
+    for file in files:
+        stamp = read_stamp(file.location)
+        if stamp == (file.size, file.mtime_ns):
+            settled.append(file)
+        elif stamp is not None:
+            changing.append(replace(file, size=stamp[0], mtime_ns=stamp[1]))
+    return settled, changing

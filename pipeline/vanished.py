@@ -1,0 +1,55 @@
+"""Files that are gone: were they deleted, or is their drive not there?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipeline.discover import Collection
+from store.table import Store
+
+FEW = 20  # so many may vanish at once without a second thought
+
+
+class Doubt:
+    """Why missing files may not have been deleted.
+
+    Args:
+        store: remembers the file system that the folder was on.
+        collection: the folder.
+        max_share: of all rows; more than that, and more than a few, do not vanish at once.
+    """
+
+    def __init__(self, store: Store, collection: Collection, max_share: float) -> None:
+        self._collection = collection
+        self._max_share = max_share
+        self._moved = _note_device(store, collection.root)
+
+    def about(self, missing: int, known: int) -> str:
+        """The reason for doubt when so many of the known rows are missing; empty for none."""
+        if not missing:
+            return ""
+        if _is_empty(self._collection.top):
+            return f"{self._collection.top} is empty or missing"
+        if self._moved:
+            return f"{self._collection.root} is on another file system than before"
+        if missing > FEW and missing > self._max_share * known:
+            return f"that is more than store.max_vanished = {self._max_share:g} of all"
+        return ""
+
+
+def _note_device(store: Store, root: Path) -> bool:
+    """Remember which file system the folder is on; whether it was on another one before."""
+    device = str(os.stat(root).st_dev) if root.exists() else ""
+    former = store.recall("device")
+    if device and device != former:
+        store.remember("device", device)
+    return bool(device and former and device != former)
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
