@@ -12,7 +12,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -113,13 +114,20 @@ class StageTimes:
 
     busy: float = 0.0
     waiting_for_input: float = 0.0
+    waiting_for_core: float = 0.0
     waiting_for_output: float = 0.0
 
 
 class Crew:
-    """The threads of one run, from start to join."""
+    """The threads of one run, from start to join.
 
-    def __init__(self) -> None:
+    Args:
+        slots: how many stage threads may compute at a time, where they share the cores; None for
+            all of them. One that waits for a channel holds no slot.
+    """
+
+    def __init__(self, slots: int | None = None) -> None:
+        self._slot = threading.Semaphore(slots) if slots else nullcontext()
         self._threads: list[threading.Thread] = []
         self._channels: list[Channel[object]] = []
         self._error: BaseException | None = None
@@ -157,15 +165,11 @@ class Crew:
             while True:
                 asked = perf_counter()
                 items = input.take(most)
-                began = perf_counter()
-                self.note(name, waiting_for_input=began - asked)
-                for result in work(items):
+                self.note(name, waiting_for_input=perf_counter() - asked)
+                for result in self._computed(name, work, items):
                     made = perf_counter()
                     output.put(result, size_of(result))
-                    passed = perf_counter()
-                    self.note(name, busy=made - began, waiting_for_output=passed - made)
-                    began = passed
-                self.note(name, busy=perf_counter() - began)
+                    self.note(name, waiting_for_output=perf_counter() - made)
 
         for number in range(threads):
             self._start(f"{name}-{number}", body, output.end)
@@ -194,6 +198,24 @@ class Crew:
         if self._error is not None:
             raise self._error
 
+    def _computed(
+        self, name: str, work: Callable[[list[In]], Iterable[Out]], items: list[In]
+    ) -> Iterator[Out]:
+        """The results, each made in a slot and passed on outside of it."""
+        results = _lazily(work, items)
+        while True:
+            asked = perf_counter()
+            with self._slot:
+                began = perf_counter()
+                try:
+                    result = next(results)
+                except StopIteration:
+                    return
+                finally:
+                    now = perf_counter()
+                    self.note(name, busy=now - began, waiting_for_core=began - asked)
+            yield result
+
     def _start(self, name: str, body: Callable[[], None], at_end: Callable[[], None]) -> None:
         def run() -> None:
             try:
@@ -212,3 +234,8 @@ class Crew:
         thread = threading.Thread(target=run, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+
+def _lazily(work: Callable[[In], Iterable[Out]], items: In) -> Iterator[Out]:
+    """Nothing is computed before the first result is asked for."""
+    yield from work(items)
