@@ -1,0 +1,442 @@
+"""Stages and the channels between them: bounded, in order, and they end whatever happens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from time import monotonic
+
+import pytest
+
+from pipeline.workers import Channel, Crew, Ended
+
+PATIENCE = 20.0  # seconds after which a test gives up on a thread
+
+
+class Background:
+    """A call in a thread of its own."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.result: object = None
+        self._call = call
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.result = self._call()
+        except Ended as ended:
+            self.result = ended
+
+    def is_waiting(self) -> bool:
+        """Whether it has not ended, given a moment for it."""
+        self._thread.join(0.05)
+        return self._thread.is_alive()
+
+    def wait(self) -> object:
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "it hangs"
+        return self.result
+
+
+def drain(channel: Channel[int]) -> Iterator[int]:
+    while True:
+        try:
+            yield from channel.take()
+        except Ended:
+            return
+
+
+def join(crew: Crew) -> None:
+    """`crew.join()`, in a time that tells a slow machine from one that hangs."""
+    joined = threading.Event()
+
+    def watch() -> None:
+        if not joined.wait(PATIENCE):
+            crew.stop()
+
+    watchdog = threading.Thread(target=watch)
+    watchdog.start()
+    began = monotonic()
+    try:
+        crew.join()
+    finally:
+        joined.set()
+        watchdog.join()
+    assert monotonic() - began < PATIENCE, "it hung"
+
+
+def each(work: Callable[[int], int]) -> Callable[[list[int]], list[int]]:
+    return lambda items: [work(item) for item in items]
+
+
+# Channels
+
+
+def test_what_goes_in_comes_out_in_order() -> None:
+    channel: Channel[int] = Channel(10)
+    assert all(channel.put(number) for number in range(5))
+    assert channel.take() == [0]
+    assert channel.take(3) == [1, 2, 3]
+    assert channel.take(3) == [4]
+
+
+def test_a_full_channel_makes_its_producer_wait() -> None:
+    channel: Channel[int] = Channel(2)
+    channel.put(0)
+    channel.put(1)
+    third = Background(lambda: channel.put(2))
+    assert third.is_waiting()
+    assert channel.take() == [0]
+    assert third.wait() is True
+    assert channel.take(9) == [1, 2]
+
+
+def test_bytes_bound_it_too_and_an_over_large_item_passes_alone() -> None:
+    channel: Channel[str] = Channel(10, nbytes=100)
+    channel.put("small", 60)
+    large = Background(lambda: channel.put("large", 1000))
+    assert large.is_waiting()
+    assert channel.take(9) == ["small"]
+    assert large.wait() is True
+    after = Background(lambda: channel.put("after", 1))
+    assert after.is_waiting()
+    assert channel.take(9) == ["large"]
+    assert after.wait() is True
+    assert channel.take(9) == ["after"]
+
+
+def test_what_was_taken_makes_room_for_as_many_bytes() -> None:
+    channel: Channel[str] = Channel(10, nbytes=100)
+    channel.put("first", 60)
+    channel.put("second", 40)
+    assert channel.take() == ["first"]
+    assert Background(lambda: channel.put("third", 60)).wait() is True
+
+
+def test_the_end_comes_after_the_last_item_of_the_last_producer() -> None:
+    channel: Channel[int] = Channel(10, producers=2)
+    channel.put(1)
+    channel.end()
+    waiting = Background(lambda: [*channel.take(), *channel.take()])
+    channel.put(2)
+    channel.end()
+    assert waiting.wait() == [1, 2]
+    with pytest.raises(Ended):
+        channel.take()
+
+
+def test_stop_drops_what_waits_and_wakes_both_ends() -> None:
+    full: Channel[int] = Channel(1)
+    full.put(1)
+    producer = Background(lambda: full.put(2))
+    empty: Channel[int] = Channel(1)
+    consumer = Background(empty.take)
+    for channel in (full, empty, full):
+        channel.stop()
+    assert producer.wait() is False
+    assert isinstance(consumer.wait(), Ended)
+    assert full.put(3) is False
+    with pytest.raises(Ended):
+        full.take()
+
+
+def test_a_timeout_gives_nothing_and_not_the_end() -> None:
+    channel: Channel[int] = Channel(1)
+    assert channel.take(timeout=0.01) == []
+    channel.put(1)
+    assert channel.take(timeout=0.01) == [1]
+
+
+def test_lingering_waits_for_more_but_not_for_longer_than_it_takes() -> None:
+    channel: Channel[int] = Channel(10)
+    channel.put(1)
+    both = Background(lambda: channel.take(2, linger=PATIENCE))
+    channel.put(2)
+    assert both.wait() == [1, 2]  # full: at once
+
+    channel.put(3)
+    began = monotonic()
+    assert channel.take(2, linger=0.05) == [3]  # nobody comes: after the time
+    assert monotonic() - began >= 0.05
+
+    channel.put(4)
+    last = Background(lambda: channel.take(2, linger=PATIENCE))
+    channel.end()
+    assert last.wait() == [4]  # nobody can come: at once
+
+
+def test_lingering_is_for_those_who_have_something() -> None:
+    channel: Channel[int] = Channel(10)
+    began = monotonic()
+    assert channel.take(2, linger=PATIENCE, timeout=0.01) == []
+    assert monotonic() - began < PATIENCE
+
+
+# Crews
+
+
+def test_the_end_travels_down_the_line() -> None:
+    crew, seen = Crew(), []
+    first, second, third = crew.channel(2), crew.channel(2, producers=3), crew.channel(2)
+
+    def feed() -> None:
+        for number in range(100):
+            first.put(number)
+
+    crew.source("feed", feed, first)
+    crew.stage("double", each(lambda n: 2 * n), first, second, threads=3)
+    crew.stage("add", each(lambda n: n + 1), second, third, most=7)
+    crew.sink("collect", lambda: seen.extend(drain(third)), third)
+    join(crew)
+    assert sorted(seen) == [2 * n + 1 for n in range(100)]
+    assert not crew.stopping.is_set()
+
+
+def test_a_stage_takes_what_waits_up_to_its_most() -> None:
+    crew, sizes = Crew(), []
+    numbers, results = crew.channel(10), crew.channel(10)
+    for number in range(8):
+        numbers.put(number)
+    numbers.end()
+
+    def work(items: list[int]) -> Iterable[int]:
+        sizes.append(len(items))
+        return items
+
+    crew.stage("work", work, numbers, results, most=5)
+    join(crew)
+    assert sizes == [5, 3]
+    assert results.take(10) == list(range(8))
+
+
+def test_a_stage_may_give_no_or_many_results() -> None:
+    crew = Crew()
+    numbers, results = crew.channel(10), crew.channel(20)
+    for number in range(4):
+        numbers.put(number)
+    numbers.end()
+    crew.stage("repeat", lambda items: items * items[0], numbers, results)
+    join(crew)
+    assert results.take(20) == [1, 2, 2, 3, 3, 3]
+
+
+class Bug(Exception):
+    """What no stage expects."""
+
+
+def fail() -> None:
+    raise Bug
+
+
+@pytest.mark.parametrize("where", ["feed", "first", "second", "sink"])
+@pytest.mark.parametrize("keep", [False, True])
+def test_an_exception_anywhere_is_raised_by_join_and_nobody_hangs(where: str, keep: bool) -> None:
+    crew = Crew()
+    numbers, middle = crew.channel(1), crew.channel(1, producers=2)
+    results = crew.channel(1, keep=keep)
+
+    def feed() -> None:
+        if where == "feed":
+            raise Bug
+        while numbers.put(7):  # for ever
+            pass
+
+    def work(name: str) -> Callable[[list[int]], list[int]]:
+        return lambda items: fail() or items if where == name else items * 9
+
+    def collect() -> None:
+        for _ in drain(results):
+            if where == "sink":
+                raise Bug
+
+    crew.source("feed", feed, numbers)
+    crew.stage("first", work("first"), numbers, middle, threads=2)
+    crew.stage("second", work("second"), middle, results)
+    crew.sink("sink", collect, results)
+    with pytest.raises(Bug):
+        join(crew)
+    assert crew.stopping.is_set()
+
+
+def test_the_first_exception_is_the_one_that_is_raised() -> None:
+    crew = Crew()
+    numbers, results = crew.channel(1), crew.channel(1)
+
+    def feed() -> None:
+        numbers.put(1)
+        crew.stopping.wait(PATIENCE)
+        raise LookupError("a consequence")
+
+    crew.source("feed", feed, numbers)
+    crew.stage("work", lambda items: fail() or items, numbers, results)
+    with pytest.raises(Bug):
+        join(crew)
+
+
+def test_stop_finishes_what_is_in_hand_drops_what_waits_and_empties_what_is_kept() -> None:
+    crew, written = Crew(), []
+    numbers = crew.channel(10)
+    results = crew.channel(10, keep=True)
+    in_hand, go_on, may_write = threading.Event(), threading.Event(), threading.Event()
+    for number in range(10):
+        numbers.put(number)
+
+    def work(items: list[int]) -> list[int]:
+        if items == [1]:
+            in_hand.set()
+            go_on.wait(PATIENCE)
+        return items
+
+    def write() -> None:
+        may_write.wait(PATIENCE)
+        written.extend(drain(results))
+
+    crew.stage("work", work, numbers, results)
+    crew.sink("write", write, results)
+    in_hand.wait(PATIENCE)
+    crew.stop()
+    crew.stop()
+    go_on.set()
+    may_write.set()
+    join(crew)
+    assert written == [0, 1]
+    assert len(numbers) == 0
+
+
+def test_threads_have_names_and_do_not_keep_the_process() -> None:
+    crew, seen = Crew(), []
+    numbers, results = crew.channel(1), crew.channel(1, producers=2)
+
+    def work(items: list[int]) -> list[int]:
+        seen.append(threading.current_thread())
+        return items
+
+    crew.stage("work", work, numbers, results, threads=2)
+    numbers.put(1)
+    assert results.take() == [1]
+    numbers.end()
+    join(crew)
+    assert [(thread.name[:-1], thread.daemon) for thread in seen] == [("work-", True)]
+
+
+def test_times_tell_who_works_and_who_waits() -> None:
+    """A slow last stage: it works, the first waits for room; then it is the other way round."""
+    fast_then_slow = _times(first=0.0, second=0.01)
+    assert fast_then_slow["second"].busy > 0.1
+    assert fast_then_slow["first"].waiting_for_output > fast_then_slow["first"].busy
+    slow_then_fast = _times(first=0.01, second=0.0)
+    assert slow_then_fast["first"].busy > 0.1
+    assert slow_then_fast["second"].waiting_for_input > slow_then_fast["second"].busy
+
+
+def _times(first: float, second: float) -> dict:
+    crew = Crew()
+    numbers, middle, results = crew.channel(20), crew.channel(1), crew.channel(20)
+    for number in range(20):
+        numbers.put(number)
+    numbers.end()
+    crew.stage("first", each(_taking(first)), numbers, middle)
+    crew.stage("second", each(_taking(second)), middle, results)
+    join(crew)
+    return crew.times
+
+
+def _taking(seconds: float) -> Callable[[int], int]:
+    def work(number: int) -> int:
+        until = monotonic() + seconds
+        while monotonic() < until:
+            pass
+        return number
+
+    return work
+
+
+def test_times_of_several_threads_add_up() -> None:
+    crew = Crew()
+    threads = [
+        Background(lambda: [crew.note("work", busy=1.0, waiting_for_input=0.5) for _ in range(100)])
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.wait()
+    assert crew.times["work"].busy == 800
+    assert crew.times["work"].waiting_for_input == 400
+    assert crew.times["work"].waiting_for_output == 0
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_many_threads_lose_and_double_nothing_and_keep_the_bounds(round_: int) -> None:
+    crew, seen, held = Crew(), [], Held()
+    numbers = crew.channel(3, producers=4)
+    middle = crew.channel(5, nbytes=64, producers=8)
+    results = crew.channel(100, producers=8)
+
+    def feed(first: int) -> Callable[[], None]:
+        def put_all() -> None:
+            for number in range(first, 2000, 4):
+                numbers.put(number)
+
+        return put_all
+
+    def make(items: list[int]) -> list[int]:
+        for _ in items:
+            held.add(1)
+        return items
+
+    def use(items: list[int]) -> list[int]:
+        held.add(-len(items))
+        return items
+
+    for source in range(4):
+        crew.source(f"feed-{source}", feed(source), numbers)
+    crew.stage("make", make, numbers, middle, threads=8, size_of=lambda n: n % 40)
+    crew.stage("use", use, middle, results, threads=8, most=3)
+    crew.sink("collect", lambda: seen.extend(drain(results)), results)
+    join(crew)
+    assert sorted(seen) == list(range(2000))
+    # 5 wait, 8 makers each hold one more, 8 users took up to 3 and have not said so yet.
+    assert held.most <= 5 + 8 + 8 * 3
+
+
+class Held:
+    """How many items there were at once, at most."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._now = 0
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self._now += count
+            self.most = max(self.most, self._now)
+
+
+@pytest.mark.parametrize("after", [0, 1, 10, 100])
+def test_a_stop_at_any_moment_ends_many_threads(after: int) -> None:
+    crew, seen = Crew(), []
+    numbers = crew.channel(3)
+    middle = crew.channel(3, producers=8)
+    results = crew.channel(3, producers=2, keep=True)
+    enough = threading.Event()
+
+    def feed() -> None:
+        number = 0
+        while numbers.put(number):
+            number += 1
+
+    def collect() -> None:
+        for number in drain(results):
+            seen.append(number)
+            if len(seen) >= after:
+                enough.set()
+
+    crew.source("feed", feed, numbers)
+    crew.stage("first", each(int), numbers, middle, threads=8)
+    crew.stage("second", each(int), middle, results, threads=2, most=4)
+    crew.sink("collect", collect, results)
+    assert after == 0 or enough.wait(PATIENCE)
+    crew.stop()
+    join(crew)
+    assert len(seen) == len(set(seen)) >= after
