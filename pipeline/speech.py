@@ -1,0 +1,224 @@
+"""From windows of speech, of several videos at once, to timed words.
+
+    decode threads    listen       audio -> SpeechWindow ...
+    model stage       Transcriber  the windows of each video -> Transcript
+
+A window is encoded once, at its own length and a little room, for language and words; windows of
+the same length share a pass, across videos. Where the usual signs say that it went wrong, the
+window gets a second go as Whisper's own recipe has it: padded to 30 s, with temperature fallback.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.errors import ModelError, VideoError
+from pipeline.listening import listen
+from pipeline.records import SAMPLE_RATE_HZ, Segment, SpeechStatus, SpeechWindow, Transcript
+from pipeline.whisper import WINDOW, Decoded, Language, Whisper
+from pipeline.windows import tail, video_times
+
+__all__ = ["Transcriber", "listen", "transcript_recipe"]
+
+METHOD = 1  # goes up when a change of this program's method changes transcripts
+
+# Without room behind the last word the decoder may run into a loop. Lengths are rounded up to
+# whole steps, so that a window's words do not depend on which others share its pass.
+ROOM = 2 * SAMPLE_RATE_HZ
+STEP = 2 * SAMPLE_RATE_HZ
+BATCH = 120 * SAMPLE_RATE_HZ  # attention takes memory by the square of each window's length
+
+# An end without words that is worth another pass; and what a pass must at least get through.
+UNHEARD_SECONDS = 1.0
+PROGRESS_SECONDS = 1.0
+
+
+def transcript_recipe(model_identity: str, language: str, vad: bool) -> str:
+    """What makes a transcript, for `Recipe.transcript`: the model, the settings, the method.
+
+    Args:
+        model_identity: the model and where its weights are from, as `base@hub`.
+        language: `auto`, or a code.
+        vad: whether only what the voice detector hears is transcribed.
+    """
+    switch = "on" if vad else "off"
+    return f"whisper {model_identity} language={language} vad={switch} method={METHOD}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Heard:
+    """What one window says; no segments where it says nothing.
+
+    `unheard` is its end, where the words do not go that far.
+    """
+
+    segments: tuple[Segment, ...]
+    language: Language
+    unheard: SpeechWindow | None = None
+
+
+@dataclass(eq=False)
+class _Clip:
+    """How far a clip has got. Its first window that says something decides on the language."""
+
+    waiting: list[SpeechWindow]
+    language: Language | None
+    segments: list[Segment] = field(default_factory=list)
+    error: VideoError | None = None
+
+    def next_windows(self) -> list[SpeechWindow]:
+        """Take out what can be heard now."""
+        count = len(self.waiting) if self.language else 1
+        now, self.waiting = self.waiting[:count], self.waiting[count:]
+        return now
+
+    def take(self, outcome: _Heard | VideoError) -> None:
+        if isinstance(outcome, VideoError):
+            self.error, self.waiting = outcome, []
+            return
+        self.segments.extend(outcome.segments)
+        if outcome.segments and self.language is None:
+            self.language = outcome.language
+        if outcome.unheard is not None:
+            self.waiting.insert(0, outcome.unheard)
+
+    def result(self) -> Transcript | VideoError:
+        if self.error is not None:
+            return self.error
+        if not self.segments or self.language is None:
+            return Transcript(SpeechStatus.NO_TEXT)
+        return Transcript(
+            SpeechStatus.SPEECH,
+            tuple(sorted(self.segments, key=lambda segment: segment.start)),
+            self.language.code,
+            self.language.probability,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Ask:
+    """A window to hear; the language is detected where its clip has none yet."""
+
+    clip: _Clip
+    window: SpeechWindow
+
+    @property
+    def length(self) -> int:
+        """What to pad it to, samples."""
+        used = len(self.window.samples)
+        return max(used, min(math.ceil((used + ROOM) / STEP) * STEP, WINDOW))
+
+
+class Transcriber:
+    """Whisper, loaded.
+
+    Args:
+        model: a size (`base`, `large-v3`, ...), a repository of the hub, or a local folder.
+        language: a code, or `auto`: detected for each clip.
+        device: `cpu`, `cuda` or `cuda:N`.
+        compute_type: CTranslate2's number type: `float32`, `float16`, ...
+        threads: cores to use on a CPU; 0 leaves it to CTranslate2.
+
+    Raises:
+        ModelError: the weights cannot be found or loaded, or the device cannot be used.
+        SettingsError: the model does not know the language.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        language: str = "auto",
+        device: str = "cpu",
+        compute_type: str = "float32",
+        threads: int = 0,
+    ) -> None:
+        self._whisper = Whisper(model, device, compute_type, threads)
+        self._language = None if language == "auto" else self._whisper.language(language)
+
+    def transcribe(self, clips: Sequence[Sequence[SpeechWindow]]) -> list[Transcript | VideoError]:
+        """What is said in each clip, of the windows that `listen` made of it.
+
+        A clip that Whisper fails on has a `VideoError` in its place; the others are not touched.
+
+        Raises:
+            ModelError: the device failed.
+        """
+        states = [_Clip(list(windows), self._language) for windows in clips]
+        while asks := [_Ask(clip, window) for clip in states for window in clip.next_windows()]:
+            outcomes: dict[_Ask, _Heard | VideoError] = {}
+            for batch in _batches(asks):
+                outcomes.update(zip(batch, self._hear(batch), strict=True))
+            for ask in asks:
+                ask.clip.take(outcomes[ask])
+        return [clip.result() for clip in states]
+
+    def _hear(self, batch: Sequence[_Ask]) -> Sequence[_Heard | VideoError]:
+        """One pass; where it fails, one for each window, to tell which it was."""
+        try:
+            return self._pass(batch)
+        except (RuntimeError, ValueError) as error:  # what CTranslate2 raises
+            if len(batch) > 1:
+                return [outcome for ask in batch for outcome in self._hear([ask])]
+            if str(error).startswith(("CUDA", "cuBLAS", "cuDNN")):
+                raise ModelError(f"Whisper's device failed: {error}") from error
+            return [VideoError("speech", f"Whisper failed on it: {error}")]
+
+    def _pass(self, batch: Sequence[_Ask]) -> list[_Heard]:
+        """Hear windows of the same padded length."""
+        samples = [ask.window.samples for ask in batch]
+        encoded = self._whisper.encode(samples, batch[0].length)
+        languages = self._languages(batch, encoded)
+        decoded = self._whisper.decode(encoded, languages, [len(window) for window in samples])
+        return [self._judge(*one) for one in zip(batch, languages, decoded, strict=True)]
+
+    def _languages(self, batch: Sequence[_Ask], encoded: Any) -> list[Language]:
+        known = [ask.clip.language for ask in batch]
+        if all(known):
+            return [language for language in known if language]
+        detected = self._whisper.detect(encoded)
+        return [language or found for language, found in zip(known, detected, strict=True)]
+
+    def _judge(self, ask: _Ask, language: Language, decoded: Decoded) -> _Heard:
+        """Take what was decoded, or give it a second go.
+
+        What is a guess then is dropped, also where Whisper's own recipe keeps it (it asks for
+        silence as well): it is what comes of music and noise. What is a repetition at every
+        temperature was said that way.
+        """
+        window = ask.window
+        if decoded.went_wrong:
+            encoded = self._whisper.encode([window.samples], WINDOW)
+            language = self._languages([ask], encoded)[0]
+            decoded = self._whisper.decode_carefully(encoded, language, len(window.samples))
+        if decoded.is_guess:
+            return _Heard((), language)
+        segments = tuple(_in_video(window, segment) for segment in decoded.segments)
+        return _Heard(segments, language, _unheard(window, decoded.until))
+
+
+def _unheard(window: SpeechWindow, until: float) -> SpeechWindow | None:
+    """The end of a window, where the words stop well before it.
+
+    Whisper leaves out a sentence that the window breaks off, and its own recipe goes on from there.
+    """
+    left = len(window.samples) / SAMPLE_RATE_HZ - until
+    return tail(window, until) if until >= PROGRESS_SECONDS and left > UNHEARD_SECONDS else None
+
+
+def _in_video(window: SpeechWindow, segment: Segment) -> Segment:
+    return Segment(*video_times(window, segment.start, segment.end), segment.text)
+
+
+def _batches(asks: Sequence[_Ask]) -> Iterator[list[_Ask]]:
+    """Windows of the same padded length, as many as a pass may hold."""
+    by_length: dict[int, list[_Ask]] = defaultdict(list)
+    for ask in asks:
+        by_length[ask.length].append(ask)
+    for length, same in by_length.items():
+        size = max(BATCH // length, 1)
+        yield from (same[at : at + size] for at in range(0, len(same), size))

@@ -1,0 +1,296 @@
+"""Whisper itself: loads the weights, and decodes windows, quickly or carefully.
+
+Whisper's own recipe encodes every window padded to 30 s, and once more to detect the language;
+on a CPU that is most of its time. CTranslate2 takes shorter features, and one encoding for both.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import ModelError, SettingsError
+from pipeline.records import SAMPLE_RATE_HZ, Segment
+
+WINDOW = 30 * SAMPLE_RATE_HZ  # what the encoder was trained on and takes at most, samples
+
+# openai-whisper's thresholds (transcribe.py) for a decoding that went wrong, and for silence.
+MAX_COMPRESSION_RATIO = 2.4
+MIN_MEAN_LOGPROB = -1.0
+MAX_NO_SPEECH = 0.6
+TEMPERATURES = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+
+SAMPLES_PER_STATE = 320  # of the encoder's output
+TIMESTAMP_SECONDS = 0.02
+MAX_INITIAL_TIMESTAMP = 1.0  # seconds; the decoder must not begin later than that
+MAX_TOKENS = 224  # openai-whisper's limit, half of the decoder's context
+TOKENS_PER_SECOND = 12  # no language that Whisper knows is spoken so fast
+PARTS = ("model.bin", "config.json", "tokenizer.json")  # and a vocabulary of one form or another
+
+
+@dataclass(frozen=True)
+class Language:
+    """An ISO 639-1 code; `probability` is None where it was given, not detected."""
+
+    code: str
+    probability: float | None = None
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What Whisper makes of one window; times in seconds of the window."""
+
+    segments: tuple[Segment, ...]
+    compression_ratio: float
+    mean_logprob: float
+
+    @property
+    def until(self) -> float:
+        """How far into the window its words go, seconds."""
+        return self.segments[-1].end if self.segments else 0.0
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether Whisper itself does not trust the words."""
+        return self.mean_logprob < MIN_MEAN_LOGPROB
+
+    @property
+    def went_wrong(self) -> bool:
+        """Whether to try again: the words are a guess, or the decoder repeats itself."""
+        return self.is_guess or self.compression_ratio > MAX_COMPRESSION_RATIO
+
+
+class Whisper:
+    """A loaded model.
+
+    Args:
+        model: a size (`base`, `large-v3`, ...), a repository of the hub, or a local folder.
+        device: `cpu`, `cuda` or `cuda:N`.
+        compute_type: CTranslate2's number type: `float32`, `float16`, ...
+        threads: cores to use on a CPU; 0 leaves it to CTranslate2.
+
+    Raises:
+        ModelError: the weights cannot be found or loaded, or the device cannot be used.
+    """
+
+    def __init__(self, model: str, device: str, compute_type: str, threads: int) -> None:
+        from faster_whisper.feature_extractor import FeatureExtractor
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        self.name = model
+        self._whisper = _load(model, device, compute_type, threads)
+        self._model = self._whisper.model
+        # By the model's own count of mel bands: a folder may lack the file that tells it.
+        self._extractor = FeatureExtractor(feature_size=self._model.n_mels)
+        self._tokenizers: dict[str, Any] = {}
+        self._suppressed = get_suppressed_tokens(self._tokenizer("en"), [-1])
+
+    def language(self, code: str) -> Language:
+        """The language of that code, checked.
+
+        Raises:
+            SettingsError: the model does not know it.
+        """
+        if self._model.is_multilingual:
+            known = self._whisper.hf_tokenizer.token_to_id(f"<|{code}|>") is not None
+            knows = "does not know this language"
+        else:
+            known, knows = code == "en", "knows English only"
+        if not known:
+            raise SettingsError(f"whisper.language = {code!r}: the model {self.name} {knows}")
+        return Language(code)
+
+    def encode(self, windows: Sequence[np.ndarray], length: int) -> Any:
+        """Encode windows, int16 `[n]`, all padded with silence to `length` samples, in one pass."""
+        return self._whisper.encode(np.stack([self._mel(window, length) for window in windows]))
+
+    def detect(self, encoded: Any) -> list[Language]:
+        """The language of each encoded window; English where the model knows no other."""
+        if not self._model.is_multilingual:
+            return [Language("en")] * encoded.shape[0]
+        best = [ranked[0] for ranked in self._model.detect_language(encoded)]
+        return [Language(token[2:-2], probability) for token, probability in best]
+
+    def decode(
+        self, encoded: Any, languages: Sequence[Language], lengths: Sequence[int]
+    ) -> list[Decoded]:
+        """Greedily, once; `lengths` are the windows' own, samples."""
+        results = self._model.generate(
+            encoded,
+            [self._tokenizer(language.code).sot_sequence for language in languages],
+            beam_size=1,
+            max_length=_max_length(encoded.shape[1] * SAMPLES_PER_STATE),
+            return_scores=True,
+            max_initial_timestamp_index=round(MAX_INITIAL_TIMESTAMP / TIMESTAMP_SECONDS),
+            suppress_tokens=self._suppressed,
+        )
+        return [self._decoded(*one) for one in zip(results, lengths, strict=True)]
+
+    def decode_carefully(self, encoded: Any, language: Language, length: int) -> Decoded:
+        """One window, encoded at the full 30 s, with Whisper's temperature fallback."""
+        tokenizer = self._tokenizer(language.code)
+        prompt = tokenizer.sot_sequence
+        result, *_ = self._whisper.generate_with_fallback(
+            encoded, prompt, tokenizer, self._options(_max_length(length) - len(prompt))
+        )
+        return self._decoded(result, length)
+
+    def _mel(self, window: np.ndarray, length: int) -> np.ndarray:
+        samples = window.astype(np.float32) / np.float32(32768)
+        padded = np.pad(samples, (0, length - len(samples)))
+        mel: np.ndarray = self._extractor(padded, padding=0)
+        return mel
+
+    def _tokenizer(self, code: str) -> Any:
+        from faster_whisper.tokenizer import Tokenizer
+
+        if code not in self._tokenizers:
+            self._tokenizers[code] = Tokenizer(
+                self._whisper.hf_tokenizer, self._model.is_multilingual, "transcribe", code
+            )
+        return self._tokenizers[code]
+
+    def _options(self, max_new_tokens: int) -> Any:
+        from faster_whisper.transcribe import TranscriptionOptions
+
+        return TranscriptionOptions(
+            beam_size=1,
+            best_of=1,
+            patience=1,
+            length_penalty=1,
+            repetition_penalty=1,
+            no_repeat_ngram_size=0,
+            log_prob_threshold=MIN_MEAN_LOGPROB,
+            no_speech_threshold=MAX_NO_SPEECH,
+            compression_ratio_threshold=MAX_COMPRESSION_RATIO,
+            condition_on_previous_text=False,
+            prompt_reset_on_temperature=0.5,
+            temperatures=TEMPERATURES,
+            initial_prompt=None,
+            prefix=None,
+            suppress_blank=True,
+            suppress_tokens=self._suppressed,
+            without_timestamps=False,
+            max_initial_timestamp=MAX_INITIAL_TIMESTAMP,
+            word_timestamps=False,
+            prepend_punctuations="",
+            append_punctuations="",
+            multilingual=False,
+            max_new_tokens=max_new_tokens,
+            clip_timestamps="0",
+            hallucination_silence_threshold=None,
+            hotwords=None,
+        )
+
+    def _decoded(self, result: Any, length: int) -> Decoded:
+        from faster_whisper.transcribe import get_compression_ratio
+
+        tokens = result.sequences_ids[0]
+        tokenizer = self._tokenizer("en")  # the words' tokens are the same in every language
+        # The score is the mean over the tokens; Whisper counts the end of the text as one more.
+        mean_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
+        return Decoded(
+            tuple(_segments(tokens, tokenizer, length / SAMPLE_RATE_HZ)),
+            get_compression_ratio(tokenizer.decode(tokens).strip()),
+            mean_logprob,
+        )
+
+
+def _segments(tokens: Sequence[int], tokenizer: Any, seconds: float) -> Iterator[Segment]:
+    """Split at the timestamps: `<0.00> words <7.60><7.60> words <10.60>`.
+
+    Dropped are what begins behind the end of the window, an echo of the segment before that runs
+    on over the end (both were heard in the padding), and what has no letter or digit in it.
+    """
+    begin = tokenizer.timestamp_begin
+    start, words, before = 0.0, list[int](), ""
+    for token in [*tokens, begin + round(seconds / TIMESTAMP_SECONDS)]:
+        if token < begin:
+            words.append(token)
+            continue
+        time = (token - begin) * TIMESTAMP_SECONDS
+        text = tokenizer.decode(words).strip()
+        is_echo = text == before and time > seconds
+        if start < min(time, seconds) and any(map(str.isalnum, text)) and not is_echo:
+            yield Segment(start, min(time, seconds), text)
+        start, words, before = time, [], text or before
+
+
+def _max_length(length: int) -> int:
+    """CTranslate2's `max_length` for so many samples: it gives words half of it."""
+    seconds = length / SAMPLE_RATE_HZ
+    return 2 * min(MAX_TOKENS, 20 + math.ceil(TOKENS_PER_SECOND * seconds))
+
+
+def _load(model: str, device: str, compute_type: str, threads: int) -> Any:
+    from faster_whisper import WhisperModel
+
+    _check_folder(model)
+    kind, _, index = device.partition(":")
+    if kind == "cuda":
+        _load_cublas()
+    try:
+        return WhisperModel(
+            model,
+            device=kind,
+            device_index=int(index or 0),
+            compute_type=compute_type,
+            cpu_threads=threads,
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        # What the hub, huggingface_hub's HTTP client (an OSError) and CTranslate2 raise.
+        raise ModelError(_advice(model, device, compute_type, error)) from error
+
+
+def _check_folder(model: str) -> None:
+    folder = Path(model)
+    if not folder.is_dir():
+        if folder.is_absolute() or model.startswith((".", "~")):
+            raise ModelError(f"whisper.model = {model}: there is no such folder. {_WANTED}")
+        return
+    missing = [part for part in PARTS if not (folder / part).is_file()]
+    if not list(folder.glob("vocabulary.*")):
+        missing.append("vocabulary.json")
+    if missing:
+        raise ModelError(f"whisper.model = {model}: no {', '.join(missing)} in it. {_WANTED}")
+
+
+_WANTED = (
+    "Set whisper.model to a folder with a Whisper model in CTranslate2's format "
+    "(model.bin, config.json, tokenizer.json, vocabulary.json), or to a name such as base, which "
+    "is downloaded from the Hugging Face hub."
+)
+
+
+def _advice(model: str, device: str, compute_type: str, error: Exception) -> str:
+    reason = str(error).strip().split("\n")[0]
+    if "compute type" in reason:
+        return (
+            f"Whisper on {device}: {reason} "
+            f"Change precision.{device.partition(':')[0]} = {compute_type}."
+        )
+    if Path(model).is_dir():
+        return f"whisper.model = {model}: cannot be loaded on {device}: {reason}"
+    return (
+        f"whisper.model = {model}: it is no folder, and the Hugging Face hub and its local cache "
+        f"were tried: {reason} Without a network: {_WANTED}"
+    )
+
+
+def _load_cublas() -> None:
+    """Load the cuBLAS 12 that CTranslate2 asks for by name, where pip installed it.
+
+    CTranslate2 finds a library that is loaded already, but not the folder that pip puts it in.
+    """
+    spec = find_spec("nvidia.cublas") if find_spec("nvidia") else None
+    for folder in (spec and spec.submodule_search_locations) or []:
+        for name in ("libcublasLt.so.12", "libcublas.so.12"):
+            if (Path(folder) / "lib" / name).is_file():
+                ctypes.CDLL(str(Path(folder) / "lib" / name), mode=ctypes.RTLD_GLOBAL)

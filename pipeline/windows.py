@@ -1,0 +1,114 @@
+"""Which samples of a recording make a pass of the speech model, and where its times lie. Pure.
+
+recording  ....[---a---]........[-----b-----].................[--c--]..
+windows        [---a---|-----b-----]    [--c--]                at most 28 s each
+spans           a, b                     c
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow
+
+# Whisper's 30 s less the room behind the last word: without it the end may be left out.
+LONGEST = 28 * SAMPLE_RATE_HZ
+CUT_RANGE = 5 * SAMPLE_RATE_HZ  # how far before the limit a cut may lie
+CUT_FRAME = SAMPLE_RATE_HZ // 50
+SEAM_SECONDS = 0.5  # how far from a seam a time may be and still mean the seam
+
+Stretch = tuple[int, int]
+"""Start and end of some speech in a recording, samples; the end is not part of it."""
+
+
+def lay(audio: np.ndarray, stretches: Iterable[Stretch]) -> tuple[SpeechWindow, ...]:
+    """Lay stretches of a recording one after the other into as few windows as come of it.
+
+    A stretch longer than a window is cut where it is quietest; none is cut to fill a window up.
+
+    Args:
+        audio: int16 `[n]`, mono, 16 kHz.
+        stretches: in order, without overlap.
+    """
+    windows: list[list[Stretch]] = []
+    room = 0
+    for start, end in _cut(audio, stretches):
+        if end - start > room:
+            windows.append([])
+            room = LONGEST
+        _append(windows[-1], start, end)
+        room -= end - start
+    return tuple(_window(audio, window) for window in windows)
+
+
+def tail(window: SpeechWindow, seconds: float) -> SpeechWindow:
+    """What comes after so many seconds of a window, as a window of its own."""
+    cut = round(seconds * SAMPLE_RATE_HZ)
+    spans = []
+    for span in window.spans:
+        skip = max(cut - span.window_start, 0)
+        if skip < span.length:
+            start = max(span.window_start - cut, 0)
+            spans.append(Span(start, span.video_start + skip, span.length - skip))
+    return SpeechWindow(window.samples[cut:], tuple(spans))
+
+
+def video_times(window: SpeechWindow, start: float, end: float) -> tuple[float, float]:
+    """Where something said from `start` to `end` in the window was said in the video, seconds.
+
+    A time up to half a second on the wrong side of a seam means the seam: the speech model hears
+    a second's pause where minutes may have been left out, and puts its times anywhere in it.
+    """
+    seam = round(SEAM_SECONDS * SAMPLE_RATE_HZ)
+    first, last = round(start * SAMPLE_RATE_HZ), round(end * SAMPLE_RATE_HZ)
+    spans = window.spans
+    begins = [span.window_start for span in spans]
+    before = max(bisect_right(begins, first) - 1, 0)
+    after = max(bisect_left(begins, last) - 1, before)
+    if before < after and begins[before + 1] - first <= seam:
+        before, first = before + 1, begins[before + 1]
+    if before < after and last - begins[after] <= seam:
+        after, last = after - 1, begins[after]
+    return _in_video(spans[before], first), _in_video(spans[after], last)
+
+
+def _in_video(span: Span, sample: int) -> float:
+    return (span.video_start + min(sample - span.window_start, span.length)) / SAMPLE_RATE_HZ
+
+
+def _append(window: list[Stretch], start: int, end: int) -> None:
+    """Add a stretch; one that begins where the last one ends goes on with it."""
+    if window and window[-1][1] == start:
+        start, _ = window.pop()
+    window.append((start, end))
+
+
+def _window(audio: np.ndarray, stretches: list[Stretch]) -> SpeechWindow:
+    spans, at = [], 0
+    for start, end in stretches:
+        spans.append(Span(at, start, end - start))
+        at += end - start
+    # A copy also of a single stretch: a view would keep the whole recording in memory.
+    samples = np.concatenate([audio[start:end] for start, end in stretches])
+    return SpeechWindow(samples, tuple(spans))
+
+
+def _cut(audio: np.ndarray, stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+    for start, end in stretches:
+        while end - start > LONGEST:
+            limit = start + LONGEST
+            middle = limit - CUT_RANGE + _quietest(audio[limit - CUT_RANGE : limit])
+            yield start, middle
+            start = middle
+        if end > start:
+            yield start, end
+
+
+def _quietest(audio: np.ndarray) -> int:
+    """The middle of the 20 ms with the least sound."""
+    frames = audio[: len(audio) // CUT_FRAME * CUT_FRAME].reshape(-1, CUT_FRAME)
+    loudness = np.abs(frames.astype(np.int32)).sum(axis=1)
+    return int(loudness.argmin()) * CUT_FRAME + CUT_FRAME // 2

@@ -1,0 +1,245 @@
+"""Words where somebody speaks, at the right times, and none where nobody does."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.errors import ModelError, SettingsError, VideoError
+from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechStatus, SpeechWindow, Transcript
+from pipeline.speech import Transcriber, listen, transcript_recipe
+
+ASK_NOT = (
+    "and so my fellow americans ask not what your country can do for you "
+    "ask what you can do for your country"
+)
+
+
+def seconds_of(value: float) -> int:
+    return round(value * SAMPLE_RATE_HZ)
+
+
+def words(text: str) -> str:
+    return " ".join(re.findall(r"[a-z']+", text.lower()))
+
+
+def tone(*hertz: float, seconds: float = 8) -> np.ndarray:
+    times = np.arange(seconds_of(seconds)) / SAMPLE_RATE_HZ
+    return sum(6000 / len(hertz) * np.sin(2 * np.pi * f * times) for f in hertz).astype(np.int16)
+
+
+def noise(loudness: float, seconds: float = 8) -> np.ndarray:
+    values = np.random.default_rng(7).normal(0, loudness, seconds_of(seconds))
+    return values.clip(-32768, 32767).astype(np.int16)
+
+
+def sound_of(file: Path) -> np.ndarray:
+    resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE_HZ)
+    with av.open(file) as container:
+        frames = [made for f in container.decode(audio=0) for made in resampler.resample(f)]
+    return np.concatenate([frame.to_ndarray()[0] for frame in [*frames, *resampler.resample(None)]])
+
+
+@pytest.fixture(scope="module")
+def jfk(jfk_flac: Path) -> np.ndarray:
+    return sound_of(jfk_flac)
+
+
+@pytest.fixture(scope="module")
+def nasa(clips: tuple[Path, ...]) -> np.ndarray:
+    return sound_of(next(clip for clip in clips if clip.name == "nasa_13013.mp4"))
+
+
+def said_at(transcript: Transcript, second: float) -> set[str]:
+    """Every two and three words in a row that were said about then, give or take a second."""
+    said = " ".join(s.text for s in transcript.segments if s.start - 1 < second < s.end + 1)
+    row = words(said).split()
+    return {" ".join(row[i : i + n]) for n in (2, 3) for i in range(len(row))}
+
+
+@pytest.fixture(scope="module")
+def transcriber(whisper_dir: Path) -> Transcriber:
+    return Transcriber(str(whisper_dir), threads=2)
+
+
+def spoken(transcriber: Transcriber, audio: np.ndarray, *, vad: bool = True) -> Transcript:
+    [transcript] = transcriber.transcribe([listen(audio, vad)])
+    assert isinstance(transcript, Transcript)
+    return transcript
+
+
+@pytest.mark.parametrize("vad", [True, False])
+def test_words_language_and_times_of_clear_speech(
+    transcriber: Transcriber, jfk: np.ndarray, vad: bool
+) -> None:
+    transcript = spoken(transcriber, jfk, vad=vad)
+    assert transcript.status is SpeechStatus.SPEECH
+    assert words(transcript.text) == ASK_NOT
+    assert transcript.language == "en"
+    assert transcript.language_probability is not None
+    assert transcript.language_probability > 0.9
+    assert transcript.segments[0].start == pytest.approx(0.3, abs=0.5)
+    assert transcript.segments[-1].end == pytest.approx(10.6, abs=0.5)
+
+
+def test_times_are_the_videos_own(transcriber: Transcriber, jfk: np.ndarray) -> None:
+    silence = np.zeros(seconds_of(20), np.int16)
+    transcript = spoken(transcriber, np.concatenate([silence, jfk, silence]))
+    assert words(transcript.text) == ASK_NOT
+    assert transcript.segments[0].start == pytest.approx(20.3, abs=0.5)
+    assert transcript.segments[-1].end == pytest.approx(30.6, abs=0.5)
+
+
+def test_a_long_recording_is_heard_whole(
+    transcriber: Transcriber, jfk: np.ndarray, nasa: np.ndarray
+) -> None:
+    """Over four minutes, and the border between pieces that the voice detector hears at a time.
+
+    Two speakers take turns: the same words twice in a window look like a decoder in a loop.
+    """
+    starts, parts, at = [], [], 0.0
+    for gap in (3, 15, 0.5, 30, 4, 20):
+        for speaker in (jfk, nasa):
+            parts += [np.zeros(seconds_of(gap), np.int16), speaker]
+            at += (seconds_of(gap) + len(speaker)) / SAMPLE_RATE_HZ
+        starts.append(at - (seconds_of(gap) + len(jfk) + len(nasa)) / SAMPLE_RATE_HZ)
+    transcript = spoken(transcriber, np.concatenate(parts))
+    assert words(transcript.text).count(ASK_NOT) == len(starts)
+    assert words(transcript.text).count("greenbelt maryland") == len(starts)
+    for start in starts:
+        assert said_at(transcript, start + 2) & {"fellow americans", "so my fellow"}
+        assert said_at(transcript, start + 10) & {"do for your", "for your country"}
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        np.zeros(seconds_of(8), np.int16),
+        np.zeros(0, np.int16),
+        np.zeros(1, np.int16),
+        noise(20),
+        noise(4000),
+        tone(440),
+        tone(220, 277, 330, 440),
+        tone(*(50 * k for k in range(1, 12))),
+    ],
+    ids=["silence", "nothing", "one sample", "hiss", "loud noise", "tone", "chord", "hum"],
+)
+def test_nobody_speaks(transcriber: Transcriber, sound: np.ndarray) -> None:
+    windows = listen(sound, vad=True)
+    assert windows == () or spoken(transcriber, sound).status is SpeechStatus.NO_TEXT
+
+
+def test_what_the_voice_detector_mistakes_for_speech_gives_no_text(
+    transcriber: Transcriber,
+) -> None:
+    """A hum that rises and falls four times a second, as syllables do: Whisper loops on it."""
+    times = np.arange(seconds_of(12)) / SAMPLE_RATE_HZ
+    babble = 4000 * np.sin(2 * np.pi * 150 * times) * (1 + np.sin(2 * np.pi * 4 * times))
+    audio = babble.astype(np.int16)
+    assert listen(audio, vad=True)
+    assert spoken(transcriber, audio) == Transcript(SpeechStatus.NO_TEXT)
+
+
+def test_noise_without_the_voice_detector_gives_no_text(transcriber: Transcriber) -> None:
+    assert spoken(transcriber, noise(4000), vad=False) == Transcript(SpeechStatus.NO_TEXT)
+
+
+def test_clips_do_not_change_each_other(transcriber: Transcriber, jfk: np.ndarray) -> None:
+    clips = [jfk, jfk[: seconds_of(4)], noise(4000), jfk[: seconds_of(10.4)], jfk]
+    windows = [listen(clip, vad=False) for clip in clips]
+    alone = [transcriber.transcribe([window])[0] for window in windows]
+    for together, single in zip(transcriber.transcribe(windows), alone, strict=True):
+        assert isinstance(together, Transcript)
+        assert isinstance(single, Transcript)
+        assert together.segments == single.segments
+        assert together.language == single.language
+        assert together.language_probability == pytest.approx(single.language_probability, abs=1e-3)
+
+
+def test_a_clip_that_whisper_fails_on_fails_alone(
+    transcriber: Transcriber, jfk: np.ndarray
+) -> None:
+    minute = np.resize(jfk, seconds_of(60))
+    too_long = SpeechWindow(minute, (Span(0, 0, len(minute)),))
+    good, bad, empty = transcriber.transcribe([listen(jfk, vad=True), (too_long,), ()])
+    assert isinstance(good, Transcript)
+    assert words(good.text) == ASK_NOT
+    assert isinstance(bad, VideoError)
+    assert bad.stage == "speech"
+    assert empty == Transcript(SpeechStatus.NO_TEXT)
+
+
+def test_a_given_language_is_not_detected(whisper_dir: Path, jfk: np.ndarray) -> None:
+    transcript = spoken(Transcriber(str(whisper_dir), language="en", threads=2), jfk)
+    assert words(transcript.text) == ASK_NOT
+    assert (transcript.language, transcript.language_probability) == ("en", None)
+
+
+def test_a_language_that_the_model_does_not_know(whisper_dir: Path) -> None:
+    with pytest.raises(SettingsError, match=r"whisper\.language = 'xx'"):
+        Transcriber(str(whisper_dir), language="xx")
+
+
+def test_a_folder_that_is_not_there_is_named_with_its_setting(tmp_path: Path) -> None:
+    folder = tmp_path / "absent"
+    with pytest.raises(ModelError) as raised:
+        Transcriber(str(folder))
+    assert f"whisper.model = {folder}" in str(raised.value)
+    assert "model.bin" in str(raised.value)
+
+
+def test_a_folder_without_all_parts_says_which(whisper_dir: Path, tmp_path: Path) -> None:
+    shutil.copy(whisper_dir / "config.json", tmp_path)
+    with pytest.raises(ModelError, match=r"no model\.bin, tokenizer\.json, vocabulary\.json"):
+        Transcriber(str(tmp_path))
+
+
+def test_weights_that_are_no_weights(whisper_dir: Path, tmp_path: Path) -> None:
+    for part in ("config.json", "tokenizer.json", "vocabulary.json"):
+        shutil.copy(whisper_dir / part, tmp_path)
+    (tmp_path / "model.bin").write_bytes(b"no weights")
+    with pytest.raises(ModelError, match=re.escape(str(tmp_path))):
+        Transcriber(str(tmp_path))
+
+
+def test_a_name_that_the_hub_does_not_give_says_what_was_tried() -> None:
+    with pytest.raises(ModelError, match=r"whisper\.model = base: .*Hugging Face hub"):
+        Transcriber("base")
+
+
+def test_a_number_type_that_the_device_lacks_names_the_setting(whisper_dir: Path) -> None:
+    with pytest.raises(ModelError, match=r"precision\.cpu"):
+        Transcriber(str(whisper_dir), compute_type="int5")
+
+
+def test_listening_is_the_same_from_several_threads(jfk: np.ndarray) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        heard = list(pool.map(lambda _: listen(jfk, vad=True), range(8)))
+    assert {windows[0].spans for windows in heard} == {heard[0][0].spans}
+
+
+def test_a_long_recording_takes_little_memory_to_listen_to(jfk: np.ndarray) -> None:
+    """20 minutes of speech: the windows, and no float32 copy of the recording."""
+    audio = np.resize(np.concatenate([jfk, np.zeros(seconds_of(3), np.int16)]), seconds_of(1200))
+    tracemalloc.start()
+    try:
+        windows = listen(audio, vad=True)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - sum(window.samples.nbytes for window in windows) < 1.5 * audio.nbytes
+    assert sum(len(window.samples) for window in windows) > 0.7 * len(audio)
+
+
+def test_the_recipe_names_what_changes_a_transcript() -> None:
+    recipe = transcript_recipe("base@hub", "auto", True)
+    assert re.fullmatch(r"whisper base@hub language=auto vad=on method=\d+", recipe)
+    assert transcript_recipe("base@hub", "auto", False) != recipe
