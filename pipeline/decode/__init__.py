@@ -1,31 +1,28 @@
 """PyAV: a video file -> the frames that stand for it, and its sound. The only package that imports
 av.
 
-    packets   the pass over all packets: timestamps; on the way
-    sound     the sound is decoded
+    opening   a file, its packets, and what decodes of them
+    survey    the pass over all packets: timestamps, and on the way
+    sound     what is to be heard
     frames    the chosen frames, by seeking
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from io import BufferedReader
+from functools import partial
 from pathlib import Path
 
-import av
 import numpy as np
-from av.container import InputContainer
-from av.stream import Disposition
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from PIL import Image
 
-from pipeline.decode.frames import Chosen, FrameReader, check_size, picture, seen_size
-from pipeline.decode.packets import Survey, survey_packets
+from pipeline.decode.frames import Chosen, FrameReader, picture, seen_size
+from pipeline.decode.opening import open_bytes, open_video
 from pipeline.decode.sound import Sound, first_listener
+from pipeline.decode.survey import Survey, survey_packets
 from pipeline.errors import VideoError
 from pipeline.pictures import thumbnail
 from pipeline.records import Frames
@@ -54,7 +51,7 @@ def content_hash(location: Path) -> str:
     Raises:
         VideoError: the file cannot be read.
     """
-    with _bytes_of(location) as file:
+    with open_bytes(location) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
@@ -73,17 +70,17 @@ def read_video(
     Raises:
         VideoError: the file cannot be opened, has no video stream, or nothing of it decodes.
     """
-    with _opened(location) as container:
-        stream = _video_stream(container, max_megapixels)
-        listener = first_listener(container) if want_sound else None
-        survey = survey_packets(container, stream, listener)
+    reopen = partial(open_video, location, max_megapixels)
+    with reopen() as video:
+        listener = first_listener(video.container) if want_sound else None
+        survey = survey_packets(video, listener)
         if not survey.timestamps:
             raise VideoError("decode", "the video stream has no frames")
         sound = listener.finish(survey.start_seconds) if listener else None
         # One frame is read in any case: only a decoded one tells which way is up.
-        chosen = FrameReader(container, stream, survey, max_megapixels).read(max(n_frames, 1))
-        width, height = seen_size(chosen.frames[0], stream)
-        show = lambda frame: picture(frame, stream, max_megapixels)  # noqa: E731
+        chosen = FrameReader(video, survey, reopen, max_megapixels).read(max(n_frames, 1))
+        width, height = seen_size(chosen.frames[0], video.stream)
+        show = lambda frame: picture(frame, video.stream, max_megapixels)  # noqa: E731
         return Contents(
             _as_record(chosen, survey, show, prepare) if n_frames else None,
             sound,
@@ -91,55 +88,6 @@ def read_video(
             width,
             height,
         )
-
-
-@contextmanager
-def _bytes_of(location: Path) -> Iterator[BufferedReader]:
-    try:
-        with location.open("rb") as file:
-            yield file
-    except OSError as error:
-        raise VideoError("read", error.strerror or str(error)) from error
-
-
-@contextmanager
-def _opened(location: Path) -> Iterator[InputContainer]:
-    """The file, open; what FFmpeg raises becomes a VideoError."""
-    with _bytes_of(location) as file:
-        if not file.read(1):
-            raise VideoError("decode", "the file is empty")
-    try:
-        # Whatever the file says, nothing is fetched from anywhere else.
-        options = {"protocol_whitelist": "file"}
-        with av.open(f"file:{location}", options=options, metadata_errors="replace") as container:
-            yield container
-    except av.error.InvalidDataError as error:
-        raise VideoError("decode", f"not a video, or cut short: {error.strerror}") from error
-    except (av.error.FFmpegError, OSError) as error:
-        raise VideoError("decode", getattr(error, "strerror", None) or str(error)) from error
-
-
-def _video_stream(container: InputContainer, max_megapixels: float) -> VideoStream:
-    """The first video stream that is more than a cover picture, ready to be decoded."""
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not streams:
-        raise VideoError("decode", "it has no video stream" + _what_it_has(container))
-    stream = streams[0]
-    context = stream.codec_context
-    if context is None:
-        raise VideoError("decode", "its video codec is not known to this build of FFmpeg")
-    check_size(context.width, context.height, max_megapixels)
-    # Each decode thread of ours uses one core; frame threading would also blur what skip_frame
-    # applies to.
-    stream.thread_count = 1
-    stream.thread_type = "NONE"
-    return stream
-
-
-def _what_it_has(container: InputContainer) -> str:
-    if container.streams.audio:
-        return ", only sound"
-    return "" if len(container.streams) else ", nor any other"
 
 
 def _as_record(

@@ -6,27 +6,28 @@ fraction of the time. Where timestamps cannot be trusted, everything is decoded 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, pairwise
 
-from av.container import InputContainer
+import av
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from pipeline.decode.packets import Packet, Survey, decoded, packets
+from pipeline.decode.opening import Packet, Video, check_size, decoded, packets
+from pipeline.decode.survey import Survey, frame_duration
 from pipeline.errors import VideoError
 from pipeline.pictures import as_seen, display_size
 from pipeline.sampling import Visit, frame_indices, plan_visits
 
+Reopen = Callable[[], AbstractContextManager[Video]]
+
 _TELLS_WHAT_IS_REFERRED_TO = frozenset({"h264", "hevc", "mpeg4", "vp8"})
 """Decoders that with skip_frame=NONREF leave out just the frames that no other refers to; H.263's,
 for one, leaves out more and spoils what follows."""
-
-_LONGEST_TO_SHORTEST = 1000
-"""Of a picture's sides: scaling the short one of more than that up to CLIP's takes gigabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,18 +44,17 @@ class Chosen:
 
 
 class FrameReader:
-    """Decodes chosen frames of one open file."""
+    """Decodes chosen frames of one open file.
 
-    def __init__(
-        self,
-        container: InputContainer,
-        stream: VideoStream,
-        survey: Survey,
-        max_megapixels: float,
-    ) -> None:
-        self._container = container
-        self._stream = stream
+    Args:
+        reopen: opens it once more, to start again from its first packet: not every container can
+            be taken back there.
+    """
+
+    def __init__(self, video: Video, survey: Survey, reopen: Reopen, max_megapixels: float) -> None:
+        self._video = video
         self._survey = survey
+        self._reopen = reopen
         self._max_megapixels = max_megapixels
 
     def read(self, n: int) -> Chosen:
@@ -76,28 +76,30 @@ class FrameReader:
         """AVI stores no presentation times: FFmpeg's guess is wrong where there are B frames."""
         survey = self._survey
         unique = len(set(survey.timestamps)) == len(survey.timestamps)
-        avi = "avi" in self._container.format.name.split(",")
+        avi = "avi" in self._video.container.format.name.split(",")
         return bool(survey.is_timed and unique and survey.keyframes and not avi)
 
     def _by_seeking(self, wanted: Sequence[int]) -> dict[int, VideoFrame]:
         found: dict[int, VideoFrame] = {}
         for visit in plan_visits(wanted, self._survey.keyframes):
-            self._container.seek(visit.keyframe, stream=self._stream, backward=True)
+            try:
+                self._video.container.seek(visit.keyframe, stream=self._video.stream)
+            except av.error.FFmpegError:
+                break  # this container has no way to
             found.update(self._visit(visit))
-            self._stream.codec_context.skip_frame = "DEFAULT"
         return found
 
     def _visit(self, visit: Visit) -> Iterator[tuple[int, VideoFrame]]:
         targets = set(visit.targets)
-        context = self._stream.codec_context
+        context = self._video.stream.codec_context
         landed = False
         skips = context.name in _TELLS_WHAT_IS_REFERRED_TO
-        for packet in self._packets():
+        for packet in _packets(self._video):
             if packet is not None:
                 landed = landed or packet.is_discard  # an edit list may hide the keyframe itself
                 if skips:
                     context.skip_frame = "DEFAULT" if packet.pts in targets else "NONREF"
-            for frame in decoded(self._stream, packet):
+            for frame in decoded(self._video.stream, packet):
                 landed = landed or frame.key_frame
                 if not landed:
                     return  # the container calls every packet a keyframe
@@ -116,42 +118,45 @@ class FrameReader:
             wanted = frame_indices(expected, n)
             kept, total = self._count(set(wanted))
             if total == expected:
-                return Chosen([kept[i] for i in wanted], self._times(kept, wanted), total)
+                return Chosen([kept[i] for i in wanted], self._times(kept, wanted, total), total)
             if total == 0:
                 raise VideoError("decode", "none of its frames can be decoded")
             expected = total
         raise VideoError("decode", "it has another number of frames each time it is decoded")
 
     def _count(self, wanted: Iterable[int]) -> tuple[dict[int, VideoFrame], int]:
-        self._container.seek(0)
         kept: dict[int, VideoFrame] = {}
         total = 0
-        for packet in self._packets():
-            for frame in decoded(self._stream, packet):
-                if total in wanted:
-                    self._check(frame)
-                    kept[total] = frame
-                total += 1
+        with self._reopen() as video:
+            for packet in _packets(video):
+                for frame in decoded(video.stream, packet):
+                    if total in wanted:
+                        self._check(frame)
+                        kept[total] = frame
+                    total += 1
         return kept, total
 
-    def _times(self, kept: dict[int, VideoFrame], wanted: Sequence[int]) -> list[float]:
-        """By the frames' timestamps, or by the frame rate where they have none that make sense."""
-        pts = [frame.pts for _, frame in sorted(kept.items())]
-        known = [each for each in pts if each is not None]
-        if len(known) == len(pts) and all(a < b for a, b in pairwise(known)):
-            return [self._seconds((kept[i].pts or 0) - known[0]) for i in wanted]
-        rate = self._stream.average_rate or self._stream.guessed_rate
-        return [i / float(rate) if rate else 0.0 for i in wanted]
-
-    def _packets(self) -> Iterator[Packet | None]:
-        """Those of the video from where the file stands, and None for the end."""
-        return chain(packets(self._container, [self._stream]), [None])
+    def _times(self, kept: dict[int, VideoFrame], wanted: Sequence[int], total: int) -> list[float]:
+        """By the packets' timestamps where there are as many; else by the frames' own, or by the
+        frame rate where those make no sense either."""
+        timestamps = self._survey.timestamps
+        if total == len(set(timestamps)) == len(timestamps):
+            return [self._seconds(timestamps[i] - timestamps[0]) for i in wanted]
+        own = [frame.pts for _, frame in sorted(kept.items()) if frame.pts is not None]
+        if len(own) == len(kept) and all(a < b for a, b in pairwise(own)):
+            return [self._seconds((kept[i].pts or 0) - own[0]) for i in wanted]
+        return [float(i * frame_duration(self._video.stream)) for i in wanted]
 
     def _seconds(self, pts: int) -> float:
         return float(pts * self._survey.time_base)
 
     def _check(self, frame: VideoFrame) -> None:
         check_size(frame.width, frame.height, self._max_megapixels)
+
+
+def _packets(video: Video) -> Iterator[Packet | None]:
+    """Those of the video from where the file stands, and None for the end."""
+    return chain(packets(video.container, [video.stream]), [None])
 
 
 def picture(frame: VideoFrame, stream: VideoStream, max_megapixels: float) -> Image.Image:
@@ -176,17 +181,3 @@ def seen_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
 
 def _pixel_aspect(stream: VideoStream) -> Fraction:
     return stream.sample_aspect_ratio or Fraction(1)
-
-
-def check_size(width: int, height: int, max_megapixels: float) -> None:
-    """Raises:
-    VideoError: the picture is larger than the limit, or next to a line.
-    """
-    if width * height > max_megapixels * 1e6:
-        raise VideoError(
-            "decode",
-            f"its pictures are {width} x {height}, more than decode.max_megapixels"
-            f" = {max_megapixels:g} allows",
-        )
-    if max(width, height) > _LONGEST_TO_SHORTEST * max(min(width, height), 1):
-        raise VideoError("decode", f"its pictures are {width} x {height}: next to a line")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import av
 import numpy as np
@@ -11,6 +10,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
+from pipeline.decode.opening import Packet, decoded
 from pipeline.records import SAMPLE_RATE_HZ
 
 FARTHEST_SECONDS = 3600.0
@@ -46,13 +46,13 @@ class Listener:
         self._format: tuple[str, str, int] | None = None
         self._start: float | None = None
 
-    def hear(self, packet: av.Packet[Any] | None) -> None:
+    def hear(self, packet: Packet | None) -> None:
         """Take the next packet; None is the end."""
-        try:
-            for frame in self.stream.decode(packet):
+        for frame in decoded(self.stream, packet):
+            try:
                 self._take(frame)
-        except (av.error.InvalidDataError, av.error.PatchWelcomeError):
-            return
+            except av.error.FFmpegError:  # the packet claims a format that there is not
+                self._resampler = self._format = None
 
     def finish(self, zero_seconds: float) -> Sound | None:
         """The sound, with its start counted from `zero_seconds`; None if nothing decoded."""

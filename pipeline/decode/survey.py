@@ -5,32 +5,27 @@ Counts and durations in headers are often wrong; the frames that are there have 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeAlias, cast
 
-import av
-from av.container import InputContainer
-from av.stream import Stream
 from av.video.stream import VideoStream
 
+from pipeline.decode.opening import Packet, Video, packets
 from pipeline.decode.sound import Listener
-
-Packet: TypeAlias = "av.Packet[Any]"
 
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """What the packets of a video tell, in the stream's time base.
+    """What the packets of a video tell.
 
     Args:
-        time_base: of the stream, seconds.
+        time_base: the unit of what follows, seconds.
         timestamps: of the frames that are shown, ascending.
         keyframes: likewise, of those that decoding can start at.
         end: until when the last frame is shown.
-        is_timed: whether every packet has a timestamp; where not, packets are numbered.
-        missing: how many frames the header promises beyond those that have packets.
+        is_timed: whether every packet has a timestamp; where not, they are numbered, and the
+            time base is a frame's duration.
+        missing: how many more packets the file promises to have.
     """
 
     time_base: Fraction
@@ -54,35 +49,15 @@ class Survey:
         return float((self.end - self.timestamps[0]) * self.time_base)
 
 
-def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet]:
-    """All packets with data, from where the file stands; one that breaks off midway ends there."""
-    try:
-        for packet in container.demux(streams):
-            if packet.size:  # one without data would tell the decoder that this is the end
-                yield packet
-    except av.error.InvalidDataError:
-        return
-
-
-def decoded(stream: VideoStream, packet: Packet | None) -> list[av.VideoFrame]:
-    """The frames that a packet completes, or at the end (None) those that are still to come; none
-    where it is damaged."""
-    try:
-        return stream.decode(packet)
-    except (av.error.InvalidDataError, av.error.PatchWelcomeError):
-        return []
-
-
-def survey_packets(
-    container: InputContainer, stream: VideoStream, listener: Listener | None
-) -> Survey:
+def survey_packets(video: Video, listener: Listener | None) -> Survey:
     """Read the file to its end; the listener hears the sound on the way."""
+    stream = video.stream
     shown: list[tuple[int, int]] = []
     keyframes: list[int] = []
     count, is_timed = 0, True
-    for packet in packets(container, [stream, listener.stream] if listener else [stream]):
-        if packet.stream is not stream:
-            cast(Listener, listener).hear(packet)
+    for packet in packets(video.container, [stream, listener.stream] if listener else [stream]):
+        if listener and packet.stream is listener.stream:
+            listener.hear(packet)
             continue
         is_timed = is_timed and packet.pts is not None
         when = packet.pts if packet.pts is not None else count
@@ -91,14 +66,28 @@ def survey_packets(
             keyframes.append(when)
         if not packet.is_discard and not _is_hidden(packet):
             shown.append((when, when + (packet.duration or 0)))
+    if not is_timed:
+        shown = [(i, i + 1) for i in range(len(shown))]
     return Survey(
-        time_base=stream.time_base or Fraction(0),
+        time_base=(stream.time_base if is_timed else frame_duration(stream)) or Fraction(0),
         timestamps=sorted(start for start, _ in shown),
         keyframes=sorted(keyframes),
         end=max((end for _, end in shown), default=0),
         is_timed=is_timed,
-        missing=max(stream.frames - count, 0),
+        missing=max(_promised(video) - count, 0),
     )
+
+
+def _promised(video: Video) -> int:
+    """How many packets there are in the sample table of an MP4 file, which is what says where they
+    lie. Other formats have at most a remark on their number: 0."""
+    return video.stream.frames if "mp4" in video.container.format.name.split(",") else 0
+
+
+def frame_duration(stream: VideoStream) -> Fraction:
+    """By the frame rate that the file claims or FFmpeg guesses, seconds; 0 where there is none."""
+    rate = stream.average_rate or stream.guessed_rate
+    return 1 / rate if rate else Fraction(0)
 
 
 def _is_hidden(packet: Packet) -> bool:
