@@ -21,7 +21,7 @@ def print_hits(hits: list[dict[str, Any]]) -> None:
         )
         for hit in hits
     ]
-    _print(("score", "label", "path", "transcript"), rows, empty="Nothing was found.")
+    print_table(("score", "label", "path", "transcript"), rows, empty="Nothing was found.")
 
 
 def print_failures(failures: list[dict[str, Any]]) -> None:
@@ -29,7 +29,7 @@ def print_failures(failures: list[dict[str, Any]]) -> None:
     rows: list[tuple[str, ...]] = [
         (f["path"], f["stage"], f["reason"], str(f["attempts"])) for f in failures
     ]
-    _print(("path", "stage", "reason", "attempts"), rows, empty="No video has failed.")
+    print_table(("path", "stage", "reason", "attempts"), rows, empty="No video has failed.")
 
 
 def start_of(text: str, characters: int) -> str:
@@ -40,7 +40,8 @@ def start_of(text: str, characters: int) -> str:
     return (cut.rpartition(" ")[0] or cut) + "…"
 
 
-def _print(header: tuple[str, ...], rows: list[tuple[str, ...]], *, empty: str) -> None:
+def print_table(header: tuple[str, ...], rows: list[tuple[str, ...]], *, empty: str) -> None:
+    """Rows of cells, shown as they are: names and words may hold anything."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

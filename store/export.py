@@ -7,8 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -16,16 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from store.arrow import dimension_of, matrix, video_schema
-from store.errors import StoreError
 from store.files import durable, replacing
-from store.lance import Expr, Table, col, lit, translated
+from store.formats import FORMATS, Content
+from store.lance import translated
 from store.schema import RecipeTexts
 from store.table import Store
+from store.vectors import RECIPE_COLUMNS, Vectors, of_recipe, read_embeddings, read_rows
 
-_BATCH_ROWS = 1024
 _PARTS = ("visual", "transcript", "speech")
-_RECIPES = [f"{part}_recipe" for part in _PARTS]
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,8 @@ class ExportSummary:
         labeled, unlabeled: the shapes of the two feature tensors.
         labels: how many videos each label has, in name order.
         left_out: rows of another recipe, and offline ones.
+        split: how many of the labeled videos train and validate; None without a split.
+        stale: feature files of a former export that this one did not write.
     """
 
     out: Path
@@ -44,6 +42,8 @@ class ExportSummary:
     unlabeled: tuple[int, int]
     labels: Mapping[str, int]
     left_out: int
+    split: tuple[int, int] | None = None
+    stale: tuple[str, ...] = ()
 
     @property
     def transcripts(self) -> int:
@@ -61,6 +61,8 @@ def export(
     models: Mapping[str, Any],
     dimension: int = 1024,
     offline: bool = False,
+    formats: Sequence[str] = (),
+    train_share: float | None = None,
 ) -> ExportSummary:
     """Write the rows of one recipe, in path order.
 
@@ -72,58 +74,56 @@ def export(
         models: what made the vectors, for the manifest.
         dimension: columns of the feature tensors where the store is empty.
         offline: also the rows whose file was not there at the last look.
+        formats: of the feature files, besides `pt`: keys of `FORMATS`.
+        train_share: split the labeled videos, in the manifest: this share of each label trains.
 
     Raises:
         StoreError: the store cannot be read or a file cannot be written. The former files are
             as they were.
     """
     table = store.videos.snapshot()
-    wanted = _wanted(recipe, offline)
+    wanted = of_recipe(recipe, offline=offline)
     with store.videos.reading():
-        videos = _with_paths(_read(table, ["content_hash", "transcript"], wanted), data_dir)
-        rest = _with_paths(_read(table, [*_RECIPES, "offline"], ~wanted), data_dir)
+        columns = ["content_hash", "transcript"]
+        videos = _with_paths(read_rows(table, columns, wanted), data_dir)
+        rest = _with_paths(read_rows(table, [*RECIPE_COLUMNS, "offline"], ~wanted), data_dir)
     left_out = [{"path": row["path"], "why": _why(row, recipe)} for row in rest.to_pylist()]
     labeled = videos.filter(pc.is_valid(videos.column("label")))
     unlabeled = videos.filter(pc.is_null(videos.column("label")))
     counts = Counter(sorted(labeled.column("label").to_pylist()))
-    manifest = {
-        "version": version,
-        "recipe": dict(zip(_PARTS, recipe, strict=True)),
-        "models": dict(models),
-        "rows": videos.select(["path", "content_hash", "label"]).to_pylist(),
-        "left_out": left_out,
-    }
     with translated(f"{out}: the export cannot be written"), replacing(out) as staging:
-        _save_json(staging / "manifest.json", manifest)
-        del manifest
+        with store.videos.reading():
+            ids = [*labeled.column("_rowid").to_pylist(), *unlabeled.column("_rowid").to_pylist()]
+            features = read_embeddings(table, ids, dimension)
+        width, of_labeled = features.shape[1], features[: len(labeled)]
+        parts = {
+            "labeled_embeddings": _labeled(labeled, of_labeled, list(counts)),
+            "unlabeled_embeddings": _unlabeled(unlabeled, features[len(labeled) :]),
+        }
+        _save_features(staging, parts, formats)
+        split = _split(Vectors(labeled, of_labeled), train_share) if train_share else None
+        del features, of_labeled, parts  # before what a million rows take as JSON
         texts = videos.select(["path", "transcript"]).to_pydict()
         _save_json(staging / "transcripts.json", dict(zip(*texts.values(), strict=True)))
         del texts
-        with store.videos.reading():
-            ids = [*labeled.column("_rowid").to_pylist(), *unlabeled.column("_rowid").to_pylist()]
-            features = _features(table, ids, dimension)
-        _save_labeled(staging, labeled, features[: len(labeled)], list(counts))
-        _save_unlabeled(staging, unlabeled, features[len(labeled) :])
-    width = features.shape[1]
+        manifest = {
+            "version": version,
+            "recipe": dict(zip(_PARTS, recipe, strict=True)),
+            "models": dict(models),
+            "rows": videos.select(["path", "content_hash", "label"]).to_pylist(),
+            "left_out": left_out,
+        }
+        _save_json(staging / "manifest.json", manifest | ({"split": split} if split else {}))
+        stale = _stale(out, staging)
     return ExportSummary(
-        out, (len(labeled), width), (len(unlabeled), width), dict(counts), len(left_out)
+        out,
+        (len(labeled), width),
+        (len(unlabeled), width),
+        dict(counts),
+        len(left_out),
+        (len(split["train"]), len(split["validation"])) if split else None,
+        stale,
     )
-
-
-def _wanted(recipe: RecipeTexts, offline: bool) -> Expr:
-    same = [col(name) == lit(text) for name, text in zip(_RECIPES, recipe, strict=True)]
-    present = [] if offline else [col("offline") == lit(False)]
-    return reduce(and_, [*same, *present])
-
-
-def _read(table: Table | None, columns: Sequence[str], where: Expr) -> pa.Table:
-    """Row ids, paths, labels and these columns, in path order."""
-    names = ["path", "label", *columns]
-    if table is None:
-        empty = video_schema(1).empty_table().select(names)
-        return empty.append_column("_rowid", pa.array([], pa.uint64()))
-    scan = table.search().where(where).select(names).limit(None).with_row_id(True)
-    return scan.to_arrow().sort_by("path")
 
 
 def _with_paths(rows: pa.Table, data_dir: str) -> pa.Table:
@@ -134,66 +134,52 @@ def _with_paths(rows: pa.Table, data_dir: str) -> pa.Table:
 
 
 def _why(row: Mapping[str, Any], recipe: RecipeTexts) -> str:
-    parts = zip(_PARTS, _RECIPES, recipe, strict=True)
+    parts = zip(_PARTS, RECIPE_COLUMNS, recipe, strict=True)
     other = [f"{part}: {row[name]}" for part, name, text in parts if row[name] != text]
     if other:
         return f"made by another recipe ({'; '.join(other)})"
     return "offline: the file was not there at the last look"
 
 
-def _features(table: Table | None, row_ids: Sequence[int], dimension: int) -> np.ndarray:
-    """float32 `[n, width]`: the embeddings of these rows, in this order.
-
-    One scan, whose batches are scattered to their places: sorting or permuting the whole column
-    takes several times the memory (8 GB more for a million rows).
-    """
-    if table is None:
-        return np.empty((0, dimension), np.float32)
-    width = 2 * dimension_of(table.schema)
-    features = np.empty((len(row_ids), width), np.float32)
-    if not row_ids:
-        return features
-    ids = np.array(row_ids, np.uint64)
-    order = np.argsort(ids)
-    filled = 0
-    scan = table.search().select(["embedding"]).limit(None).with_row_id(True)
-    for batch in scan.to_batches(batch_size=_BATCH_ROWS):
-        seen = batch.column("_rowid").to_numpy()
-        place = order[np.searchsorted(ids, seen, sorter=order).clip(max=len(ids) - 1)]
-        mine = ids[place] == seen
-        features[place[mine]] = matrix(batch.column("embedding"), width)[mine]
-        filled += int(mine.sum())
-    if filled != len(ids):
-        raise StoreError(f"{filled} of {len(ids)} vectors could be read; export once more")
-    return features
-
-
-def _save_labeled(folder: Path, rows: pa.Table, features: np.ndarray, names: list[str]) -> None:
+def _labeled(rows: pa.Table, features: np.ndarray, names: list[str]) -> Content:
     index = {name: number for number, name in enumerate(names)}
     labels = np.array([index[label] for label in rows.column("label").to_pylist()], np.int64)
-    content = {
+    return {
         "features": features,
         "labels": labels,
         "label_names": names,
         "video_paths": rows.column("path").to_pylist(),
     }
-    _save_torch(folder / "labeled_embeddings.pt", content)
 
 
-def _save_unlabeled(folder: Path, rows: pa.Table, features: np.ndarray) -> None:
-    content = {"features": features, "video_paths": rows.column("path").to_pylist()}
-    _save_torch(folder / "unlabeled_embeddings.pt", content)
+def _unlabeled(rows: pa.Table, features: np.ndarray) -> Content:
+    return {"features": features, "video_paths": rows.column("path").to_pylist()}
 
 
-def _save_torch(file: Path, content: Mapping[str, Any]) -> None:
-    import torch  # takes seconds to import, and only the export needs it
+def _save_features(folder: Path, parts: Mapping[str, Content], formats: Sequence[str]) -> None:
+    for ending in dict.fromkeys(["pt", *formats]):
+        for name, content in parts.items():
+            FORMATS[ending](folder / f"{name}.{ending}", content)
 
-    tensors = {
-        name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-        for name, value in content.items()
+
+def _stale(out: Path, staging: Path) -> tuple[str, ...]:
+    """Feature files that stay behind: they are of rows that may be no more."""
+    former = {file.name for ending in FORMATS for file in out.glob(f"*labeled_embeddings.{ending}")}
+    return tuple(sorted(former - {file.name for file in staging.iterdir()}))
+
+
+def _split(labeled: Vectors, train_share: float) -> dict[str, Any]:
+    from store.duplicates import duplicate_groups
+    from store.splitting import split
+
+    labels = [label or "" for label in labeled.labels]
+    trains = split(labels, labeled.hashes, duplicate_groups(labeled), train_share)
+    paths = np.array(labeled.paths, np.object_)
+    return {
+        "train_share": train_share,
+        "train": paths[trains].tolist(),
+        "validation": paths[~trains].tolist(),
     }
-    with durable(file) as stream:  # a stream: a name would be written into the file
-        torch.save(tensors, stream)
 
 
 def _save_json(file: Path, content: Any) -> None:

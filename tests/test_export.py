@@ -199,14 +199,14 @@ def test_a_snapshot_is_exported_while_the_store_goes_on(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.upsert([make_row(f"x/{i}", i) for i in range(50)])
-    plain = exporting._features
+    plain = exporting.read_embeddings
 
     def meanwhile(*arguments: Any) -> np.ndarray:
         store.remove([f"x/{i}" for i in range(25)])
         store.upkeep(force=True)
         return plain(*arguments)
 
-    monkeypatch.setattr(exporting, "_features", meanwhile)
+    monkeypatch.setattr(exporting, "read_embeddings", meanwhile)
     assert write(store, tmp_path / "out").labeled == (50, 2 * D)
     monkeypatch.undo()
     assert write(store, tmp_path / "out").labeled == (25, 2 * D)

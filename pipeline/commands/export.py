@@ -17,6 +17,23 @@ HELP = "write the files that a classifier trains on"
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="instead of export.dir")
     parser.add_argument("--offline", action="store_true", help="also videos that are not there now")
+    parser.add_argument(
+        "--split",
+        type=share,
+        metavar="SHARE",
+        help="name in the manifest which labeled videos train, this share of each label, and which"
+        " validate",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("pt", "parquet", "npz"),
+        action="append",
+        default=[],
+        help="the features in this format, beside pt; may be given again",
+    )
+    parser.add_argument(
+        "--subtitles", type=Path, metavar="DIR", help="an .srt and a .vtt of each video, too"
+    )
     add_json(parser)
 
 
@@ -24,20 +41,29 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import __version__, home
     from pipeline.recipe import recipe_of
     from store.export import export
+    from store.subtitles import write_subtitles
     from store.table import Store
 
     recipe = recipe_of(settings)
+    texts = (recipe.visual, recipe.transcript, recipe.speech)
+    subtitles = None
     out = options.out or settings.path(settings.export.dir)
     with Store.open(settings.store_uri) as store:
         written = export(
             store,
             out,
             data_dir=home.recalled(store, settings).written,
-            recipe=(recipe.visual, recipe.transcript, recipe.speech),
+            recipe=texts,
             version=__version__,
             models={"clip": settings.clip.model_dump(), "whisper": settings.whisper.model_dump()},
             offline=options.offline,
+            formats=options.format,
+            train_share=options.split,
         )
+        if options.subtitles is not None:
+            subtitles = write_subtitles(
+                store, options.subtitles, recipe=texts, offline=options.offline
+            )
     facts = {
         "out": str(out),
         "labeled": list(written.labeled),
@@ -45,13 +71,33 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         "labels": dict(written.labels),
         "transcripts": written.transcripts,
         "left_out": written.left_out,
+        "split": written.split and dict(zip(("train", "validation"), written.split, strict=True)),
+        "subtitles": subtitles,
+        "stale": list(written.stale),
     }
     lines = [
         f"Saved labeled embeddings: torch.Size({facts['labeled']})",
         f"Saved unlabeled embeddings: torch.Size({facts['unlabeled']})",
         f"Saved {written.transcripts} transcripts",
     ]
+    if written.split:
+        lines.append("Split: {} videos to train, {} to validate".format(*written.split))
+    if subtitles is not None:
+        lines.append(f"Saved subtitles of {subtitles} videos to {options.subtitles}")
+    if written.stale:
+        lines.append(f"Of a former export, not of this one: {', '.join(written.stale)}")
     if written.left_out:
         lines.append(f"Left out {written.left_out} videos; manifest.json says why")
     show(facts, [*lines, f"\nDone! Artifacts saved to: {out}"], as_json=options.json)
     return 0
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1, the ends left out."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number between 0 and 1")
+    return number

@@ -1,0 +1,98 @@
+"""Which rows are nearest to which: exact, in blocks, so that no n x n matrix is ever there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+BLOCK_NUMBERS = 1 << 26
+"""Similarities in memory at a time: 256 MB of float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The nearest points of each query, best first.
+
+    Args:
+        indices: int64 `[q, k]`; -1 where there are fewer.
+        scores: float32 `[q, k]`; minus infinity there.
+    """
+
+    indices: np.ndarray
+    scores: np.ndarray
+
+
+Apart = tuple[np.ndarray, np.ndarray]
+"""A key of each query and of each point: where they are equal, the point is no neighbour."""
+
+
+def centred(embeddings: np.ndarray) -> np.ndarray:
+    """float32 `[n, 2d]`: each half less the mean of its kind, of unit length again.
+
+    CLIP's vectors lie in a narrow cone, in which everything is like everything; without the common
+    direction, unrelated videos have a similarity of about zero. A half of zeros stays that: no
+    words are as far from all words as unrelated ones.
+    """
+    d = embeddings.shape[1] // 2
+    moved = np.zeros_like(embeddings)
+    for half in (slice(None, d), slice(d, None)):
+        there = embeddings[:, half].any(axis=1)
+        if there.any():
+            vectors = embeddings[there, half] - embeddings[there, half].mean(axis=0)
+            moved[there, half] = _unit(vectors)
+    return moved
+
+
+def nearest(
+    queries: np.ndarray, points: np.ndarray, k: int, apart: Sequence[Apart] = ()
+) -> Neighbours:
+    """The `k` points of the largest dot product with each query, over the query's squared length:
+    1 for itself. Equals in order of their index.
+
+    Args:
+        queries: float32 `[q, w]`.
+        points: float32 `[n, w]`.
+        apart: pairs that do not count.
+    """
+    k = min(k, len(points))
+    indices = np.full((len(queries), k), -1, np.int64)
+    scores = np.full((len(queries), k), -np.inf, np.float32)
+    for block in blocks(len(queries), len(points)) if k else ():
+        found = similarities(queries[block], points)
+        for of_query, of_point in apart:
+            found[of_query[block, None] == of_point[None, :]] = -np.inf
+        indices[block], scores[block] = _best(found, k)
+    indices[np.isneginf(scores)] = -1
+    return Neighbours(indices, scores)
+
+
+def similarities(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """float32 `[q, n]`: dot products over the squared length of the query; 0 for one of zeros."""
+    norms = np.einsum("qw,qw->q", queries, queries)
+    scaled = queries / np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
+    found: np.ndarray = scaled @ points.T
+    return found
+
+
+def blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Slices of the rows of a `[rows, columns]` matrix that fit `BLOCK_NUMBERS`."""
+    step = max(BLOCK_NUMBERS // max(columns, 1), 1)
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))
+
+
+def _best(found: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    some = np.argpartition(-found, k - 1, axis=1)[:, :k]
+    some.sort(axis=1)
+    scores = np.take_along_axis(found, some, axis=1)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    return np.take_along_axis(some, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    # What is left of equal vectors is rounding, not a direction.
+    scaled: np.ndarray = np.where(norms > 1e-5, vectors / np.maximum(norms, 1e-5), 0)
+    return scaled.astype(np.float32)

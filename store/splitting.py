@@ -1,0 +1,61 @@
+"""Which labeled videos train and which validate: by their content alone, so that the same
+collection always gives the same split, and a copy never sits on both sides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def split(
+    labels: Sequence[str], hashes: Sequence[str], groups: np.ndarray, train_share: float
+) -> np.ndarray:
+    """bool `[n]`: whether each row trains.
+
+    Each label keeps `train_share` of its videos for training as nearly as whole groups allow, and
+    at least one group; a label of two groups or more has at least one to validate.
+
+    Args:
+        labels, hashes: of the rows.
+        groups: int64 `[n]`; rows of one number stay together.
+        train_share: between 0 and 1.
+    """
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for row, group in enumerate(groups.tolist()):
+        members[group].append(row)
+    by_label: defaultdict[str, list[list[int]]] = defaultdict(list)
+    for rows in members.values():
+        by_label[_main_label([labels[row] for row in rows])].append(rows)
+    trains = np.ones(len(labels), bool)
+    for same in by_label.values():
+        same.sort(key=lambda rows: _order(hashes[row] for row in rows))
+        for rows in _validating(same, train_share):
+            trains[rows] = False
+    return trains
+
+
+def _validating(groups: list[list[int]], train_share: float) -> list[list[int]]:
+    total = sum(map(len, groups))
+    wanted = max(round(total * (1 - train_share)), 1)
+    chosen: list[list[int]] = []
+    for rows in groups:
+        if len(chosen) < len(groups) - 1 and len(rows) <= wanted:
+            chosen.append(rows)
+            wanted -= len(rows)
+    if not chosen and len(groups) > 1:
+        chosen.append(min(groups, key=len))
+    return chosen
+
+
+def _main_label(labels: Sequence[str]) -> str:
+    counts = Counter(labels)
+    return min(counts, key=lambda label: (-counts[label], label))
+
+
+def _order(hashes: object) -> bytes:
+    """A place in a fixed but arbitrary order: content hashes begin alike where the bytes do not,
+    so they are hashed once more with a salt of their own."""
+    return hashlib.blake2b(min(hashes).encode(), digest_size=16, person=b"split").digest()  # type: ignore[call-overload]

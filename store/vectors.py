@@ -1,0 +1,125 @@
+"""The rows of one recipe as arrays, in path order: what the export writes, and what is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import and_
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from store.arrow import dimension_of, matrix, video_schema
+from store.errors import StoreError
+from store.lance import Expr, Table, col, lit
+from store.schema import RecipeTexts
+from store.table import Store
+
+_BATCH_ROWS = 1024
+RECIPE_COLUMNS = ("visual_recipe", "transcript_recipe", "speech_recipe")
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Args:
+    rows: path, label, content_hash, and what else was asked for.
+    embeddings: float32 `[n, 2d]`, one of each row: `[visual | speech]`.
+    """
+
+    rows: pa.Table
+    embeddings: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.embeddings.dtype != np.float32 or len(self.embeddings) != len(self.rows):
+            raise ValueError(f"{len(self.rows)} rows, {self.embeddings.shape} embeddings")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def paths(self) -> list[str]:
+        return self.column("path")
+
+    @cached_property
+    def labels(self) -> list[str | None]:
+        return self.column("label")
+
+    @cached_property
+    def hashes(self) -> list[str]:
+        return self.column("content_hash")
+
+    @property
+    def visual(self) -> np.ndarray:
+        """float32 `[n, d]`, each of unit length."""
+        return self.embeddings[:, : self.embeddings.shape[1] // 2]
+
+    @property
+    def speech(self) -> np.ndarray:
+        """float32 `[n, d]`, each of unit length, or zeros where nobody speaks."""
+        return self.embeddings[:, self.embeddings.shape[1] // 2 :]
+
+    def column(self, name: str) -> list[Any]:
+        """One of the columns that were read."""
+        return list(self.rows.column(name).to_pylist())
+
+
+def read_vectors(store: Store, recipe: RecipeTexts, columns: Sequence[str] = ()) -> Vectors:
+    """Every row of a recipe whose file is there: 4 KB a row in memory, and the `columns` more.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    table = store.videos.snapshot()
+    with store.videos.reading():
+        rows = read_rows(table, ["content_hash", *columns], of_recipe(recipe))
+        embeddings = read_embeddings(table, rows.column("_rowid").to_pylist(), 0)
+    return Vectors(rows.drop_columns(["_rowid"]), embeddings)
+
+
+def of_recipe(recipe: RecipeTexts, *, offline: bool = False) -> Expr:
+    """The filter for rows of a recipe; with `offline` also those whose file is not there."""
+    same = [col(name) == lit(text) for name, text in zip(RECIPE_COLUMNS, recipe, strict=True)]
+    present = [] if offline else [col("offline") == lit(False)]
+    return reduce(and_, [*same, *present])
+
+
+def read_rows(table: Table | None, columns: Sequence[str], where: Expr) -> pa.Table:
+    """Row ids, paths, labels and these columns, in path order."""
+    names = ["path", "label", *columns]
+    if table is None:
+        empty = video_schema(1).empty_table().select(names)
+        return empty.append_column("_rowid", pa.array([], pa.uint64()))
+    scan = table.search().where(where).select(names).limit(None).with_row_id(True)
+    return scan.to_arrow().sort_by("path")
+
+
+def read_embeddings(table: Table | None, row_ids: Sequence[int], dimension: int) -> np.ndarray:
+    """float32 `[n, width]`: the embeddings of these rows, in this order.
+
+    One scan, whose batches are scattered to their places: sorting or permuting the whole column
+    takes several times the memory (8 GB more for a million rows).
+
+    Args:
+        dimension: the width where there is no table.
+    """
+    if table is None:
+        return np.empty((0, dimension), np.float32)
+    width = 2 * dimension_of(table.schema)
+    embeddings = np.empty((len(row_ids), width), np.float32)
+    if not row_ids:
+        return embeddings
+    ids = np.array(row_ids, np.uint64)
+    order = np.argsort(ids)
+    filled = 0
+    scan = table.search().select(["embedding"]).limit(None).with_row_id(True)
+    for batch in scan.to_batches(batch_size=_BATCH_ROWS):
+        seen = batch.column("_rowid").to_numpy()
+        place = order[np.searchsorted(ids, seen, sorter=order).clip(max=len(ids) - 1)]
+        mine = ids[place] == seen
+        embeddings[place[mine]] = matrix(batch.column("embedding"), width)[mine]
+        filled += int(mine.sum())
+    if filled != len(ids):
+        raise StoreError(f"{filled} of {len(ids)} vectors could be read; try once more")
+    return embeddings
