@@ -1,0 +1,91 @@
+"""What every benchmark shares: the machine it ran on, whole processes measured, results written.
+
+Machines are shared and noisy: quote ratios of one run and medians, not single seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / ".cache" / "benchmarks"
+PACKAGES = ("torch", "open_clip_torch", "faster-whisper", "ctranslate2", "av", "lancedb", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A whole process: wall and CPU seconds, peak memory in MB, and what it printed."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+    stdout: str
+
+
+def run(arguments: Sequence[str]) -> Process:
+    """Run a Python process of the project to its end.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = perf_counter()
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    wall = perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise RuntimeError(f"{arguments}: exit code {done.returncode}\n{done.stderr}")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Process(wall, cpu, after.ru_maxrss / 1024, done.stdout)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "cores": os.cpu_count(),
+        "processor": _processor(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def publish(name: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Print rows as a table, and write them with the machine to a JSON file."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*rows[0], title=name, box=None, title_justify="left")
+    for row in rows:
+        table.add_row(*(_shown(value) for value in row.values()))
+    Console(width=160).print(table)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps({"machine": machine(), "rows": list(rows)}, indent=2))
+    print(f"\n{path}")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
