@@ -1,7 +1,8 @@
 """Chosen frames of an open file: seek to the keyframe before each, decode on to it.
 
 Frames that no other refers to are skipped: the same pixels as from decoding everything, for a
-fraction of the time. Where timestamps cannot be trusted, everything is decoded and counted.
+fraction of the time. Where timestamps cannot be trusted, or parts of the file are not there,
+everything is decoded and counted.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class FrameReader:
         Raises:
             VideoError: no frame can be decoded.
         """
-        if self._timestamps_are_true():
+        if self._survey.is_whole and self._timestamps_are_true():
             timestamps = self._survey.timestamps
             wanted = [timestamps[i] for i in frame_indices(len(timestamps), n)]
             found = self._by_seeking(wanted)

@@ -26,6 +26,7 @@ class Survey:
         is_timed: whether every packet has a timestamp; where not, they are numbered, and the
             time base is a frame's duration.
         missing: how many more packets the file promises to have.
+        is_whole: whether none is missing, or marked as damaged.
     """
 
     time_base: Fraction
@@ -34,6 +35,7 @@ class Survey:
     end: int
     is_timed: bool
     missing: int
+    is_whole: bool
 
     @property
     def total(self) -> int:
@@ -54,12 +56,13 @@ def survey_packets(video: Video, listener: Listener | None) -> Survey:
     stream = video.stream
     shown: list[tuple[int, int]] = []
     keyframes: list[int] = []
-    count, is_timed = 0, True
+    count, is_timed, is_whole = 0, True, True
     for packet in packets(video.container, [stream, listener.stream] if listener else [stream]):
         if listener and packet.stream is listener.stream:
             listener.hear(packet)
             continue
         is_timed = is_timed and packet.pts is not None
+        is_whole = is_whole and not packet.is_corrupt
         when = packet.pts if packet.pts is not None else count
         count += 1
         if packet.is_keyframe:
@@ -68,13 +71,15 @@ def survey_packets(video: Video, listener: Listener | None) -> Survey:
             shown.append((when, when + (packet.duration or 0)))
     if not is_timed:
         shown = [(i, i + 1) for i in range(len(shown))]
+    missing = max(_promised(video) - count, 0)
     return Survey(
         time_base=(stream.time_base if is_timed else frame_duration(stream)) or Fraction(0),
         timestamps=sorted(start for start, _ in shown),
         keyframes=sorted(keyframes),
         end=max((end for _, end in shown), default=0),
         is_timed=is_timed,
-        missing=max(_promised(video) - count, 0),
+        missing=missing,
+        is_whole=is_whole and not missing,
     )
 
 
