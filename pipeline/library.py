@@ -8,7 +8,7 @@ keeps it up to date. Knows nothing of files, models or tables.
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -37,8 +37,9 @@ class Comparison:
 
 @dataclass
 class _Claim:
-    """A content that is being embedded, and the files that wait for it to be done."""
+    """A content that is being embedded, by whom, and the files that wait for it to be done."""
 
+    holder: VideoFile
     waiting: list[VideoFile] = field(default_factory=list)
 
 
@@ -61,7 +62,8 @@ class Library:
         for path, row in known.items():
             self._paths[row.content_hash].add(path)
         self._claims: dict[str, _Claim] = {}
-        self._latest: dict[str, VideoFile] = {}
+        self._in_line: Counter[str] = Counter()  # states of a file on their way, by path
+        self._latest: dict[str, VideoFile] = {}  # the newest of them
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -95,12 +97,16 @@ class Library:
             if is_known or self._has_failed(file) or self._latest.get(file.path) == file:
                 return False
             self._latest[file.path] = file
+            self._in_line[file.path] += 1
             return True
 
-    def is_latest(self, file: VideoFile) -> bool:
-        """Whether no newer state of this file went down the line after it."""
+    def is_latest(self, file: VideoFile, content_hash: str | None) -> bool:
+        """Whether no newer state of this file went down the line after it, or just one that waits
+        for this content: a file that was touched while it was embedded."""
         with self._lock:
-            return self._latest.get(file.path, file) == file
+            latest = self._latest.get(file.path, file)
+            claim = self._claims.get(content_hash or "")
+            return latest == file or (claim is not None and latest in claim.waiting)
 
     @property
     def busy(self) -> bool:
@@ -115,13 +121,13 @@ class Library:
         the same content is being embedded, and that this one will follow from `settle`.
         """
         with self._lock:
-            best = self._best_row(content_hash)
+            best = self._best_row(content_hash, file.path)
             if best is not None and not self._needs(best):
                 return Reused(file, content_hash)
             if content_hash in self._claims:
                 self._claims[content_hash].waiting.append(file)
                 return None
-            self._claims[content_hash] = _Claim()
+            self._claims[content_hash] = _Claim(file)
             needs = self._needs(best) if best is not None else Needs()
             is_partial = needs != Needs()
             return Task(file, content_hash, needs, best if is_partial else None)
@@ -129,15 +135,26 @@ class Library:
     def settle(self, file: VideoFile, content_hash: str | None) -> list[VideoFile]:
         """A file has come to the end of the line; the files that waited for its content."""
         with self._lock:
-            if self._latest.get(file.path) == file:
-                del self._latest[file.path]
-            claim = self._claims.pop(content_hash, None) if content_hash else None
-            return claim.waiting if claim else []
+            self._in_line[file.path] -= 1
+            if self._in_line[file.path] <= 0:
+                del self._in_line[file.path]
+                self._latest.pop(file.path, None)
+            claim = self._claims.get(content_hash or "")
+            if content_hash is None or claim is None or claim.holder != file:
+                return []
+            del self._claims[content_hash]
+            return claim.waiting
 
     def paths_of(self, content_hash: str) -> list[str]:
         """The paths of the rows with this content."""
         with self._lock:
             return sorted(self._paths.get(content_hash, ()))
+
+    def source_for(self, path: str, content_hash: str) -> str | None:
+        """The row that a file takes over: of this content, the one nearest to the recipe; its own
+        of equals."""
+        with self._lock:
+            return self._best_row(content_hash, path)
 
     def hash_of(self, path: str) -> str | None:
         """The content of a row, or None where there is no such row."""
@@ -206,10 +223,11 @@ class Library:
             speech=row.speech_recipe != recipe.speech,
         )
 
-    def _best_row(self, content_hash: str) -> str | None:
-        """The row of this content that needs the least; the first by path of equals."""
-        paths = sorted(self._paths.get(content_hash, ()))
-        return min(paths, key=lambda path: _cost(self._needs(path)), default=None)
+    def _best_row(self, content_hash: str, own: str) -> str | None:
+        """The row of this content that needs the least; of equals, `own` or the first by path."""
+        paths = self._paths.get(content_hash, ())
+        rank = lambda path: (_cost(self._needs(path)), path != own, path)  # noqa: E731
+        return min(paths, key=rank, default=None)
 
 
 def recipe_text(recipe: Recipe) -> str:

@@ -81,7 +81,7 @@ class Writer:
                 next run.
         """
         while results:
-            latest = [r for r in results if self._library.is_latest(r.file)]
+            latest = [r for r in results if self._library.is_latest(r.file, r.content_hash)]
             self._commit(self._batch(latest))
             results = [waiting for result in results for waiting in self._settle(result)]
 
@@ -121,10 +121,7 @@ class Writer:
         return self._store.rows(sorted(paths)) if paths else {}
 
     def _source(self, result: Reused) -> str | None:
-        """The row to take over: the file's own, else one that has the same bytes."""
-        paths = self._library.paths_of(result.content_hash)
-        own = [path for path in paths if path == result.file.path]
-        return next(iter(own or paths), None)
+        return self._library.source_for(result.file.path, result.content_hash)
 
     def _add_failure(self, batch: _Batch, failure: Failure) -> None:
         if not failure.file.location.exists():
