@@ -9,7 +9,8 @@ Every frame carries its number: `read_frame_number` (of tests/pictures.py) reads
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -87,7 +88,10 @@ def make_video(
     steps = _steps(seconds, fps, variable_rate)
     first = round(start_seconds * fps)
     encoder, options = ENCODERS[codec]
-    with av.open(path, "w", options={"fflags": "+bitexact"}) as container:
+    with (
+        _usual_priority(),
+        av.open(path, "w", options={"fflags": "+bitexact"}) as container,
+    ):
         video = container.add_stream(encoder, rate=fps, options=options)
         video.width, video.height, video.pix_fmt = width, height, pix_fmt
         video.codec_context.time_base = Fraction(1, fps)
@@ -116,6 +120,22 @@ def make_audio(path: Path, *, seconds: float = 2.0, audio: Sound = "speech") -> 
     """Write a file with an audio stream and no video stream."""
     with av.open(path, "w", options={"fflags": "+bitexact"}) as container:
         _SoundTrack(container, audio, path, seconds, 0.0).close()
+
+
+@contextmanager
+def _usual_priority() -> Iterator[None]:
+    """The AV1 encoder, run by root, leaves the calling thread on real-time priority.
+
+    Processes started later inherit it, and threads of theirs that spin let nothing else run.
+    """
+    if not hasattr(os, "sched_setscheduler"):  # only Linux has it
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
 
 
 def _steps(seconds: float, fps: int, variable_rate: bool) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -132,6 +133,12 @@ def test_audio_only_has_no_picture_and_a_cut_file_has_some(tmp_path: Path) -> No
         numbers = [read_frame_number(_seen(frame)) for frame in container.decode(video=0)]
     assert 5 < len(numbers) < 45
     assert numbers == list(range(len(numbers)))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="only Linux has priorities")
+def test_making_a_clip_leaves_the_priority_as_it_was(tmp_path: Path) -> None:
+    make(tmp_path, "av1.mp4")
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def _seen(frame: av.VideoFrame, pixel_aspect: Fraction | None = None) -> np.ndarray:
