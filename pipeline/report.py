@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -26,17 +26,30 @@ LINE_SECONDS = 5.0  # between two lines of progress where there is no terminal
 
 
 class Report:
-    """Counts what becomes of files and tells of it. Safe in any thread."""
+    """Counts what becomes of files and tells of it. Safe in any thread.
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    Args:
+        as_json: write lines of JSON, and no bar.
+        console: where to write; stderr by default.
+        now: a clock, seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        as_json: bool = False,
+        console: Console | None = None,
+        now: Callable[[], float] = monotonic,
+    ) -> None:
         self._as_json = as_json
         self.counts: Counter[Outcome] = Counter()
-        self._console = _stderr()
+        self._console = console or _stderr()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._total = 0
         self._done = 0
-        self._began = self._told = monotonic()
+        self._now = now
+        self._began = self._told = now()
         self._lock = threading.Lock()
 
     def say(self, text: str) -> None:
@@ -44,7 +57,7 @@ class Report:
         if self._as_json:
             self.log("info", text.strip())
         else:
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def log(self, level: str, text: str, **facts: str) -> None:
         """A line of the log: `facts`, such as stage and path, are fields of their own in JSON."""
@@ -59,7 +72,7 @@ class Report:
         """So many more files are on their way down the line."""
         with self._lock:
             if self._done == self._total:
-                self._began = self._told = monotonic()
+                self._began = self._told = self._now()
                 self._total = self._done = 0
             self._total += files
             if self._total and self._has_bar:
@@ -67,7 +80,8 @@ class Report:
 
     def heard(self, outcome: Outcome, path: str, stage: str, reason: str) -> None:
         """A file has come to the end of the line."""
-        self.counts[outcome] += 1
+        with self._lock:
+            self.counts[outcome] += 1
         if outcome is Outcome.FAILED and self._as_json:
             self.log("warning", f"skipped: {reason}", stage=stage, path=path)
         elif outcome is Outcome.FAILED:
@@ -95,7 +109,7 @@ class Report:
                 self._tell_progress()
 
     def _tell_progress(self) -> None:
-        now = monotonic()
+        now = self._now()
         if now - self._told < LINE_SECONDS or self._done >= self._total:
             return
         self._told = now
