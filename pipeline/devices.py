@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
-import importlib.util
-import sys
+import os
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.config import Settings
 from pipeline.errors import ModelError
+
+CPU_STREAMS = 4  # each holds the activations of its batch
+CPU_VIDEOS = 4  # a larger batch is no faster on a CPU, and makes the others wait
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,6 @@ def choose(settings: Settings) -> Placement:
             " set device to auto or cpu, or mend the driver"
         )
     whisper = "cpu" if kind == "mps" else wanted
-    if kind == "cuda":
-        load_cublas()
     return Placement(
         clip_device=wanted,
         clip_precision=getattr(settings.precision, kind),
@@ -63,21 +62,50 @@ def choose(settings: Settings) -> Placement:
     )
 
 
-def load_cublas() -> None:
-    """Load the CUDA 12 cuBLAS of the package nvidia-cublas-cu12, for CTranslate2 to find.
+@dataclass(frozen=True)
+class Threads:
+    """How a run shares the cores.
 
-    CTranslate2 opens `libcublas.so.12` by name when it first multiplies on a GPU; a current torch
-    brings only CUDA 13's. Where the package is not installed, the system's linker has to find one.
-
-    Raises:
-        ModelError: the library is installed but does not load.
+    Args:
+        decode: threads that decode, one core each.
+        models: threads that run the models.
+        per_model: cores that one of those uses; 0 for all there are.
+        slots: how many of all these threads may compute at a time; None for any number.
+        videos: the most that one of the models' threads takes at a time.
     """
-    spec = importlib.util.find_spec("nvidia")
-    for folder in spec.submodule_search_locations or () if spec else ():
-        libraries = Path(folder) / "cublas" / "lib"
-        for name in ("libcublasLt.so.12", "libcublas.so.12"):
-            if sys.platform == "linux" and (libraries / name).exists():
-                try:
-                    ctypes.CDLL(str(libraries / name), mode=ctypes.RTLD_GLOBAL)
-                except OSError as error:
-                    raise ModelError(f"{libraries / name}: cannot be loaded: {error}") from error
+
+    decode: int
+    models: int
+    per_model: int
+    slots: int | None
+    videos: int
+
+
+def share_cores(settings: Settings, *, gpu: bool, cores: int) -> Threads:
+    """With a GPU, one thread feeds it and the cores decode. On the CPU several videos at a time, on
+    few cores each, lose less to waiting than one video at a time on all of them; and no more
+    threads compute than there are cores."""
+    most = max(settings.clip.batch_frames // settings.clip.frames, 1)
+    workers = settings.decode.workers
+    if gpu:
+        return Threads(workers or max(cores - 1, 1), 1, 0, None, most)
+    streams = min(cores, CPU_STREAMS)
+    return Threads(
+        workers or max(cores // 2, 1), streams, cores // streams, cores, min(most, CPU_VIDEOS)
+    )
+
+
+def expects_gpu(settings: Settings) -> bool:
+    """Whether the models will probably run on a GPU, told without importing torch for it; a wrong
+    answer costs speed only."""
+    if settings.device != "auto":
+        return settings.device != "cpu"
+    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+    return apple or any(os.path.exists(driver) for driver in ("/dev/nvidiactl", "/dev/dxg"))
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

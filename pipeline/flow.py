@@ -10,13 +10,13 @@ feed the same line. Here the stages and the store meet; neither knows of the oth
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.config import Settings
 from pipeline.decode import content_hash
+from pipeline.devices import expects_gpu, share_cores, usable_cores
 from pipeline.discover import Collection, list_videos
 from pipeline.embed import Embedder
 from pipeline.errors import ModelError
@@ -92,13 +92,19 @@ class Flow:
         failed = {failure.path: failure for failure in store.failures()}
         self._library = Library(store.known(), failed, recipe_of(settings))
         self._writer = Writer(store, self._library, report.heard)
-        self._models = Models(settings, report.say)
+        self._threads = share_cores(settings, gpu=expects_gpu(settings), cores=usable_cores())
+        self._models = Models(
+            settings,
+            report.say,
+            threads=self._threads.per_model,
+            streams=self._threads.models,
+        )
         self._embedder = Embedder(
             self._models.clip,
             self._models.whisper,
             first_window_only=settings.clip.transcript == "first_window",
         )
-        self._crew = Crew()
+        self._crew = Crew(self._threads.slots)
         self._feeder = Feeder(settings, collection, self._library, report, self._crew.stopping)
         self._doubt = Doubt(store, collection, settings.store.max_vanished)
         self._model_failures = 0
@@ -147,14 +153,15 @@ class Flow:
             self._journal.close()
 
     def _start(self, feed: Callable[[Line], None]) -> None:
-        crew, queue = self._crew, self._settings.queue
-        workers = decode_threads(self._settings)
-        files: Channel[VideoFile] = crew.channel(workers)
+        crew, queue, threads = self._crew, self._settings.queue, self._threads
+        files: Channel[VideoFile] = crew.channel(threads.decode)
         decoded: Channel[Intaken] = crew.channel(
-            queue.items, nbytes=queue.megabytes << 20, producers=workers
+            queue.items, nbytes=queue.megabytes << 20, producers=threads.decode
         )
         # Kept at a stop: what the models have made is written.
-        results: Channel[Written] = crew.channel(4 * COMMIT_ROWS, keep=True)
+        results: Channel[Written] = crew.channel(
+            4 * COMMIT_ROWS, producers=threads.models, keep=True
+        )
         intake = Intake(
             self._settings,
             self._library,
@@ -162,10 +169,18 @@ class Flow:
             self._transcript_of,
             self._journal,
         )
-        per_batch = max(self._settings.clip.batch_frames // self._settings.clip.frames, 1)
         crew.source("feed", lambda: feed(Line(files, results)), files)
-        crew.stage("decode", intake.take_each, files, decoded, threads=workers, size_of=_nbytes)
-        crew.stage("models", self._run_models, decoded, results, most=per_batch)
+        crew.stage(
+            "decode", intake.take_each, files, decoded, threads=threads.decode, size_of=_nbytes
+        )
+        crew.stage(
+            "models",
+            self._run_models,
+            decoded,
+            results,
+            threads=threads.models,
+            most=threads.videos,
+        )
         crew.sink("write", lambda: self._write(results), results)
 
     def _try_suspects(self) -> None:
@@ -256,11 +271,6 @@ class Flow:
             stages=self._crew.times,
             interrupted=self._crew.stopping.is_set(),
         )
-
-
-def decode_threads(settings: Settings) -> int:
-    """`decode.workers`, or half of the cores: the models take the rest, or feed the GPU."""
-    return settings.decode.workers or max((os.cpu_count() or 1) // 2, 1)
 
 
 def _nbytes(item: Intaken) -> int:

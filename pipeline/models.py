@@ -18,11 +18,22 @@ class Models:
     Args:
         settings: which models, and where they run.
         say: tells a person what is being loaded.
+        threads: cores that one call of a model uses on the CPU; 0 for all there are.
+        streams: how many threads call them.
     """
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        say: Callable[[str], None],
+        *,
+        threads: int = 0,
+        streams: int = 1,
+    ) -> None:
         self._settings = settings
         self._say = say
+        self._threads = threads
+        self._streams = streams
         self._lock = threading.RLock()
         self._placement: devices.Placement | None = None
         self._clip: ClipEncoder | None = None
@@ -44,6 +55,7 @@ class Models:
                     device=place.clip_device,
                     precision=place.clip_precision,
                     batch_frames=settings.batch_frames,
+                    threads=self._threads,
                 )
             return self._clip
 
@@ -62,6 +74,8 @@ class Models:
                     language=settings.language,
                     device=place.whisper_device,
                     compute_type=place.whisper_precision,
+                    threads=self._threads or devices.usable_cores(),
+                    streams=self._streams,
                 )
             return self._whisper
 

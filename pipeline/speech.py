@@ -121,7 +121,8 @@ class Transcriber:
         language: a code, or `auto`: detected for each clip.
         device: `cpu`, `cuda` or `cuda:N`.
         compute_type: CTranslate2's number type: `float32`, `float16`, ...
-        threads: cores to use on a CPU; 0 leaves it to CTranslate2.
+        threads: cores that one call uses on a CPU; 0 leaves it to CTranslate2.
+        streams: calls that run at the same time, from as many threads.
 
     Raises:
         ModelError: the weights cannot be found or loaded, or the device cannot be used.
@@ -136,8 +137,9 @@ class Transcriber:
         device: str = "cpu",
         compute_type: str = "float32",
         threads: int = 0,
+        streams: int = 1,
     ) -> None:
-        self._whisper = Whisper(model, device, compute_type, threads)
+        self._whisper = Whisper(model, device, compute_type, threads=threads, streams=streams)
         self._language = None if language == "auto" else self._whisper.language(language)
 
     def transcribe(self, clips: Sequence[Sequence[SpeechWindow]]) -> list[Transcript | VideoError]:

@@ -32,6 +32,7 @@ class ClipEncoder:
         device: as torch names it.
         precision: `float32`, `float16` or `bfloat16`.
         batch_frames: the most frames in one forward pass.
+        threads: cores that one call uses on the CPU; 0 leaves it to torch.
 
     Raises:
         SettingsError: there is no such model or tag.
@@ -39,10 +40,19 @@ class ClipEncoder:
     """
 
     def __init__(
-        self, model: str, pretrained: str, *, device: str, precision: str, batch_frames: int = 64
+        self,
+        model: str,
+        pretrained: str,
+        *,
+        device: str,
+        precision: str,
+        batch_frames: int = 64,
+        threads: int = 0,
     ) -> None:
         import torch
 
+        if threads:
+            torch.set_num_threads(threads)
         name, weights = resolve(model, pretrained)
         self._model, transform, self._tokenize = _load(name, weights, device, precision)
         self._device = torch.device(device)

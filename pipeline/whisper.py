@@ -74,18 +74,21 @@ class Whisper:
         model: a size (`base`, `large-v3`, ...), a repository of the hub, or a local folder.
         device: `cpu`, `cuda` or `cuda:N`.
         compute_type: CTranslate2's number type: `float32`, `float16`, ...
-        threads: cores to use on a CPU; 0 leaves it to CTranslate2.
+        threads: cores that one call uses on a CPU; 0 leaves it to CTranslate2.
+        streams: calls that run at the same time, from as many threads.
 
     Raises:
         ModelError: the weights cannot be found or loaded, or the device cannot be used.
     """
 
-    def __init__(self, model: str, device: str, compute_type: str, threads: int) -> None:
+    def __init__(
+        self, model: str, device: str, compute_type: str, *, threads: int = 0, streams: int = 1
+    ) -> None:
         from faster_whisper.feature_extractor import FeatureExtractor
         from faster_whisper.transcribe import get_suppressed_tokens
 
         self.name = model
-        self._whisper = _load(model, device, compute_type, threads)
+        self._whisper = _load(model, device, compute_type, threads, streams)
         self._model = self._whisper.model
         # By the model's own count of mel bands: a folder may lack the file that tells it.
         self._extractor = FeatureExtractor(feature_size=self._model.n_mels)
@@ -229,7 +232,7 @@ def _max_length(length: int) -> int:
     return 2 * min(MAX_TOKENS, 20 + math.ceil(TOKENS_PER_SECOND * seconds))
 
 
-def _load(model: str, device: str, compute_type: str, threads: int) -> Any:
+def _load(model: str, device: str, compute_type: str, threads: int, streams: int) -> Any:
     from faster_whisper import WhisperModel
 
     _check_folder(model)
@@ -243,6 +246,7 @@ def _load(model: str, device: str, compute_type: str, threads: int) -> Any:
             device_index=int(index or 0),
             compute_type=compute_type,
             cpu_threads=threads,
+            num_workers=streams,
         )
     except (RuntimeError, ValueError, OSError) as error:
         # What the hub, huggingface_hub's HTTP client (an OSError) and CTranslate2 raise.
