@@ -7,12 +7,13 @@ where it was given another folder than `data.dir`.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import Settings
-from pipeline.discover import Collection
+from pipeline.discover import Collection, is_listed_folder
 from store.table import Store
 
 _MEMORY = "collection"
@@ -42,6 +43,15 @@ class Home:
             for path in paths
             if path in named or any(name and path.startswith(f"{name}/") for name in named)
         }
+
+    def folders(self) -> set[str]:
+        """The names of the top folders that are there now; each is a label."""
+        try:
+            with os.scandir(self.collection.root) as entries:
+                names = {entry.name for entry in entries if entry.is_dir()}
+        except OSError:  # an unplugged drive: nothing is known of it
+            return set()
+        return {name for name in names if is_listed_folder(name)}
 
     def key_of(self, file: Path) -> str | None:
         """The row's path of a file in the collection, None for any other."""

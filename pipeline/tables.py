@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from pipeline.report import printable
+from pipeline.report import clock, printable
 
 TRANSCRIPT_CHARACTERS = 60
 UNWRAPPED_COLUMNS = 10_000  # where lines are read by another program, each row is one line
 
 
-def print_hits(hits: list[dict[str, Any]]) -> None:
-    """Score, label, path and the start of the transcript of each hit."""
+def print_hits(hits: list[dict[str, Any]], *, empty: str = "Nothing was found.") -> None:
+    """Match (the score where there is no telling), label, path, the reason, and the start of the
+    transcript of each hit."""
+    judged = any(hit["match"] is not None for hit in hits)
     rows: list[tuple[str, ...]] = [
         (
-            f"{hit['score']:.3f}",
+            ("" if hit["match"] is None else f"{hit['match']:.0f}%")
+            if judged
+            else f"{hit['score']:.3f}",
             hit["label"] or "",
             hit["path"],
+            reason(hit["why"]),
             start_of(hit["transcript"], TRANSCRIPT_CHARACTERS),
         )
         for hit in hits
     ]
-    print_table(("score", "label", "path", "transcript"), rows, empty="Nothing was found.")
+    header = ("match" if judged else "score", "label", "path", "why", "transcript")
+    print_table(header, rows, empty=empty)
+
+
+def reason(why: dict[str, Any]) -> str:
+    """`picture at 00:12`, or `speech at 00:12: what is said`."""
+    when = "" if why["time"] is None else f" at {clock(why['time'])}"
+    said = f": {start_of(why['sentence'], TRANSCRIPT_CHARACTERS)}" if why["sentence"] else ""
+    return f"{why['kind']}{when}{said}"
 
 
 def print_failures(failures: list[dict[str, Any]]) -> None:
@@ -40,7 +54,7 @@ def start_of(text: str, characters: int) -> str:
     return (cut.rpartition(" ")[0] or cut) + "…"
 
 
-def print_table(header: tuple[str, ...], rows: list[tuple[str, ...]], *, empty: str) -> None:
+def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, empty: str) -> None:
     """Rows of cells, shown as they are: names and words may hold anything."""
     from rich.console import Console
     from rich.table import Table

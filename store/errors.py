@@ -3,3 +3,15 @@
 
 class StoreError(Exception):
     """The store cannot be read or written; the text says why and what to do about it."""
+
+
+class StoreBusyError(StoreError):
+    """Another process of this machine is writing the store.
+
+    Args:
+        holder: that process, for a person: `process 123`.
+    """
+
+    def __init__(self, text: str, holder: str) -> None:
+        super().__init__(text)
+        self.holder = holder

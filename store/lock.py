@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from store.errors import StoreError
+from store.errors import StoreBusyError, StoreError
 
 
 class WriterLock:
@@ -36,9 +36,11 @@ class WriterLock:
             self._lock.acquire(timeout=0)
             self._pid_file.write_text(str(os.getpid()), encoding="ascii")
         except Timeout:
-            raise StoreError(
-                f"the store {self._folder} is being written by process {self._holder()}:"
-                " stop that one first, or wait for it to end"
+            holder = f"process {self._holder()}"
+            raise StoreBusyError(
+                f"the store {self._folder} is being written by {holder}:"
+                " stop that one first, or wait for it to end",
+                holder,
             ) from None
         except OSError as error:
             raise StoreError(f"the store {self._folder} cannot be written: {error}") from error

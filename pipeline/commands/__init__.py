@@ -4,4 +4,15 @@ They import what is heavy where it is used: the command line loads all of them t
 a query for a known video must not wait for torch. Results go to stdout, all else to stderr.
 """
 
-NAMES = ("scan", "watch", "export", "query", "status", "failures", "retry", "forget")
+NAMES = (
+    "scan",
+    "watch",
+    "export",
+    "query",
+    "suggest",
+    "check",
+    "status",
+    "failures",
+    "retry",
+    "forget",
+)

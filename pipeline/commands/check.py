@@ -1,0 +1,75 @@
+"""`check`: what in the collection would harm a classifier."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pipeline.commands.output import add_json, print_json
+
+if TYPE_CHECKING:
+    from pipeline.check import Findings
+    from pipeline.config import Settings
+    from pipeline.home import Home
+
+HELP = "what would harm a classifier: doubles, wrong folders"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    from pipeline import home
+    from pipeline.check import check
+    from pipeline.recipe import recipe_of
+    from pipeline.tables import print_table
+    from store.table import Store
+    from store.vectors import read_vectors
+
+    recipe = recipe_of(settings)
+    with Store.open(settings.store_uri) as store:
+        place = home.recalled(store, settings)
+        vectors = read_vectors(store, (recipe.visual, recipe.transcript, recipe.speech))
+    findings = check(vectors)
+    if options.json:
+        print_json(_document(findings, place, len(vectors)))
+        return 0
+    header = ("finding", "where", "why")
+    nothing = f"Nothing was found in {len(vectors)} videos."
+    print_table(header, _rows(findings, place), empty=nothing)
+    return 0
+
+
+def _document(findings: Findings, place: Home, videos: int) -> dict[str, Any]:
+    document: dict[str, Any] = {"videos": videos, **asdict(findings)}
+    for each in (*document["in_two_folders"], *document["labeled_and_unlabeled"]):
+        for video in each["videos"]:
+            video["path"] = place.shown(video["path"])
+    for each in document["misplaced"]:
+        each["path"] = place.shown(each["path"])
+        each["neighbours"] = [place.shown(path) for path in each["neighbours"]]
+    return document
+
+
+def _rows(findings: Findings, place: Home) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    doubles = (
+        ("in two folders", findings.in_two_folders),
+        ("labeled and unlabeled", findings.labeled_and_unlabeled),
+    )
+    for name, found in doubles:
+        for each in found:
+            where = ", ".join(place.shown(video.path) for video in each.videos)
+            rows.append((name, where, "the same bytes" if each.exact else "nearly the same"))
+    for wrong in findings.misplaced:
+        why = f"{wrong.share:.0%} like {wrong.looks_like}: {', '.join(wrong.neighbours)}"
+        rows.append(("in the wrong folder", place.shown(wrong.path), why))
+    for small in findings.small:
+        clips = f"{small.clips} different clip" + ("s" if small.clips != 1 else "")
+        rows.append(("too few videos", small.label, clips))
+    for both in findings.overlapping:
+        why = f"{both.share:.0%} of their videos look like the other folder"
+        rows.append(("overlapping", " and ".join(both.labels), why))
+    return rows
