@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.config import Settings
@@ -32,27 +32,41 @@ class Placement:
 def choose(settings: Settings) -> Placement:
     """Resolve `device` and `precision` on this machine.
 
+    Raises:
+        ModelError: a forced device is not there.
+    """
+    return place(settings, found_devices())
+
+
+def found_devices() -> tuple[str, ...]:
+    """What there is besides the CPU, as torch names it, the best first: `cuda:0`, ..., `mps`."""
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    apple = ("mps",) if torch.backends.mps.is_available() else ()
+    return (*(f"cuda:{index}" for index in range(count)), *apple)
+
+
+def place(settings: Settings, found: Sequence[str]) -> Placement:
+    """Resolve `device` and `precision` where these devices are found.
+
     CTranslate2, which runs Whisper, knows CUDA and the CPU: with MPS the speech model stays on the
     CPU.
 
     Raises:
         ModelError: a forced device is not there.
     """
-    import torch
-
+    kinds = [device.partition(":")[0] for device in found]
     wanted = settings.device
-    available: dict[str, Callable[[], bool]] = {
-        "cuda": torch.cuda.is_available,
-        "mps": torch.backends.mps.is_available,
-    }
     if wanted == "auto":
-        wanted = next((name for name, is_there in available.items() if is_there()), "cpu")
-    kind = wanted.partition(":")[0]
-    if kind in available and not available[kind]():
+        wanted = next(iter(kinds), "cpu")
+    if wanted not in (*found, *kinds, "cpu"):
         raise ModelError(
-            f"device = {wanted}: torch {torch.__version__} finds no such device here;"
-            " set device to auto or cpu, or mend the driver"
+            f"device = {wanted}: torch finds no such device here, only"
+            f" {', '.join([*found, 'cpu'])}; set device to auto or to one of these, or mend the"
+            " driver"
         )
+    kind = wanted.partition(":")[0]
     whisper = "cpu" if kind == "mps" else wanted
     return Placement(
         clip_device=wanted,

@@ -238,7 +238,7 @@ def _load(model: str, device: str, compute_type: str, threads: int, streams: int
     _check_folder(model)
     kind, _, index = device.partition(":")
     if kind == "cuda":
-        _load_cublas()
+        load_cublas()
     try:
         return WhisperModel(
             model,
@@ -288,13 +288,26 @@ def _advice(model: str, device: str, compute_type: str, error: Exception) -> str
     )
 
 
-def _load_cublas() -> None:
+def load_cublas() -> None:
     """Load the cuBLAS 12 that CTranslate2 asks for by name, where pip installed it.
 
     CTranslate2 finds a library that is loaded already, but not the folder that pip puts it in.
+
+    Raises:
+        ModelError: it is installed, but does not load.
     """
     spec = find_spec("nvidia.cublas") if find_spec("nvidia") else None
     for folder in (spec and spec.submodule_search_locations) or []:
         for name in ("libcublasLt.so.12", "libcublas.so.12"):
-            if (Path(folder) / "lib" / name).is_file():
-                ctypes.CDLL(str(Path(folder) / "lib" / name), mode=ctypes.RTLD_GLOBAL)
+            library = Path(folder) / "lib" / name
+            if library.is_file():
+                _load_library(library)
+
+
+def _load_library(library: Path) -> None:
+    try:
+        ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+    except OSError as error:
+        raise ModelError(
+            f"{library}: cannot be loaded: {error}. Install nvidia-cublas-cu12 again."
+        ) from error
