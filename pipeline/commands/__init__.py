@@ -11,8 +11,10 @@ NAMES = (
     "query",
     "suggest",
     "check",
+    "plot",
     "status",
     "failures",
     "retry",
     "forget",
+    "doctor",
 )

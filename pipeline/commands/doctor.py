@@ -1,0 +1,34 @@
+"""`doctor`: whether everything is there that a scan needs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from pipeline.commands.output import add_json, print_json
+
+if TYPE_CHECKING:
+    from pipeline.config import Settings
+
+HELP = "whether everything is there that a scan needs"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    from pipeline.doctor import examine
+    from pipeline.findings import PROBLEM
+    from pipeline.report import printable
+
+    found = []
+    for finding in examine(settings):
+        found.append(finding)
+        if not options.json:
+            print(f"{finding.state:<8} {finding.part}: {printable(finding.text)}", flush=True)
+            if finding.advice:
+                print(f"{'':<8} -> {printable(finding.advice)}", flush=True)
+    if options.json:
+        print_json([finding.as_dict() for finding in found])
+    return 1 if any(finding.state == PROBLEM for finding in found) else 0

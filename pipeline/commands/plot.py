@@ -1,0 +1,89 @@
+"""`plot`: the collection as a picture."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.commands.output import add_json, show
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.config import Settings
+    from pipeline.home import Home
+    from pipeline.plot import Group
+    from store.vectors import Vectors
+
+HELP = "a picture of the collection (t-SNE), PNG or HTML"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out",
+        type=picture,
+        metavar="FILE",
+        help="a .png, or an .html that shows each video under the mouse"
+        " (default: embeddings_tsne.png in export.dir)",
+    )
+    add_json(parser)
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    from pipeline import home
+    from pipeline.plot import groups, layout, to_png
+    from pipeline.recipe import recipe_of
+    from store.table import Store
+    from store.vectors import read_vectors
+
+    out: Path = options.out or settings.path(settings.export.dir) / "embeddings_tsne.png"
+    is_page = out.suffix.lower() != ".png"
+    recipe = recipe_of(settings)
+    with Store.open(settings.store_uri) as store:
+        place = home.recalled(store, settings)
+        columns = ["transcript", "thumbnail"] if is_page else []
+        vectors = read_vectors(store, (recipe.visual, recipe.transcript, recipe.speech), columns)
+    if not len(vectors):
+        raise PipelineError("there is no video of this recipe to plot: scan the folder first")
+    places, legend = layout(vectors.embeddings), groups(vectors.labels)
+    _save(out, _page(places, legend, vectors, place) if is_page else to_png(places, legend))
+    facts = {"out": str(out), "videos": len(vectors), "labels": [group.name for group in legend]}
+    show(facts, [f"Saved the plot of {len(vectors)} videos to {out}"], as_json=options.json)
+    return 0
+
+
+def picture(text: str) -> Path:
+    """A path with an ending that says what to write."""
+    path = Path(text)
+    if path.suffix.lower() not in (".png", ".html", ".htm"):
+        raise argparse.ArgumentTypeError(f"{text}: end it with .png or .html")
+    return path
+
+
+def _page(places: np.ndarray, legend: list[Group], vectors: Vectors, place: Home) -> bytes:
+    from pipeline.page import MOST_THUMBNAILS, Point, to_html
+
+    if len(vectors) > MOST_THUMBNAILS:
+        text = f"Without thumbnails: {len(vectors)} videos are more than {MOST_THUMBNAILS}."
+        print(text, file=sys.stderr)
+    columns = (vectors.paths, vectors.column("transcript"), vectors.column("thumbnail"))
+    points = [
+        Point(place.shown(path), transcript, jpeg if len(vectors) <= MOST_THUMBNAILS else None)
+        for path, transcript, jpeg in zip(*columns, strict=True)
+    ]
+    return to_html(places, legend, points).encode()
+
+
+def _save(file: Path, content: bytes) -> None:
+    """Whole, or not at all."""
+    unfinished = file.with_name(f".{file.name}.new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(content)
+        unfinished.replace(file)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise PipelineError(f"{file}: the plot cannot be written: {error.strerror}") from error

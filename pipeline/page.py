@@ -1,0 +1,80 @@
+"""The plot as one HTML file that needs nothing else: points on a canvas; hovering shows a video's
+thumbnail, path and transcript. The browser is told to load nothing from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from pipeline.plot import TITLE, Group
+
+THUMBNAIL_PIXELS = 160  # of the longer side: about 3 KB
+MOST_THUMBNAILS = 10_000  # 40 MB; a browser has to hold them all
+TRANSCRIPT_CHARACTERS = 400
+
+
+@dataclass(frozen=True)
+class Point:
+    """What is told of a video."""
+
+    path: str
+    transcript: str
+    thumbnail: bytes | None
+
+
+def to_html(places: np.ndarray, legend: Sequence[Group], points: Sequence[Point]) -> str:
+    """Args:
+    places: `[n, 2]` of `layout`.
+    legend: of `groups`.
+    points: of each row.
+    """
+    group_of = {row: number for number, group in enumerate(legend) for row in group.rows}
+    data = {
+        "groups": [[group.name, group.colour, len(group.rows)] for group in legend],
+        "points": [
+            [round(x, 4), round(y, 4), group_of[row], each.path, _short(each.transcript)]
+            for row, ((x, y), each) in enumerate(zip(places.tolist(), points, strict=True))
+        ],
+        "thumbnails": [_small(each.thumbnail) if each.thumbnail else "" for each in points],
+    }
+    page = _template().replace("{{title}}", html.escape(TITLE))
+    return page.replace("{{data}}", _script_safe(data))
+
+
+@cache
+def _template() -> str:
+    return files("pipeline").joinpath("page.html").read_text(encoding="utf-8")
+
+
+def _script_safe(data: object) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(data, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _short(text: str) -> str:
+    if len(text) <= TRANSCRIPT_CHARACTERS:
+        return text
+    return text[: TRANSCRIPT_CHARACTERS - 1] + "…"
+
+
+def _small(jpeg: bytes) -> str:
+    """Base64 of a smaller JPEG; empty where there is no picture in it."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(jpeg)) as picture:
+            picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+            buffer = io.BytesIO()
+            picture.convert("RGB").save(buffer, "JPEG", quality=60)
+    except (UnidentifiedImageError, OSError):
+        return ""
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
