@@ -38,7 +38,7 @@ from pipeline.records import (
     VideoFile,
 )
 from pipeline.report import Report, dataset_summary
-from pipeline.trial import crash_of
+from pipeline.trial import crash_of, limit_seconds
 from pipeline.vanished import Doubt
 from pipeline.watching import Watcher
 from pipeline.workers import Channel, Crew, StageTimes
@@ -104,7 +104,7 @@ class Flow:
             self._models.whisper,
             first_window_only=settings.clip.transcript == "first_window",
         )
-        self._crew = Crew(self._threads.slots)
+        self._crew = Crew(self._threads.slots, on_stop=self._wake)
         self._feeder = Feeder(settings, collection, self._library, report, self._crew.stopping)
         self._doubt = Doubt(store, collection, settings.store.max_vanished)
         self._model_failures = 0
@@ -137,6 +137,8 @@ class Flow:
     def stop(self) -> None:
         """Take nothing new; finish and write what is in hand. Safe in a signal handler's thread."""
         self._crew.stop()
+
+    def _wake(self) -> None:
         if self._watcher is not None:
             self._watcher.wake()
 
@@ -184,21 +186,33 @@ class Flow:
         crew.sink("write", lambda: self._write(results), results)
 
     def _try_suspects(self) -> None:
-        """Try each file alone that was in hand when the last run crashed; a guilty one fails."""
-        left_over = self._journal.left_over()
-        videos = list_videos(self._collection).videos if left_over else {}
-        suspects = [videos[path] for path in left_over if path in videos]
-        if suspects:
-            self._report.say(
-                f"The last run was cut short with {len(suspects)} videos in hand: trying each of"
-                " them alone."
-            )
+        """Try the files that were in hand when the last run was cut short: all of them in one
+        process, for most runs do not end by a video's fault, and if that does not end well, each
+        of them alone. A guilty one fails."""
+        suspects = self._suspects()
+        if not suspects:
+            return
+        limit = limit_seconds(self._settings)
+        self._report.say(
+            f"The last run was cut short with {len(suspects)} videos in hand: trying them first,"
+            " in a process of their own."
+        )
+        if crash_of(self._settings, [file.location for file in suspects], limit) is None:
+            return
         for file in suspects:
-            signal_name = crash_of(self._settings, file.location)
-            if signal_name and self._library.submit(file):
-                reason = f"it crashes the process ({signal_name})"
+            if self._crew.stopping.is_set():
+                return
+            reason = crash_of(self._settings, [file.location], limit)
+            if reason is not None and self._library.submit(file):
                 digest = content_hash(file.location)
                 self._writer.write([Failure(file, "crash", reason, digest)])
+
+    def _suspects(self) -> list[VideoFile]:
+        """Files that were in hand when the last run was cut short, and still need work."""
+        left_over = self._journal.left_over()
+        listed = list_videos(self._collection).videos if left_over else {}
+        todo = self._library.compare({path: listed[path] for path in left_over if path in listed})
+        return list(todo.todo)
 
     def _run_models(self, batch: list[Intaken]) -> Iterator[Result]:
         videos = [each for each in batch if isinstance(each, DecodedVideo)]

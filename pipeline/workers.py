@@ -124,9 +124,14 @@ class Crew:
     Args:
         slots: how many stage threads may compute at a time, where they share the cores; None for
             all of them. One that waits for a channel holds no slot.
+        on_stop: called by `stop`, also where an exception stops the crew: wakes a source that
+            waits for something else than a channel.
     """
 
-    def __init__(self, slots: int | None = None) -> None:
+    def __init__(
+        self, slots: int | None = None, *, on_stop: Callable[[], None] = lambda: None
+    ) -> None:
+        self._on_stop = on_stop
         self._slot = threading.Semaphore(slots) if slots else nullcontext()
         self._threads: list[threading.Thread] = []
         self._channels: list[Channel[object]] = []
@@ -142,6 +147,8 @@ class Crew:
         made: Channel[T] = Channel(items, nbytes=nbytes, producers=producers)
         if not keep:
             self._channels.append(made)  # type: ignore[arg-type]
+            if self.stopping.is_set():
+                made.stop()
         return made
 
     def source(self, name: str, body: Callable[[], None], output: Channel[Out]) -> None:
@@ -190,6 +197,7 @@ class Crew:
         self.stopping.set()
         for channel in self._channels:
             channel.stop()
+        self._on_stop()
 
     def join(self) -> None:
         """Wait for every thread; raise the first exception of any of them."""

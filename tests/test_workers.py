@@ -39,6 +39,20 @@ class Background:
         return self.result
 
 
+class Held:
+    """How many items there were at once, at most."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._now = 0
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self._now += count
+            self.most = max(self.most, self._now)
+
+
 def drain(channel: Channel[int]) -> Iterator[int]:
     while True:
         try:
@@ -304,6 +318,53 @@ def test_stop_finishes_what_is_in_hand_drops_what_waits_and_empties_what_is_kept
     assert len(numbers) == 0
 
 
+def test_a_stop_wakes_a_source_that_waits_for_something_else() -> None:
+    woken = threading.Event()
+    crew = Crew(on_stop=woken.set)
+    numbers, results = crew.channel(1), crew.channel(1)
+    hung = []
+
+    def feed() -> None:
+        numbers.put(1)
+        hung.append(not woken.wait(PATIENCE))
+
+    crew.source("feed", feed, numbers)
+    crew.stage("work", lambda items: fail() or items, numbers, results)
+    with pytest.raises(Bug):
+        join(crew)
+    assert hung == [False]
+
+
+def test_no_more_threads_compute_than_there_are_slots() -> None:
+    crew, held, two = Crew(2), Held(), threading.Barrier(2)
+    numbers, results = crew.channel(100), crew.channel(1, producers=8)
+    for number in range(100):
+        numbers.put(number)
+    numbers.end()
+
+    def work(items: list[int]) -> Iterator[int]:
+        held.add(1)
+        two.wait(PATIENCE)
+        held.add(-1)
+        yield from items
+
+    crew.stage("work", work, numbers, results, threads=8)
+    assert sorted(drain(results)) == list(range(100))
+    join(crew)
+    assert held.most == 2
+    assert crew.times["work"].waiting_for_core > 0
+
+
+def test_a_failure_gives_its_slot_back() -> None:
+    crew = Crew(1)
+    numbers, results = crew.channel(10), crew.channel(1, producers=4)
+    for number in range(10):
+        numbers.put(number)
+    crew.stage("work", lambda items: fail() or items, numbers, results, threads=4)
+    with pytest.raises(Bug):
+        join(crew)
+
+
 def test_threads_have_names_and_do_not_keep_the_process() -> None:
     crew, seen = Crew(), []
     numbers, results = crew.channel(1), crew.channel(1, producers=2)
@@ -397,20 +458,6 @@ def test_many_threads_lose_and_double_nothing_and_keep_the_bounds(round_: int) -
     assert sorted(seen) == list(range(2000))
     # 5 wait, 8 makers each hold one more, 8 users took up to 3 and have not said so yet.
     assert held.most <= 5 + 8 + 8 * 3
-
-
-class Held:
-    """How many items there were at once, at most."""
-
-    def __init__(self) -> None:
-        self.most = 0
-        self._now = 0
-        self._lock = threading.Lock()
-
-    def add(self, count: int) -> None:
-        with self._lock:
-            self._now += count
-            self.most = max(self.most, self._now)
 
 
 @pytest.mark.parametrize("after", [0, 1, 10, 100])
