@@ -38,7 +38,7 @@ from pipeline.records import (
     VideoFile,
 )
 from pipeline.report import Report, dataset_summary
-from pipeline.trial import crash_of, limit_seconds
+from pipeline.trial import crash_of
 from pipeline.vanished import Doubt
 from pipeline.watching import Watcher
 from pipeline.workers import Channel, Crew, StageTimes
@@ -186,33 +186,21 @@ class Flow:
         crew.sink("write", lambda: self._write(results), results)
 
     def _try_suspects(self) -> None:
-        """Try the files that were in hand when the last run was cut short: all of them in one
-        process, for most runs do not end by a video's fault, and if that does not end well, each
-        of them alone. A guilty one fails."""
-        suspects = self._suspects()
-        if not suspects:
-            return
-        limit = limit_seconds(self._settings)
-        self._report.say(
-            f"The last run was cut short with {len(suspects)} videos in hand: trying them first,"
-            " in a process of their own."
-        )
-        if crash_of(self._settings, [file.location for file in suspects], limit) is None:
-            return
+        """Try each file alone that was in hand when the last run crashed; a guilty one fails."""
+        left_over = self._journal.left_over()
+        videos = list_videos(self._collection).videos if left_over else {}
+        suspects = [videos[path] for path in left_over if path in videos]
+        if suspects:
+            self._report.say(
+                f"The last run was cut short with {len(suspects)} videos in hand: trying each of"
+                " them alone."
+            )
         for file in suspects:
-            if self._crew.stopping.is_set():
-                return
-            reason = crash_of(self._settings, [file.location], limit)
-            if reason is not None and self._library.submit(file):
+            signal_name = crash_of(self._settings, file.location)
+            if signal_name and self._library.submit(file):
+                reason = f"it crashes the process ({signal_name})"
                 digest = content_hash(file.location)
                 self._writer.write([Failure(file, "crash", reason, digest)])
-
-    def _suspects(self) -> list[VideoFile]:
-        """Files that were in hand when the last run was cut short, and still need work."""
-        left_over = self._journal.left_over()
-        listed = list_videos(self._collection).videos if left_over else {}
-        todo = self._library.compare({path: listed[path] for path in left_over if path in listed})
-        return list(todo.todo)
 
     def _run_models(self, batch: list[Intaken]) -> Iterator[Result]:
         videos = [each for each in batch if isinstance(each, DecodedVideo)]
