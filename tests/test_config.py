@@ -96,6 +96,11 @@ def test_an_impossible_value_names_the_key_the_value_and_what_is_allowed(
     assert "\n" not in message
 
 
+def test_an_override_sets_one_value(config: Path) -> None:
+    with pytest.raises(SettingsError, match="a whole number from 1 to 1000"):
+        load(config, ["clip.frames=3\nx=4"])
+
+
 def test_the_same_in_a_file_names_the_file(config: Path) -> None:
     config.write_text('[clip]\nframes = "five"\n[whisper]\nvad = 0\n', encoding="utf-8")
     with pytest.raises(SettingsError) as raised:

@@ -131,8 +131,8 @@ def test_a_new_batch_counts_from_its_own_start(capsys: pytest.CaptureFixture[str
     report.heard(Outcome.EMBEDDED, "a.mp4", "", "")
     now.seconds += 3600  # a watch that had nothing to do
     report.expect(10)
-    now.seconds += LINE_SECONDS
     report.heard(Outcome.REMOVED, "gone.mp4", "", "")  # was never expected
+    now.seconds += LINE_SECONDS
     report.heard(Outcome.EMBEDDED, "b.mp4", "", "")
     assert capsys.readouterr().err == "1 of 10 videos, 0.20 videos/s, 00:45 left\n"
 
