@@ -97,9 +97,13 @@ def fill(project: Project, rows: Iterable[Row]) -> list[Row]:
         facts = file.stat()
         kept.append(
             replace(
-                row, size=facts.st_size, mtime_ns=facts.st_mtime_ns, visual_recipe=recipe.visual,
-                transcript_recipe=recipe.transcript, speech_recipe=recipe.speech,
-            )  # fmt: skip
+                row,
+                size=facts.st_size,
+                mtime_ns=facts.st_mtime_ns,
+                visual_recipe=recipe.visual,
+                transcript_recipe=recipe.transcript,
+                speech_recipe=recipe.speech,
+            )
         )
     with Store.open(str(project.store), writer=True) as store:
         store.upsert(kept)

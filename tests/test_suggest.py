@@ -15,7 +15,7 @@ from pipeline.naming import EncodeTexts
 from pipeline.suggest import Advice, Suggestion, suggest
 from store.schema import Row
 from store.table import Store
-from tests.clusters import D, Clusters, fill, vectors_of
+from tests.clusters import Clusters, D, fill, vectors_of
 from tests.conftest import Finished
 from tests.project import Project
 
@@ -90,9 +90,7 @@ def names_as_vectors(texts: Sequence[str]) -> np.ndarray:
     """Texts to the centre of the folder that they name."""
     order = (*FOLDERS, "chess")
     clusters = Clusters(3)
-    rows = [
-        next((i for i, name in enumerate(order) if name in text), len(order)) for text in texts
-    ]
+    rows = [next((i for i, name in enumerate(order) if name in text), len(order)) for text in texts]
     halves = [sum(clusters.row("x", row, n).visual for n in range(100, 120)) for row in rows]
     return np.stack([half / np.linalg.norm(half) for half in halves]).astype(np.float32)
 
