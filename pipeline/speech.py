@@ -32,8 +32,9 @@ ROOM = 2 * SAMPLE_RATE_HZ
 STEP = 2 * SAMPLE_RATE_HZ
 BATCH = 120 * SAMPLE_RATE_HZ  # attention takes memory by the square of each window's length
 
-# An end without words that is worth another pass; and what a pass must at least get through.
-UNHEARD_SECONDS = 1.0
+# An end without words that is worth another pass (in a second of quiet behind the last sentence
+# Whisper hears "you"); and what a pass must at least get through.
+UNHEARD_SECONDS = 1.5
 PROGRESS_SECONDS = 1.0
 
 
