@@ -65,7 +65,7 @@ def _opencv_frames(path: Path) -> Iterator[np.ndarray]:
 
 
 def _pyav_frames(path: Path) -> Iterator[np.ndarray]:
-    with suppress(av.error.FFmpegError), av.open(str(path)) as container:
+    with suppress(av.error.FFmpegError), av.open(str(path), metadata_errors="replace") as container:
         for stream in container.streams.video[:1]:
             for frame in container.decode(stream):
                 rgb = _square(frame.to_ndarray(format="rgb24"), stream.sample_aspect_ratio or 1)
@@ -108,7 +108,7 @@ class Reference:
 
     def listen(self, path: Path) -> list[str]:
         """The texts of the segments that Whisper hears; none where there is no sound."""
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.audio:
                 return []
         segments, _ = self._whisper.transcribe(str(path), beam_size=1, vad_filter=self._vad)
