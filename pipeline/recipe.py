@@ -40,7 +40,7 @@ def recipe_of(settings: Settings) -> Recipe:
 def _clip_identity(settings: Settings) -> str:
     folder = settings.clip_folder
     if folder is not None:
-        return f"{folder.name}@{_content(folder, 'clip.model')}"
+        return f"local@{_content(folder, 'clip.model')}"
     name = settings.clip.model.replace("/", "-") if ":" not in settings.clip.model else None
     checkpoint = settings.clip_checkpoint
     if name is None:
@@ -54,7 +54,7 @@ def _whisper_identity(settings: Settings) -> str:
     folder = settings.whisper_folder
     if folder is None:
         return f"{settings.whisper.model}@hub"
-    return f"{folder.name}@{_content(folder, 'whisper.model')}"
+    return f"local@{_content(folder, 'whisper.model')}"
 
 
 def _content(path: Path, setting: str) -> str:
@@ -63,15 +63,18 @@ def _content(path: Path, setting: str) -> str:
         raise SettingsError(f"{setting}: {path} does not exist; correct the path")
     digest = hashlib.blake2b(digest_size=8)
     try:
-        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if path.is_file():
+            return _add(digest, path).hexdigest()
+        for file in sorted(path.iterdir()):
             if file.is_file() and not file.name.startswith("."):
-                with file.open("rb") as opened:
-                    digest.update(file.name.encode("utf-8", "surrogateescape"))
-                    digest.update(_file_digest(opened))
+                digest.update(file.name.encode("utf-8", "surrogateescape"))
+                _add(digest, file)
     except OSError as error:
         raise SettingsError(f"{setting}: {path}: {error.strerror}") from error
     return digest.hexdigest()
 
 
-def _file_digest(opened: object) -> bytes:
-    return hashlib.file_digest(opened, "sha256").digest()  # type: ignore[arg-type]
+def _add(digest: hashlib.blake2b, file: Path) -> hashlib.blake2b:
+    with file.open("rb") as opened:
+        digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest
