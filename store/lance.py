@@ -24,10 +24,31 @@ from store.schema import SCHEMA_VERSION, check_key
 os.environ.setdefault("LANCEDB_LOG", "error")  # before the import: else warnings flood stderr
 
 import lancedb
+from lancedb import tokenize
 from lancedb.expr import Expr, col, lit
+from lancedb.index import FTS, Bitmap, IvfRq
+from lancedb.query import BooleanQuery, FullTextOperator, MatchQuery, Occur, PhraseQuery
 from lancedb.table import Table
 
-__all__ = ["MIGRATIONS", "Database", "Expr", "KeyedTable", "Table", "col", "lit", "translated"]
+__all__ = [
+    "FTS",
+    "MIGRATIONS",
+    "Bitmap",
+    "BooleanQuery",
+    "Database",
+    "Expr",
+    "FullTextOperator",
+    "IvfRq",
+    "KeyedTable",
+    "MatchQuery",
+    "Occur",
+    "PhraseQuery",
+    "Table",
+    "col",
+    "lit",
+    "tokenize",
+    "translated",
+]
 
 KEYS_PER_FILTER = 5_000
 """Most keys in one filter; 5,000 take LanceDB 50 ms."""

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from store import upkeep
+from store import index, upkeep
 from store.arrow import (
     FAILURE_SCHEMA,
     MEMORY_SCHEMA,
@@ -137,7 +137,11 @@ class Store:
                     f"{self.uri} have {expected}: another CLIP model made them; set clip.model "
                     "back, or set another store.uri"
                 )
+        is_first = self.videos.table is None
         self.videos.upsert(rows_to_arrow(unique))
+        if is_first:
+            with translated(f"the store {self.uri} cannot be written"):
+                index.prepare(self.videos)
 
     def remove(self, paths: Iterable[str]) -> int:
         """Remove rows; how many there were."""
@@ -214,6 +218,8 @@ class Store:
         for each in due:
             try:
                 with translated(f"the store {self.uri}: upkeep of {each.name} failed"):
+                    if each is self.videos:
+                        index.keep_up(each)
                     upkeep.compact(each, self._database.folder)
             except StoreError as error:
                 self.upkeep_failures += 1

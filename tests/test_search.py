@@ -1,8 +1,9 @@
-"""Search finds what numpy finds, says how alike it is, and never mixes recipes."""
+"""Search finds what numpy finds, says how well it matches and why, and never mixes recipes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.errors import StoreError
-from store.search import FUSED_DEPTH, Hit, Query, fuse, query_like, search
+from store.hits import HIT_SCHEMA, fuse
+from store.schema import Row, Timed
+from store.search import (
+    FUSED_DEPTH,
+    Hit,
+    Like,
+    Means,
+    Only,
+    Says,
+    Why,
+    as_arrow,
+    as_dicts,
+    like,
+    nothing_matches,
+    search,
+)
 from store.table import Store
-from tests.test_store import D, make_row, unit
+from tests.test_store import ODD_PATHS, D, make_row, unit
 
 COUNT = 60
+
+
+def coherent(path: str, seed: int, windows: int) -> Row:
+    """A row of which the halves are the means of their pieces."""
+    row = make_row(path, seed, windows=windows)
+    visual, speech = mean(row.frame_vectors), mean(row.speech_vectors) if windows else row.speech
+    return replace(row, visual=visual, speech=speech)
+
+
+def mean(vectors: np.ndarray) -> np.ndarray:
+    whole: np.ndarray = vectors.mean(axis=0)
+    return whole / np.linalg.norm(whole)
 
 
 def paths(hits: list[Hit]) -> list[str]:
@@ -27,14 +55,14 @@ def paths(hits: list[Hit]) -> list[str]:
 def store(tmp_path: Path) -> Store:
     """Rows `x/00` to `x/59`; every third has no speech."""
     store = Store.open(str(tmp_path / "store"), writer=True)
-    store.upsert(make_row(f"x/{i:02}", i, windows=2 * bool(i % 3)) for i in range(COUNT))
+    store.upsert(coherent(f"x/{i:02}", i, windows=2 * bool(i % 3)) for i in range(COUNT))
     return store
 
 
 @pytest.fixture
-def halves(store: Store) -> tuple[np.ndarray, np.ndarray]:
-    rows = [store.rows([path])[path] for path in sorted(store.known())]
-    return np.stack([row.visual for row in rows]), np.stack([row.speech for row in rows])
+def rows(store: Store) -> list[Row]:
+    found = store.rows(sorted(store.known()))
+    return [found[path] for path in sorted(found)]
 
 
 @pytest.fixture
@@ -42,71 +70,73 @@ def vector() -> np.ndarray:
     return unit(np.random.default_rng(99), D)
 
 
+# which videos, and in which order
+
+
 def test_a_video_is_most_like_itself(store: Store) -> None:
     for path in ("x/03", "x/04"):  # without and with speech
-        query = query_like(store, path, k=3)
-        assert query is not None
-        hits = search(store, query)
+        wish = like(store, path)
+        assert wish is not None
+        hits = search(store, wish, k=3)
         assert hits[0].path == path
         assert hits[0].score == pytest.approx(1, abs=1e-5)
         assert len(hits) == 3
         assert hits == sorted(hits, key=lambda hit: -hit.score)
+        assert (hits[0].label, hits[0].transcript) == ("x", "words 0 words 1" * (path == "x/04"))
 
 
 def test_a_video_that_is_not_in_the_store(store: Store) -> None:
-    assert query_like(store, "unknown") is None
+    assert like(store, "unknown") is None
 
 
-def test_a_hit_says_what_it_is(store: Store) -> None:
-    query = query_like(store, "x/04", k=1)
-    assert query is not None
-    (hit,) = search(store, query)
-    assert (hit.label, hit.transcript) == ("x", "words 0 words 1")
-
-
-def test_scores_are_those_of_both_halves(
-    store: Store, halves: tuple[np.ndarray, np.ndarray], vector: np.ndarray
-) -> None:
-    visual, speech = halves
-    expected = (visual @ vector + speech @ -vector) / 2
-    hits = search(store, Query(vector, -vector, k=COUNT))
-    assert paths(hits) == [f"x/{i:02}" for i in np.argsort(-expected)]
+def test_videos_are_alike_by_both_halves(store: Store, rows: list[Row], vector: np.ndarray) -> None:
+    expected = np.array([(r.visual @ vector + r.speech @ -vector) / 2 for r in rows])
+    hits = search(store, Like(vector, -vector), k=COUNT)
+    assert paths(hits) == [rows[i].path for i in np.argsort(-expected)]
     np.testing.assert_allclose([hit.score for hit in hits], np.sort(expected)[::-1], atol=1e-5)
 
 
 @pytest.mark.parametrize("nothing", [None, np.zeros(D, np.float32)])
 def test_a_video_without_speech_is_compared_by_picture(
-    store: Store, halves: tuple[np.ndarray, np.ndarray], vector: np.ndarray, nothing: Any
+    store: Store, rows: list[Row], vector: np.ndarray, nothing: Any
 ) -> None:
-    expected = halves[0] @ vector
-    hits = search(store, Query(vector, nothing, k=5))
+    expected = np.array([row.visual @ vector for row in rows])
+    hits = search(store, Like(vector, nothing), k=5)
     assert paths(hits) == [f"x/{i:02}" for i in np.argsort(-expected)[:5]]
     assert hits[0].score == pytest.approx(expected.max(), abs=1e-5)
 
 
-def test_a_text_is_ranked_by_picture_and_by_words(
-    store: Store, halves: tuple[np.ndarray, np.ndarray], vector: np.ndarray
-) -> None:
-    by_picture = list(np.argsort(-(halves[0] @ vector)))
-    spoken = [i for i in np.argsort(-(halves[1] @ vector)) if i % 3]
-    ranks = [{i: rank for rank, i in enumerate(each, 1)} for each in (by_picture, spoken)]
-    expected = {
-        f"x/{i:02}": sum(1 / (60 + rank[i]) for rank in ranks if i in rank) * 61 / 2
-        for i in range(COUNT)
-    }
-    hits = search(store, Query(vector, vector, k=COUNT, fuse=True))
-    assert {hit.path: hit.score for hit in hits} == pytest.approx(expected)
-    assert paths(hits) == sorted(expected, key=lambda path: (-expected[path], path))
-    assert search(store, Query(vector, vector, k=4, fuse=True)) == hits[:4]
+def test_only_who_speaks_is_like_a_speech(store: Store, rows: list[Row]) -> None:
+    hits = search(store, Like(None, rows[4].speech), k=COUNT)
+    assert hits[0].path == "x/04"
+    assert len(hits) == COUNT * 2 // 3
+    assert {hit.why.kind for hit in hits} == {"speech"}
 
 
-def test_a_text_alone_against_words_finds_only_what_is_spoken(
+def test_a_vector_is_sought_in_every_frame(store: Store, rows: list[Row]) -> None:
+    target = rows[8]
+    hits = search(store, Means(target.frame_vectors[2], speech=False), k=3)
+    assert hits[0].path == target.path
+    assert hits[0].why == Why("picture", time=target.frame_times[2])
+
+
+def test_a_vector_is_sought_in_every_stretch_of_speech(store: Store, rows: list[Row]) -> None:
+    target = rows[8]
+    for picture in (False, True):
+        hits = search(store, Means(target.speech_vectors[1], picture=picture))
+        assert hits[0].path == target.path
+        assert hits[0].why == Why("speech", time=1.0, end=2.5, sentence="words 1")
+
+
+def test_who_is_silent_is_not_behind_who_speaks_of_something_else(
     store: Store, vector: np.ndarray
 ) -> None:
-    hits = search(store, Query(speech=vector, k=COUNT, fuse=True))
-    assert len(hits) == COUNT * 2 // 3
-    assert all(int(hit.path[2:]) % 3 for hit in hits)
-    assert hits[0].score == pytest.approx(1)
+    silent = make_row("shows it", 1000, windows=0)
+    frames = np.stack([vector] * 3)
+    store.upsert([replace(silent, visual=vector, frame_vectors=frames)])
+    unrelated = unit(np.random.default_rng(5), 40, D)
+    hit, *_ = search(store, Means(vector, unrelated=unrelated))
+    assert (hit.path, hit.why.kind) == ("shows it", "picture")
 
 
 def test_what_is_left_out(store: Store, vector: np.ndarray) -> None:
@@ -118,41 +148,270 @@ def test_what_is_left_out(store: Store, vector: np.ndarray) -> None:
         ]
     )
     store.set_offline(["x/01"], True)
-    for fused in (False, True):
-        query = Query(vector, vector, k=100, visual_recipe="clip A", fuse=fused)
-        query = replace(query, speech_recipe="clip A, whisper A")
-        found = paths(search(store, query))
+    recipes = {"visual_recipe": "clip A", "speech_recipe": "clip A, whisper A"}
+    for wish in (Like(vector, vector, **recipes), Means(vector, **recipes)):
+        found = paths(search(store, wish, k=100))
         assert len(found) == COUNT  # 60, without the offline one, and with y/same
         assert not {"y/other", "y/heard", "x/01"} & set(found)
-        assert paths(search(store, replace(query, label="y"))) == ["y/same"]
-        assert paths(search(store, replace(query, label="it's"))) == []
+        assert paths(search(store, wish, only=Only(label="y"))) == ["y/same"]
+        assert search(store, wish, only=Only(label="it's")) == []
+    assert "x/01" not in paths(search(store, Says("words"), k=100))
+
+
+def test_filters(store: Store, vector: np.ndarray) -> None:
+    modified = datetime(2024, 3, 1, 12, tzinfo=UTC)
+    ns = int(modified.timestamp()) * 1_000_000_000
+    store.upsert(
+        [
+            replace(make_row("root", 1), mtime_ns=ns, language="de", duration_seconds=3.0),
+            replace(make_row("it's/short", 2), duration_seconds=3.5),
+            replace(make_row('"quo"te/long', 3), duration_seconds=300.0),
+        ]
+    )
+    expected = {
+        Only(unlabeled=True): ["root"],
+        Only(label="it's"): ["it's/short"],
+        Only(label='"quo"te'): ['"quo"te/long'],
+        Only(language="de"): ["root"],
+        Only(max_seconds=3): ["root"],
+        Only(min_seconds=3.5, max_seconds=4): ["it's/short"],
+        Only(min_seconds=300): ['"quo"te/long'],
+        Only(since=modified): ["root"],
+        Only(since=modified, label="x"): [],
+        Only(label="' OR 1=1 --"): [],
+    }
+    for only, found in expected.items():
+        for wish in (Like(vector, vector), Means(vector), Says("words 0")):
+            assert paths(search(store, wish, only=only, k=COUNT)) == found
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"label": "x", "unlabeled": True}, {"since": datetime(2024, 1, 1)}],
+)
+def test_an_impossible_filter_cannot_be_made(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"label|time zone"):
+        Only(**wrong)
 
 
 def test_equals_come_in_path_order_whatever_order_they_were_written_in(
     store: Store, vector: np.ndarray
 ) -> None:
     names = [f"copy/{i:02}" for i in np.random.default_rng(1).permutation(40)]
+    frames, windows = np.stack([vector] * 3), np.stack([vector] * 2)
     for name in names:
-        store.upsert([replace(make_row(name, 7), visual=vector, speech=vector)])
+        copy = replace(make_row(name, 7), visual=vector, speech=vector, transcript="same again")
+        store.upsert([replace(copy, frame_vectors=frames, speech_vectors=windows)])
+    wishes = (Like(vector, vector), Means(vector), Says("same again"))
     for k in (1, 5, 39, 40):
-        for fused in (False, True):
-            found = paths(search(store, Query(vector, vector, k=k, fuse=fused)))
-            assert found == sorted(names)[:k]
+        for wish in wishes:
+            assert paths(search(store, wish, k=k)) == sorted(names)[:k]
+        assert paths(search(store, *wishes, k=k)) == sorted(names)[:k]
+
+
+def test_odd_paths_are_found(tmp_path: Path) -> None:
+    store = Store.open(str(tmp_path / "odd"), writer=True)
+    store.upsert(make_row(path, i) for i, path in enumerate(ODD_PATHS))
+    for path in ODD_PATHS:
+        wish = like(store, path)
+        assert wish is not None
+        assert search(store, wish, k=1)[0].path == path
+
+
+# how well
+
+
+def test_a_true_match_stands_out_and_an_unrelated_question_does_not(
+    store: Store, rows: list[Row]
+) -> None:
+    rng = np.random.default_rng(3)
+    unrelated = unit(rng, 40, D)
+    good = [search(store, Means(row.frame_vectors[0], unrelated=unrelated))[0] for row in rows]
+    assert all(hit.path == row.path for hit, row in zip(good, rows, strict=True))
+    in_vain = [search(store, Means(v, unrelated=unrelated)) for v in unit(rng, 100, D)]
+    assert sum(nothing_matches(hits) for hits in in_vain) >= 85
+
+
+@pytest.mark.parametrize("count", [12, 100, 1500])
+def test_of_unrelated_videos_few_match_at_any_size_of_the_collection(
+    tmp_path: Path, count: int
+) -> None:
+    """In clusters that have nothing to do with each other; all in a narrow cone, as CLIP's are."""
+    rng, d = np.random.default_rng(count), 64
+    cone = unit(rng, d)
+
+    def near(centre: np.ndarray, n: int, spread: float) -> np.ndarray:
+        made = centre + spread * unit(rng, n, d)
+        lengths = np.linalg.norm(made, axis=1, keepdims=True)
+        return (made / lengths).astype(np.float32)
+
+    clusters = near(cone, 12, 0.7)
+    store = Store.open(str(tmp_path / "store"), writer=True)
+    base = make_row("base", 1, d=d, frames=1, windows=0)
+    store.upsert(
+        replace(base, path=f"{i:05}", visual=v, frame_vectors=v[None])
+        for i, v in enumerate(near(c, 1, 0.3)[0] for c in clusters[rng.integers(0, 12, count)])
+    )
+    related = [search(store, Like(v))[0] for v in near(clusters[0], 40, 0.3)]
+    strange = [search(store, Like(v)) for v in near(cone, 40, 0.7)]
+    if count > 12:
+        assert sum(bool(hit.good) for hit in related) >= 36
+    assert sum(nothing_matches(hits) for hits in strange) >= 34
+
+
+def test_a_few_videos_are_too_few_to_judge(tmp_path: Path, vector: np.ndarray) -> None:
+    store = Store.open(str(tmp_path / "few"), writer=True)
+    store.upsert(make_row(f"{i}", i) for i in range(9))
+    for wish in (Like(vector, vector), Means(vector), Means(vector, unrelated=vector[None])):
+        hits = search(store, wish, k=9)
+        assert {(hit.match, hit.good) for hit in hits} == {(None, None)}
+        assert not nothing_matches(hits)
+        assert len(hits) == 9
+    store.upsert([make_row("9", 9)])
+    assert None not in {hit.match for hit in search(store, Like(vector, vector))}
+
+
+def test_the_same_question_has_the_same_answer(store: Store, vector: np.ndarray) -> None:
+    again = Store.open(store.uri)
+    wish = Means(vector, unrelated=unit(np.random.default_rng(5), 40, D))
+    assert search(store, wish) == search(store, wish) == search(again, wish)
+
+
+# words
+
+
+@pytest.fixture
+def spoken(tmp_path: Path) -> Store:
+    store = Store.open(str(tmp_path / "spoken"), writer=True)
+    told = {
+        "kennedy": ["And so, my fellow Americans,", "ask not what your", "country can do for you."],
+        "german": ["Über die Brücke gehen", "und dann die Treppe hinunter"],
+        "chinese": ["我们今天去北京大学", "图书馆看书"],
+        "arabic": ["السلام عليكم", "هذه المدرسة"],
+        "fox": ["the brown quick fox", "you can ask the country"],
+    }
+    for name, texts in told.items():
+        segments = tuple(Timed(float(i), i + 1.0, text) for i, text in enumerate(texts))
+        row = replace(make_row(name, len(name)), segments=segments, transcript=" ".join(texts))
+        store.upsert([row])
+    return store
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "start", "end"),
+    [
+        ("fellow", ["kennedy"], 0.0, 1.0),
+        ("FELLOW americans", ["kennedy"], 0.0, 1.0),
+        ('"your country can"', ["kennedy"], 1.0, 3.0),  # over two segments
+        ('"quick brown"', [], None, None),
+        ('“brown quick” "can ask"', ["fox"], 0.0, 1.0),
+        ("brucke", ["german"], 0.0, 1.0),
+        ("Treppe Brücke", ["german"], 0.0, 1.0),
+        ("北京大学", ["chinese"], 0.0, 1.0),
+        ("大学北京", [], None, None),
+        ("图书馆 今天", ["chinese"], None, None),
+        ("المدرسة", ["arabic"], 1.0, 2.0),
+        ("brown 北京", [], None, None),
+        ("it's; DROP TABLE", [], None, None),
+    ],
+)
+def test_words_and_phrases_are_found_where_they_are_said(
+    spoken: Store, words: str, found: list[str], start: float | None, end: float | None
+) -> None:
+    hits = search(spoken, Says(words))
+    assert paths(hits) == found
+    for hit in hits:
+        assert (hit.match, hit.good, hit.why.kind) == (100, True, "words")
+        if start is not None:
+            assert (hit.why.time, hit.why.end) == (start, end)
+
+
+def test_some_of_the_words_will_do_when_asked(spoken: Store) -> None:
+    words = "brown country elephant"
+    assert search(spoken, Says(words)) == []
+    fox, kennedy = search(spoken, Says(words, some=True))
+    assert (fox.path, fox.match, fox.good) == ("fox", pytest.approx(200 / 3), False)
+    assert (kennedy.path, kennedy.match) == ("kennedy", pytest.approx(100 / 3))
+    assert nothing_matches([fox, kennedy])
+
+
+def test_words_are_found_at_once_and_no_more_when_they_have_changed(spoken: Store) -> None:
+    for upkeep in (False, True):
+        spoken.upsert([replace(make_row("new", 9), transcript="a purple zebra")])
+        assert paths(search(Store.open(spoken.uri), Says('"purple zebra"'))) == ["new"]
+        spoken.upsert([replace(make_row("new", 9), transcript="a purple cow")])
+        if upkeep:
+            assert spoken.upkeep(force=True)
+        assert search(spoken, Says("zebra")) == []
+        assert spoken.remove(["new"]) == 1
+        assert search(spoken, Says("cow")) == []
+
+
+@pytest.mark.parametrize("nothing", ["", "  ", '""', "?!"])
+def test_words_without_a_word_cannot_be_asked_for(nothing: str) -> None:
+    with pytest.raises(ValueError, match="no word"):
+        Says(nothing)
+
+
+# several wishes
+
+
+def test_wishes_are_fused_by_rank(store: Store, rows: list[Row]) -> None:
+    first, second = Like(rows[3].visual), Means(rows[7].frame_vectors[0])
+    rankings = [search(store, wish, k=100) for wish in (first, second)]
+    hits = search(store, first, second, k=COUNT)
+    for hit in hits:
+        ranks = [paths(ranking).index(hit.path) + 1 for ranking in rankings]
+        assert hit.score == pytest.approx(sum(1 / (60 + rank) for rank in ranks) * 61 / 2)
+        assert hit.match == max(r[n - 1].match for r, n in zip(rankings, ranks, strict=True))
+    assert search(store, first, second, k=4) == hits[:4]
 
 
 def test_more_hits_than_the_fused_depth(store: Store, vector: np.ndarray) -> None:
     store.upsert(make_row(f"z/{i}", 1000 + i) for i in range(FUSED_DEPTH))
-    assert len(search(store, Query(vector, vector, k=150, fuse=True))) == 150
+    assert len(search(store, Like(vector), Means(vector), k=150)) == 150
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdef"), unique=True), min_size=1, max_size=3))
+def test_fused_scores_lie_between_0_and_1(rankings: list[list[str]]) -> None:
+    made = [[Hit(p, None, 0.0, "", None, None, Why("picture")) for p in each] for each in rankings]
+    fused = fuse(made)
+    assert {hit.path for hit in fused} == {path for ranking in rankings for path in ranking}
+    assert all(0 < hit.score <= 1 + 1e-12 for hit in fused)
+    first = {ranking[0] if ranking else None for ranking in rankings}
+    if len(first) == 1 and None not in first:
+        assert fused[0].score == pytest.approx(1)
+
+
+# what comes back
+
+
+def test_hits_as_dicts_and_as_arrow(store: Store, rows: list[Row]) -> None:
+    hits = search(store, Means(rows[8].speech_vectors[1]), k=2)
+    table = as_arrow(hits)
+    assert table.schema == HIT_SCHEMA
+    assert table.to_pylist() == as_dicts(hits)
+    first = as_dicts(hits)[0]
+    assert (first["path"], first["kind"], first["sentence"]) == ("x/08", "speech", "words 1")
+    assert 80 < first["match"] <= 100
+    assert as_arrow([]).num_rows == 0
 
 
 def test_an_empty_store_has_no_hits(tmp_path: Path, vector: np.ndarray) -> None:
-    assert search(Store.open(str(tmp_path / "none")), Query(vector)) == []
-    assert query_like(Store.open(str(tmp_path / "none")), "a") is None
+    none = Store.open(str(tmp_path / "none"))
+    assert search(none, Like(vector)) == search(none, Says("a")) == []
+    assert like(none, "a") is None
+
+
+def test_a_store_that_was_emptied_has_no_hits(store: Store, vector: np.ndarray) -> None:
+    store.remove(list(store.known()))
+    for wish in (Like(vector), Means(vector), Means(vector, unrelated=vector[None]), Says("words")):
+        assert search(store, wish) == []
 
 
 def test_a_query_of_another_size_is_refused(store: Store) -> None:
     with pytest.raises(StoreError, match=r"12 numbers.*have 8"):
-        search(store, Query(np.ones(12, np.float32)))
+        search(store, Like(np.ones(12, np.float32)))
 
 
 @pytest.mark.parametrize(
@@ -163,19 +422,17 @@ def test_a_query_of_another_size_is_refused(store: Store) -> None:
         {"visual": np.full(D, np.nan)},
         {"visual": np.ones(D), "speech": np.ones(D + 1)},
         {"visual": np.ones((1, D))},
-        {"visual": np.ones(D), "k": 0},
     ],
 )
-def test_an_impossible_query_cannot_be_made(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"vector|k must"):
-        Query(**wrong)
+def test_an_impossible_wish_cannot_be_made(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="vector"):
+        Like(**wrong)
 
 
-@given(st.lists(st.lists(st.sampled_from("abcdef"), unique=True), min_size=1, max_size=3))
-def test_fused_scores_lie_between_0_and_1(rankings: list[list[str]]) -> None:
-    fused = fuse([[Hit(path, None, 0.0, "") for path in ranking] for ranking in rankings])
-    assert {hit.path for hit in fused} == {path for ranking in rankings for path in ranking}
-    assert all(0 < hit.score <= 1 + 1e-12 for hit in fused)
-    first = {ranking[0] if ranking else None for ranking in rankings}
-    if len(first) == 1 and None not in first:
-        assert fused[0].score == pytest.approx(1)
+def test_a_search_for_nothing_is_refused(store: Store, vector: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="wish"):
+        search(store)
+    with pytest.raises(ValueError, match="k of at least 1"):
+        search(store, Like(vector), k=0)
+    with pytest.raises(ValueError, match="look in"):
+        Means(vector, picture=False, speech=False)

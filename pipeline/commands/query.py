@@ -1,46 +1,137 @@
-"""`query`: the most similar videos."""
+"""`query`: the videos that show, say or are like something."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.output import add_json, print_json
+from pipeline.commands.output import print_json
+from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
+    from pipeline.asking import Question
     from pipeline.config import Settings
+    from store.only import Only
+    from store.search import Hit
+    from store.table import Store
 
-HELP = "find the most similar videos"
+HELP = "find videos by what they show and say"
+NOTHING_MATCHES = "Nothing matches well; --nearest shows what is nearest."
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_mutually_exclusive_group(required=True)
+    what = parser.add_argument_group("what to find; several may be combined")
+    what.add_argument("--text", metavar="WORDS", help="that show or say this, in any words")
+    what.add_argument("--image", type=Path, metavar="FILE", help="that show what this picture does")
     what.add_argument("--video", type=Path, metavar="FILE", help="like this one, stored or not")
-    what.add_argument("--text", metavar="WORDS", help="that show or say this")
+    what.add_argument(
+        "--words",
+        metavar="WORDS",
+        help="in which all these words are said; in quotes: next to each other. Needs no model",
+    )
+    what.add_argument(
+        "--in",
+        dest="places",
+        choices=("picture", "speech", "both"),
+        help="where to look (default: both; for --image: picture); --words are always spoken ones",
+    )
+    which = parser.add_argument_group("only videos")
+    labels = which.add_mutually_exclusive_group()
+    labels.add_argument("--label", metavar="L", help="with this label")
+    labels.add_argument("--unlabeled", action="store_true", help="without a label")
+    which.add_argument("--language", metavar="CODE", help="in which this is spoken: en, de, ...")
+    which.add_argument("--min-seconds", type=float, metavar="S", help="that last this long or more")
+    which.add_argument("--max-seconds", type=float, metavar="S", help="that last this long or less")
+    which.add_argument(
+        "--since",
+        type=moment,
+        metavar="DATE",
+        help="whose file was last modified then or later: 2024-05-31, or with a time of day",
+    )
     parser.add_argument("-k", type=count, default=10, metavar="N", help="how many (default: 10)")
-    parser.add_argument("--label", metavar="L", help="only videos with this label")
-    add_json(parser)
+    parser.add_argument(
+        "--nearest",
+        action="store_true",
+        help="show what is nearest also where nothing matches well; with --words: some of them",
+    )
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    output.add_argument("--paths", action="store_true", help="only paths, one a line")
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import asking, home
+    from pipeline import home
+    from pipeline.asking import Asker
     from pipeline.tables import print_hits
+    from store.search import nothing_matches
     from store.table import Store
 
+    question = _question(options)
     with Store.open(settings.store_uri) as store:
         place = home.recalled(store, settings)
-        if options.text is not None:
-            hits = asking.by_text(store, settings, options.text, options.k, options.label)
-        else:
-            hits = asking.by_video(store, settings, place, options.video, options.k, options.label)
-    found = [{**asdict(hit), "path": place.shown(hit.path)} for hit in hits]
+        only = _only(options)
+        hits = Asker(store, settings, place).ask(question, k=options.k, only=only)
+        in_vain = nothing_matches(hits) and not options.nearest
+        remark = NOTHING_MATCHES if in_vain else _remark(store, hits, only)
+    if remark and (options.json or options.paths or not in_vain):
+        print(remark, file=sys.stderr)
+    found = [{**asdict(hit), "path": place.shown(hit.path)} for hit in ([] if in_vain else hits)]
     if options.json:
         print_json(found)
+    elif options.paths:
+        sys.stdout.writelines(f"{hit['path']}\n" for hit in found)
     else:
-        print_hits(found)
+        print_hits(found, empty=NOTHING_MATCHES if in_vain else "Nothing was found.")
     return 0
+
+
+def _question(options: argparse.Namespace) -> Question:
+    from pipeline.asking import Question
+
+    names = ("text", "image", "video", "words", "places", "nearest")
+    return Question(**{name: getattr(options, name) for name in names})
+
+
+def _only(options: argparse.Namespace) -> Only:
+    from store.only import Only
+
+    shortest, longest = options.min_seconds, options.max_seconds
+    if shortest is not None and longest is not None and shortest > longest:
+        raise SettingsError(
+            f"--min-seconds {shortest:g} is more than --max-seconds {longest:g}: no video is so"
+        )
+    return Only(
+        label=options.label,
+        unlabeled=options.unlabeled,
+        language=options.language,
+        min_seconds=shortest,
+        max_seconds=longest,
+        since=options.since,
+    )
+
+
+def _remark(store: Store, hits: Sequence[Hit], only: Only) -> str | None:
+    """What a person has to know beside the hits."""
+    from store.background import FEWEST_ROWS
+
+    if not hits and not only.is_narrow and store.known():
+        return "What was made with other settings is not compared: scan, or see `status`."
+    if hits and all(hit.match is None for hit in hits):
+        return f"Not enough videos to judge how well they match: it takes {FEWEST_ROWS}."
+    return None
+
+
+def moment(text: str) -> datetime:
+    """A date, or a date and time; the time zone is this machine's where none is said."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2024-05-31") from None
 
 
 def count(text: str) -> int:

@@ -1,0 +1,233 @@
+"""How well a video matches, measured against what the collection has for unrelated questions.
+
+A likeness means nothing by itself: cosines of unrelated pictures may lie around 0.2 in one
+collection and around 0.8 in another, and the best of 100,000 unrelated videos is more alike than
+the best of 10. So the match of a score is the share of unrelated questions, in percent, to which
+the best answer of the whole collection would have a lower score. The best of many independent
+scores follows a Gumbel distribution (Coles, "An Introduction to Statistical Modeling of Extreme
+Values", 2001, chapter 3); its two numbers are found in one of two ways:
+
+- from the best answers to vectors that are known to be unrelated (`from_questions`), or
+- from the pairs of videos in the collection, of which most are unrelated (`from_pairs`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import NormalDist
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pyarrow as pa
+
+from store.arrow import matrix
+from store.moments import Pieces
+from store.table import Store
+
+FEWEST_ROWS = 10
+"""With fewer videos there is no telling what is usual among them."""
+
+SAMPLE_ROWS = 1_000
+"""Most rows that are looked at; quantiles of as many are known to about 1%."""
+
+GOOD_MATCH = 95.0
+"""From here on a match is a good one: of 20 unrelated questions, one gets as good an answer."""
+
+_NORMAL = NormalDist()
+_LOW, _MIDDLE = 0.1, 0.4  # quantiles of pairs: below them hardly any pair is related
+_GROWTH = 1.1  # a large table is sampled anew when it has grown by so much
+_SMALLEST_SPREAD = 1e-6
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """The distribution of the best score that an unrelated question gets: Gumbel's.
+
+    Args:
+        location: its mode.
+        scale: its width, above zero.
+    """
+
+    location: float
+    scale: float
+
+    def strength(self, score: float) -> float:
+        """How far a score is above the usual best one, in widths: ranks as the score does, and
+        compares with strengths of scores of other kinds."""
+        return (score - self.location) / self.scale
+
+    def of_more(self, times: float) -> Extremes:
+        """The same for the best of so many times as many."""
+        return Extremes(self.location + self.scale * math.log(times), self.scale)
+
+
+def percent(strength: float) -> float:
+    """The share of unrelated questions of which the best answer is weaker: 0 to 100."""
+    return 100 * math.exp(-math.exp(-max(strength, -700.0)))
+
+
+def from_questions(best: np.ndarray) -> Extremes:
+    """Args:
+    best: float `[m]`, the best scores that unrelated questions got. A few that are related
+        after all do no harm.
+    """
+    low, middle, high = np.quantile(best, [0.25, 0.5, 0.75])
+    spread = math.log(math.log(4) / math.log(4 / 3))  # between the quartiles, of width 1
+    scale = max(float(high - low) / spread, _SMALLEST_SPREAD)
+    return Extremes(float(middle) + scale * math.log(math.log(2)), scale)
+
+
+def from_pairs(pairs: np.ndarray, own: np.ndarray, count: float) -> Extremes:
+    """Args:
+    pairs: float `[p]`, scores of pairs of videos.
+    own: float `[n]`, the scores of the question itself; they count the more the more there are.
+    count: how many videos the best is the best of.
+    """
+    of_pairs, of_own = _unrelated(pairs), _unrelated(own)
+    weight = len(own) / (len(own) + 2 * FEWEST_ROWS)
+    centre, spread = weight * of_own + (1 - weight) * of_pairs
+    usual = _NORMAL.inv_cdf(1 - 1 / (count + 1))
+    far = _NORMAL.inv_cdf(1 - 1 / (math.e * (count + 1)))
+    return Extremes(centre + spread * usual, spread * (far - usual))
+
+
+def _unrelated(scores: np.ndarray) -> np.ndarray:
+    """Centre and standard deviation of the unrelated among the scores, from the lower ones: the
+    related ones are above."""
+    low, middle = np.quantile(scores, [_LOW, _MIDDLE])
+    z_low, z_middle = _NORMAL.inv_cdf(_LOW), _NORMAL.inv_cdf(_MIDDLE)
+    spread = max(float(middle - low) / (z_middle - z_low), _SMALLEST_SPREAD)
+    return np.array([float(middle) - z_middle * spread, spread])
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """One half of the sampled rows that have it.
+
+    Args:
+        halves: float32 `[n, d]`.
+        pieces: of the same rows: frames, or stretches of speech.
+        count: how many such rows the store has, about.
+    """
+
+    halves: np.ndarray
+    pieces: Pieces
+    count: float
+
+    def for_half(self, half: np.ndarray) -> Extremes | None:
+        """What is usual among dot products of halves; `half`: float32 `[d]`."""
+        if len(self.halves) < FEWEST_ROWS:
+            return None
+        return from_pairs(self._pairs, self.halves @ half, self.count)
+
+    def for_picture(self, picture: np.ndarray, others: np.ndarray) -> Extremes | None:
+        """What is usual for a picture `[d]` against the best piece of each row; `others`, `[m, d]`,
+        are pictures of the collection."""
+        if len(self.halves) < FEWEST_ROWS:
+            return None
+        own = self.pieces.best(picture[None])[0]
+        return from_pairs(self.pieces.best(others).ravel(), own, self.count)
+
+    def for_questions(self, unrelated: np.ndarray) -> Extremes | None:
+        """What is usual for vectors like these, `[m, d]`, against the best piece of each row."""
+        if not len(self.halves):
+            return None
+        usual = from_questions(self.pieces.best(unrelated).max(axis=1))
+        return usual.of_more(max(self.count / len(self.halves), 1.0))
+
+    @cached_property
+    def _pairs(self) -> np.ndarray:
+        upper = np.triu_indices(len(self.halves), k=1)
+        pairs: np.ndarray = (self.halves @ self.halves.T)[upper]
+        return pairs
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows of one recipe, all or some of them.
+
+    Args:
+        picture, speech: their halves.
+    """
+
+    picture: Kind
+    speech: Kind
+
+    @cached_property
+    def pictures(self) -> np.ndarray:
+        """float32 `[n, d]`: the middle frame of each row."""
+        counts = self.picture.pieces.counts
+        middles = np.cumsum(counts) - counts + counts // 2
+        frames: np.ndarray = self.picture.pieces.vectors[middles[counts > 0]]
+        return frames
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are videos enough to judge by."""
+        return len(self.picture.halves) >= FEWEST_ROWS
+
+
+_samples: WeakKeyDictionary[Store, dict[tuple[object, ...], Sample]] = WeakKeyDictionary()
+
+
+def sample(store: Store, visual_recipe: str | None, speech_recipe: str | None) -> Sample | None:
+    """What is usual in a store, of rows of these recipes; None where there is no row at all.
+
+    Kept for as long as the table is as it was, or a large one about as large.
+    """
+    table = store.videos.table
+    if table is None:
+        return None
+    with store.videos.reading():
+        rows, version = table.count_rows(), table.version
+    state = version if rows <= SAMPLE_ROWS else -int(math.log(rows, _GROWTH))
+    key = (state, visual_recipe, speech_recipe)
+    kept = _samples.setdefault(store, {})
+    if key not in kept:
+        kept.clear()
+        kept[key] = _sample(store, rows, visual_recipe, speech_recipe)
+    return kept[key]
+
+
+def _sample(
+    store: Store, rows: int, visual_recipe: str | None, speech_recipe: str | None
+) -> Sample:
+    found, d = _take(store, rows), store.dimension or 0
+    keep = [
+        not offline and visual_recipe in (None, visual) and speech_recipe in (None, speech)
+        for offline, visual, speech in zip(
+            *(found.column(c).to_pylist() for c in ("offline", "visual_recipe", "speech_recipe")),
+            strict=True,
+        )
+    ]
+    share = rows / max(len(found), 1)
+    found = found.filter(pa.array(keep, pa.bool_()))
+    return Sample(
+        _kind(found, "frame_vectors", slice(0, d), share),
+        _kind(_spoken(found, d), "speech_vectors", slice(d, 2 * d), share),
+    )
+
+
+def _take(store: Store, rows: int) -> pa.Table:
+    columns = ["embedding", "frame_vectors", "speech_vectors", "offline"]
+    columns += ["visual_recipe", "speech_recipe"]
+    table = store.videos.table
+    assert table is not None
+    with store.videos.reading():
+        if rows <= SAMPLE_ROWS:
+            return table.search().select(columns).limit(None).to_arrow()
+        places = np.linspace(0, rows - 1, SAMPLE_ROWS).astype(int).tolist()
+        return table.take_offsets(places).select(columns).to_arrow()
+
+
+def _spoken(rows: pa.Table, d: int) -> pa.Table:
+    has = matrix(rows.column("embedding"), 2 * d)[:, d:].any(axis=1)
+    return rows.filter(pa.array(has))
+
+
+def _kind(rows: pa.Table, pieces: str, half: slice, share: float) -> Kind:
+    d = half.stop - half.start
+    halves = matrix(rows.column("embedding"), 2 * d)[:, half]
+    return Kind(halves, Pieces.of(rows.column(pieces), d), len(rows) * share)

@@ -1,0 +1,279 @@
+"""One wish -> the videos that fulfil it best.
+
+A wish is answered by evidence of one or two kinds, picture and speech: how alike each candidate is,
+and, where the collection is large enough to tell, how far that is above what is usual there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from store import index
+from store.arrow import matrix
+from store.background import GOOD_MATCH, Extremes, Sample, percent, sample
+from store.hits import RRF_K, Hit, Why, ordered
+from store.lance import Expr, col, lit
+from store.moments import Pieces
+from store.only import Only
+from store.schema import Timed
+from store.table import Store
+from store.wishes import Like, Means, Says, Wish
+from store.words import Wanted
+
+_ROW = ["path", "label", "transcript"]
+_VECTORS = ["embedding", "frame_times", "frame_vectors", "speech_windows", "speech_vectors"]
+
+_SPOKEN = col("speech_status") == lit("speech")
+
+
+def rank(store: Store, wish: Wish, only: Only, depth: int) -> list[Hit]:
+    """The `depth` best videos for a wish, best first, equals in path order; `only` says which are
+    looked at at all."""
+    if isinstance(wish, Says):
+        return _by_words(store, wish, only, depth)
+    if isinstance(wish, Like):
+        return _by_likeness(store, wish, only, depth)
+    return _by_meaning(store, wish, only, depth)
+
+
+# by vectors
+
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """What speaks for each of the candidates, of one kind.
+
+    Args:
+        kind: where it was looked for.
+        scores: float `[n]`; -inf where a candidate has nothing of that kind.
+        usual: the best scores for unrelated questions; None where there is no telling.
+        vector: float32 `[d]`, to find the moment by.
+    """
+
+    kind: Literal["picture", "speech"]
+    scores: np.ndarray
+    usual: Extremes | None
+    vector: np.ndarray
+
+    @property
+    def strengths(self) -> np.ndarray:
+        if self.usual is None:
+            return np.full(len(self.scores), -np.inf)
+        return np.array([self.usual.strength(float(score)) for score in self.scores])
+
+    @property
+    def ranks(self) -> np.ndarray:
+        """1 for the best; infinite for those without any."""
+        ranks = np.empty(len(self.scores))
+        ranks[np.argsort(-self.scores, kind="stable")] = np.arange(1, len(self.scores) + 1)
+        return np.where(np.isfinite(self.scores), ranks, np.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidates:
+    """Rows that may be among the best, in path order.
+
+    Args:
+        rows: with the columns of `_ROW` and `_VECTORS`.
+        dimension: of each half.
+    """
+
+    rows: pa.Table
+    dimension: int
+
+    @cached_property
+    def halves(self) -> tuple[np.ndarray, np.ndarray]:
+        d = self.dimension
+        whole = matrix(self.rows.column("embedding"), 2 * d)
+        return whole[:, :d], whole[:, d:]
+
+    @cached_property
+    def pieces(self) -> dict[str, Pieces]:
+        columns = {"picture": "frame_vectors", "speech": "speech_vectors"}
+        return {
+            kind: Pieces.of(self.rows.column(name), self.dimension)
+            for kind, name in columns.items()
+        }
+
+    def why(self, evidence: _Evidence) -> list[Why]:
+        """The best moment of each, of that kind."""
+        pieces = self.pieces[evidence.kind].which(evidence.vector)
+        column = "frame_times" if evidence.kind == "picture" else "speech_windows"
+        return [
+            _moment(evidence.kind, None if at is None else moments[at])
+            for at, moments in zip(pieces, self.rows.column(column).to_pylist(), strict=True)
+        ]
+
+
+def _moment(kind: str, found: Any) -> Why:
+    if found is None:
+        return Why(kind)
+    if kind == "picture":
+        return Why(kind, time=found)
+    return Why(kind, time=found["start"], end=found["end"], sentence=found["text"])
+
+
+def _by_likeness(store: Store, wish: Like, only: Only, depth: int) -> list[Hit]:
+    halves = {"picture": _given(wish.visual), "speech": _given(wish.speech)}
+    d = len(wish.vectors[0])
+    query = np.concatenate([_or_zeros(half, d) for half in halves.values()])
+    where = only.where(*_recipes(wish), *([] if halves["picture"] is not None else [_SPOKEN]))
+    found = _nearest(store, query, where, only, depth)
+    candidates, usual = _Candidates(found, d), _sample(store, wish)
+    scores = (1 - found.column("_distance").to_numpy().astype(float)) / float(query @ query)
+    evidence = []
+    if halves["picture"] is not None:
+        seen = candidates.halves[0] @ halves["picture"]
+        extremes = usual.picture.for_half(halves["picture"]) if usual else None
+        evidence.append(_Evidence("picture", seen, extremes, halves["picture"]))
+    if halves["speech"] is not None:
+        heard = candidates.halves[1] @ halves["speech"]
+        heard[~candidates.halves[1].any(axis=1)] = -np.inf
+        extremes = usual.speech.for_half(halves["speech"]) if usual else None
+        evidence.append(_Evidence("speech", heard, extremes, halves["speech"]))
+    return ordered(_hits(candidates, evidence, scores))[:depth]
+
+
+def _by_meaning(store: Store, wish: Means, only: Only, depth: int) -> list[Hit]:
+    d = len(wish.vector)
+    nothing = np.zeros(d, np.float32)
+    kinds: dict[Literal["picture", "speech"], pa.Table] = {}
+    if wish.picture:
+        where = only.where(*_recipes(wish))
+        query = np.concatenate([wish.vector, nothing])
+        kinds["picture"] = _nearest(store, query, where, only, depth)
+    if wish.speech:
+        where = only.where(*_recipes(wish), _SPOKEN)
+        query = np.concatenate([nothing, wish.vector])
+        kinds["speech"] = _nearest(store, query, where, only, depth)
+    candidates, usual = _Candidates(_united(list(kinds.values())), d), _sample(store, wish)
+    evidence = [
+        _Evidence(
+            kind,
+            candidates.pieces[kind].best(wish.vector[None])[0],
+            _usual(wish, usual, kind) if usual else None,
+            wish.vector,
+        )
+        for kind in kinds
+    ]
+    if any(each.usual for each in evidence):
+        scores = _strengths(evidence).max(axis=0)
+    else:
+        scores = sum(1 / (RRF_K + each.ranks) for each in evidence) * (RRF_K + 1) / len(evidence)
+    return ordered(_hits(candidates, evidence, scores))[:depth]
+
+
+def _usual(wish: Means, sample: Sample, kind: str) -> Extremes | None:
+    rows = sample.picture if kind == "picture" else sample.speech
+    if wish.unrelated is not None:
+        return rows.for_questions(wish.unrelated)
+    return rows.for_picture(wish.vector, sample.pictures)
+
+
+def _hits(candidates: _Candidates, evidence: list[_Evidence], scores: np.ndarray) -> list[Hit]:
+    judged = any(each.usual for each in evidence)
+    strengths = _strengths(evidence) if judged else -np.stack([e.ranks for e in evidence])
+    best = strengths.argmax(axis=0)
+    reasons = [candidates.why(each) for each in evidence]
+    rows = candidates.rows.select(_ROW).to_pylist()
+    hits = []
+    for i, row in enumerate(rows):
+        match = percent(float(strengths[best[i], i])) if judged else None
+        good = None if match is None else match >= GOOD_MATCH
+        why = reasons[best[i]][i]
+        hits.append(Hit(**row, score=float(scores[i]), match=match, good=good, why=why))
+    return hits
+
+
+def _strengths(evidence: list[_Evidence]) -> np.ndarray:
+    """float `[kinds, n]`. Where it is looked twice, chance has two goes, too."""
+    looks = sum(each.usual is not None for each in evidence)
+    strengths: np.ndarray = np.stack([each.strengths for each in evidence]) - np.log(looks)
+    return strengths
+
+
+def _nearest(store: Store, query: np.ndarray, where: str, only: Only, k: int) -> pa.Table:
+    """The `k` rows of the largest dot product with `query`, and those as near as the last."""
+    table = store.videos.table
+    assert table is not None
+
+    def find(limit: int) -> pa.Table:
+        search: Any = table.search(query, vector_column_name="embedding")
+        search = index.tuned(search, table, where, limit, narrow=only.is_narrow)
+        columns = [*_ROW, *_VECTORS, "_distance"]
+        return search.distance_type("dot").where(where).select(columns).limit(limit).to_arrow()
+
+    return _with_equals(store, find, "_distance", k)
+
+
+def _with_equals(store: Store, find: Callable[[int], pa.Table], number: str, k: int) -> pa.Table:
+    """The first `k` rows and those that are equal to the last of them, in path order.
+
+    Copies of a video are equally near. As long as one of them may not have been returned, which of
+    them are among the best is chance.
+    """
+    limit = k + 1
+    while True:
+        with store.videos.reading():
+            found = find(limit)
+        numbers = found.column(number).to_pylist()
+        if len(found) < limit or numbers[k - 1] != numbers[-1]:
+            return found.sort_by("path")
+        limit *= 2
+
+
+def _united(tables: list[pa.Table]) -> pa.Table:
+    """The rows of one or two tables, each row once, in path order."""
+    rows = pa.concat_tables(tables).sort_by("path")
+    paths = rows.column("path").to_pylist()
+    is_new = [a != b for a, b in zip(paths, [None, *paths], strict=False)]
+    return rows.filter(pa.array(is_new, pa.bool_()))
+
+
+def _sample(store: Store, wish: Like | Means) -> Sample | None:
+    usual = sample(store, wish.visual_recipe, wish.speech_recipe)
+    return usual if usual and usual.is_enough else None
+
+
+def _recipes(wish: Like | Means) -> list[Expr]:
+    recipes = {"visual_recipe": wish.visual_recipe, "speech_recipe": wish.speech_recipe}
+    return [col(name) == lit(text) for name, text in recipes.items() if text is not None]
+
+
+def _given(half: np.ndarray | None) -> np.ndarray | None:
+    return half if half is not None and half.any() else None
+
+
+def _or_zeros(half: np.ndarray | None, d: int) -> np.ndarray:
+    return np.zeros(d, np.float32) if half is None else half.astype(np.float32)
+
+
+# by words
+
+
+def _by_words(store: Store, wish: Says, only: Only, depth: int) -> list[Hit]:
+    wanted = Wanted(wish.text)
+    table = store.videos.table
+    assert table is not None
+    where, columns = only.where(), [*_ROW, "segments", "_score"]
+
+    def find(limit: int) -> pa.Table:
+        search: Any = table.search(wanted.query(some=wish.some), query_type="fts")
+        return search.where(where).select(columns).limit(limit).to_arrow()
+
+    found = _with_equals(store, find, "_score", depth)
+    return ordered(_said(row, wanted, whole=not wish.some) for row in found.to_pylist())[:depth]
+
+
+def _said(row: dict[str, Any], wanted: Wanted, *, whole: bool) -> Hit:
+    segments, score = row.pop("segments"), row.pop("_score")
+    place = wanted.place([Timed(**segment) for segment in segments])
+    why = Why("words", place.start, place.end, place.text) if place else Why("words")
+    match = 100.0 if whole else 100 * wanted.share(row["transcript"])
+    return Hit(**row, score=score, match=match, good=match >= GOOD_MATCH, why=why)

@@ -1,0 +1,144 @@
+"""Indexes come when they pay, find what an exact search finds, and hide no new row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from store import index
+from store.arrow import rows_to_arrow
+from store.search import Hit, Like, Means, Only, Says, like, search
+from store.table import Store
+from tests.test_store import make_row
+
+D = 64
+ROWS = 21_000
+LABELS = 40
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A table that is large enough for indexes, made in bulk; not kept up yet."""
+    rng = np.random.default_rng(1)
+    store = Store.open(str(tmp_path_factory.mktemp("large")), writer=True)
+    centres = rng.standard_normal((200, 2 * D))
+    vectors = centres[rng.integers(0, 200, ROWS)] + 0.8 * rng.standard_normal((ROWS, 2 * D))
+    halves = unit(vectors.reshape(ROWS, 2, D))
+    base = rows_to_arrow([make_row("base", 1, d=D, frames=1, windows=1)])
+    table = pa.concat_tables([base] * ROWS).combine_chunks()
+
+    def fixed(array: np.ndarray) -> pa.Array:
+        return pa.FixedSizeListArray.from_arrays(pa.array(array.ravel()), array.shape[-1])
+
+    lists = pa.array(np.arange(ROWS + 1, dtype=np.int32))
+    columns = {
+        "path": pa.array([f"{i:06}" for i in range(ROWS)]),
+        "label": pa.array([f"l{i % LABELS}" for i in range(ROWS)]),
+        "embedding": fixed(halves.reshape(ROWS, 2 * D)),
+        "frame_vectors": pa.ListArray.from_arrays(lists, fixed(halves[:, 0].astype(np.float16))),
+        "speech_vectors": pa.ListArray.from_arrays(lists, fixed(halves[:, 1].astype(np.float16))),
+    }
+    for name, column in columns.items():
+        place = table.schema.get_field_index(name)
+        table = table.set_column(
+            place, table.schema.field(name), column.cast(table.column(name).type)
+        )
+    store.videos.upsert(table)
+    return store
+
+
+def indexes(store: Store) -> dict[str, str]:
+    table = store.videos.table
+    assert table is not None
+    return {each.columns[0]: each.index_type for each in table.list_indices()}
+
+
+def test_a_new_table_has_an_index_of_words_only(tmp_path: Path) -> None:
+    store = Store.open(str(tmp_path / "store"), writer=True)
+    store.upsert([make_row("a", 1)])
+    assert indexes(store) == {"transcript": "FTS"}
+    store.upkeep(force=True)
+    assert indexes(store) == {"transcript": "FTS"}
+
+
+def test_an_index_of_words_that_is_missing_is_made_by_upkeep(tmp_path: Path) -> None:
+    store = Store.open(str(tmp_path / "store"), writer=True)
+    store.upsert([replace(make_row("a", 1), transcript="我们今天去北京")])
+    table = store.videos.table
+    assert table is not None
+    table.drop_index("transcript_idx")
+    store.upkeep(force=True)
+    assert [hit.path for hit in search(store, Says("北京"))] == ["a"]
+
+
+def test_a_large_table_is_searched_as_exactly_with_indexes(large: Store) -> None:
+    wishes: list[tuple[Like | Means, Only]] = []
+    for i in range(0, ROWS, ROWS // 12):
+        wish = like(large, f"{i:06}")
+        assert wish is not None
+        assert wish.visual is not None
+        wishes.append((wish, Only()))
+        wishes.append((Like(wish.visual), Only()))
+        wishes.append((Like(None, wish.speech), Only(label="l3")))
+        wishes.append((Means(wish.visual), Only(min_seconds=12)))
+    exact = [paths(search(large, wish, only=only)) for wish, only in wishes]
+    assert large.upkeep(force=True)
+    assert large.upkeep_failures == 0
+    assert indexes(large) == {
+        "transcript": "FTS",
+        "embedding": "IvfRq",
+        **dict.fromkeys(index.BITMAPS, "Bitmap"),
+    }
+    found = [paths(search(large, wish, only=only)) for wish, only in wishes]
+    recall = [len(set(a) & set(b)) / len(a) for a, b in zip(exact, found, strict=True)]
+    assert np.mean(recall) >= 0.95
+    assert min(recall) >= 0.7
+
+
+def test_new_rows_are_found_at_once_beside_the_indexes(large: Store) -> None:
+    rng = np.random.default_rng(8)
+    row = make_row("new/one", 2, d=D, frames=1, windows=1)
+    vector = unit(rng.standard_normal(D))
+    row = replace(row, visual=vector, frame_vectors=vector[None], transcript="entirely unheard of")
+    wishes: tuple[Callable[[], list[Hit]], ...] = (
+        lambda: search(large, Like(vector), k=1),
+        lambda: search(large, Means(vector, speech=False), k=1),
+        lambda: search(large, Like(vector), k=1, only=Only(label="new")),
+        lambda: search(large, Says('"unheard of"'), k=1),
+    )
+    large.upsert([row])
+    assert [paths(ask()) for ask in wishes] == [["new/one"]] * 4
+    large.upkeep(force=True)
+    assert [paths(ask()) for ask in wishes] == [["new/one"]] * 4
+    large.remove(["new/one"])
+    assert all("new/one" not in paths(ask()) for ask in wishes)
+
+
+def test_an_index_in_many_pieces_is_made_anew(
+    large: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "MOST_SEGMENTS", 3)
+    seen = []
+    for i in range(5):
+        large.upsert([make_row(f"piece/{i}", i, d=D, frames=1, windows=1)])
+        large.upkeep(force=True)
+        table = large.videos.table
+        assert table is not None
+        seen.append(
+            next(x.num_segments for x in table.list_indices() if x.columns == ["embedding"])
+        )
+    assert max(seen) <= 3
+    assert seen[-1] < max(seen) or len(set(seen)) > 1
+
+
+def paths(hits: list[Hit]) -> list[str]:
+    return [hit.path for hit in hits]
