@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pipeline.config import Settings
@@ -19,7 +20,7 @@ from pipeline.decode import content_hash
 from pipeline.devices import expects_gpu, share_cores, usable_cores
 from pipeline.discover import Collection, list_videos
 from pipeline.embed import Embedder
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, VideoError
 from pipeline.feeding import Feeder, Line, missing_from
 from pipeline.intake import Intake
 from pipeline.journal import Journal
@@ -38,7 +39,7 @@ from pipeline.records import (
     VideoFile,
 )
 from pipeline.report import Report, dataset_summary
-from pipeline.trial import crash_of
+from pipeline.trial import crash_of, limit_seconds
 from pipeline.vanished import Doubt
 from pipeline.watching import Watcher
 from pipeline.workers import Channel, Crew, StageTimes
@@ -76,6 +77,7 @@ class Flow:
         collection: the folder.
         store: opened for writing.
         report: hears of everything.
+        models: loaded before; by default they are loaded when they are needed.
 
     Raises:
         SettingsError: the folder or named weights are not there.
@@ -83,7 +85,13 @@ class Flow:
     """
 
     def __init__(
-        self, settings: Settings, collection: Collection, store: Store, report: Report
+        self,
+        settings: Settings,
+        collection: Collection,
+        store: Store,
+        report: Report,
+        *,
+        models: Models | None = None,
     ) -> None:
         self._settings = settings
         self._collection = collection
@@ -93,7 +101,7 @@ class Flow:
         self._library = Library(store.known(), failed, recipe_of(settings))
         self._writer = Writer(store, self._library, report.heard)
         self._threads = share_cores(settings, gpu=expects_gpu(settings), cores=usable_cores())
-        self._models = Models(
+        self._models = models or Models(
             settings,
             report.say,
             threads=self._threads.per_model,
@@ -186,21 +194,39 @@ class Flow:
         crew.sink("write", lambda: self._write(results), results)
 
     def _try_suspects(self) -> None:
-        """Try each file alone that was in hand when the last run crashed; a guilty one fails."""
-        left_over = self._journal.left_over()
-        videos = list_videos(self._collection).videos if left_over else {}
-        suspects = [videos[path] for path in left_over if path in videos]
-        if suspects:
-            self._report.say(
-                f"The last run was cut short with {len(suspects)} videos in hand: trying each of"
-                " them alone."
-            )
+        """Try the files that were in hand when the last run was cut short: all of them in one
+        process, for most runs do not end by a video's fault, and if that does not end well, each
+        of them alone. A guilty one fails."""
+        suspects = self._suspects()
+        if not suspects:
+            return
+        limit = limit_seconds(self._settings)
+        self._report.say(
+            f"The last run was cut short with {len(suspects)} videos in hand: trying them first,"
+            " in a process of their own."
+        )
+        if crash_of(self._settings, [file.location for file in suspects], limit) is None:
+            return
         for file in suspects:
-            signal_name = crash_of(self._settings, file.location)
-            if signal_name and self._library.submit(file):
-                reason = f"it crashes the process ({signal_name})"
-                digest = content_hash(file.location)
-                self._writer.write([Failure(file, "crash", reason, digest)])
+            if self._crew.stopping.is_set():
+                return
+            reason = crash_of(self._settings, [file.location], limit)
+            if reason is not None:
+                self._give_up(file, reason)
+
+    def _give_up(self, file: VideoFile, reason: str) -> None:
+        """A file that must not be opened in this process fails."""
+        with suppress(VideoError):  # it went away meanwhile
+            digest = content_hash(file.location)
+            self._library.submit(file)
+            self._writer.write([Failure(file, "crash", reason, digest)])
+
+    def _suspects(self) -> list[VideoFile]:
+        """Files that were in hand when the last run was cut short, and still need work."""
+        left_over = self._journal.left_over()
+        listed = list_videos(self._collection).videos if left_over else {}
+        todo = self._library.compare({path: listed[path] for path in left_over if path in listed})
+        return list(todo.todo)
 
     def _run_models(self, batch: list[Intaken]) -> Iterator[Result]:
         videos = [each for each in batch if isinstance(each, DecodedVideo)]

@@ -80,6 +80,7 @@ class Intake:
             want_sound=task.needs.transcript,
             prepare=self._prepare() if task.needs.visual else np.asarray,
             max_megapixels=self._settings.decode.max_megapixels,
+            timeout_seconds=self._settings.decode.timeout_seconds,
         )
         windows = self._listen(contents) if task.needs.transcript else ()
         keeps_words = task.needs.speech and not task.needs.transcript and task.source is not None

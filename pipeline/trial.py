@@ -1,7 +1,8 @@
-"""One file, alone, in a process of its own: does it crash the process?
+"""Files alone, in a process of their own: do they crash it, or never end?
 
-A run that follows a crash tries so each file that was in hand. `python -m pipeline.trial` reads the
-settings and the file's place as JSON from stdin, embeds the file, and stores nothing.
+A run that follows a crash tries so the files that were in hand. `python -m pipeline.trial` reads
+the settings and the files' places as JSON from stdin, embeds one file after another, and stores
+nothing.
 """
 
 from __future__ import annotations
@@ -10,31 +11,51 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import Settings
 from pipeline.errors import VideoError
 
+SHORTEST_LIMIT_SECONDS = 600.0  # a large model takes its time to load
+_FROM_OUTSIDE = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
-def crash_of(settings: Settings, location: Path) -> str | None:
-    """How the process ends that embeds this file alone; None where it does not crash. Errors of
-    Python are no crash: the run itself reports them."""
+
+def limit_seconds(settings: Settings) -> float:
+    """How long one file may take that is tried alone."""
+    return max(10 * settings.decode.timeout_seconds, SHORTEST_LIMIT_SECONDS)
+
+
+def crash_of(settings: Settings, locations: Sequence[Path], limit_seconds: float) -> str | None:
+    """What is wrong with these files, together: how the process ends that embeds them, or that it
+    does not end; None where all is well. Errors of Python are no crash: the run itself reports
+    them; and nothing is known where somebody else ends the process.
+
+    Args:
+        settings: of the run.
+        locations: of the files, which are embedded one after another.
+        limit_seconds: for each of them.
+    """
     question = {
         "base": str(settings.base),
         "settings": settings.model_dump(),
-        "location": str(location),
+        "locations": [str(location) for location in locations],
     }
-    ended = subprocess.run(
-        [sys.executable, "-m", "pipeline.trial"],
-        input=json.dumps(question),
-        text=True,
-        capture_output=True,
-        cwd=Path(__file__).resolve().parents[1],
-        check=False,
-    )
-    if ended.returncode >= 0:
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "pipeline.trial"],
+            input=json.dumps(question),
+            text=True,
+            capture_output=True,
+            cwd=Path(__file__).resolve().parents[1],
+            timeout=limit_seconds * len(locations),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it does not end within {limit_seconds:g} s"
+    if ended.returncode >= 0 or -ended.returncode in _FROM_OUTSIDE:
         return None
-    return signal.Signals(-ended.returncode).name
+    return f"it crashes the process ({signal.Signals(-ended.returncode).name})"
 
 
 def main() -> None:
@@ -42,11 +63,14 @@ def main() -> None:
     question = json.load(sys.stdin)
     settings = Settings(base=Path(question["base"]), **question["settings"])
     from pipeline.asking import embed
+    from pipeline.models import Models
 
-    try:
-        embed(settings, Path(question["location"]))
-    except VideoError as error:
-        print(error, file=sys.stderr)
+    models = Models(settings, lambda _: None)
+    for location in question["locations"]:
+        try:
+            embed(settings, Path(location), models)
+        except VideoError as error:
+            print(error, file=sys.stderr)
 
 
 if __name__ == "__main__":

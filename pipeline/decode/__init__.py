@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -62,15 +63,16 @@ def read_video(
     want_sound: bool,
     prepare: Prepare,
     max_megapixels: float,
+    timeout_seconds: float = inf,
 ) -> Contents:
     """Read `n_frames` uniformly spaced frames (0: none) and, if wanted, the sound of a video.
 
-    Uses one core.
+    Uses one core. Larger pictures are refused, and so is a file that comes no farther for so long.
 
     Raises:
         VideoError: the file cannot be opened, has no video stream, or nothing of it decodes.
     """
-    reopen = partial(open_video, location, max_megapixels)
+    reopen = partial(open_video, location, max_megapixels, timeout_seconds)
     with reopen() as video:
         listener = first_listener(video.container) if want_sound else None
         survey = survey_packets(video, listener)

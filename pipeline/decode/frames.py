@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from pipeline.decode.opening import Packet, Video, check_size, decoded, packets
+from pipeline.decode.opening import Packet, Progress, Video, check_size, decoded, packets
 from pipeline.decode.survey import Survey, frame_duration
 from pipeline.errors import VideoError
 from pipeline.pictures import as_seen, display_size
@@ -157,7 +157,8 @@ class FrameReader:
 
 def _packets(video: Video) -> Iterator[Packet | None]:
     """Those of the video from where the file stands, and None for the end."""
-    return chain(packets(video.container, [video.stream]), [None])
+    progress = Progress(video.timeout_seconds)
+    return chain(packets(video.container, [video.stream], progress), [None])
 
 
 def picture(frame: VideoFrame, stream: VideoStream, max_megapixels: float) -> Image.Image:

@@ -5,11 +5,13 @@ Errors of FFmpeg go no further than this module: they become a VideoError, or a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeAlias
 
 import av
@@ -38,14 +40,46 @@ _LONGEST_TO_SHORTEST = 1000
 
 @dataclass(frozen=True, eq=False)
 class Video:
-    """An open file and its video stream."""
+    """An open file and its video stream; it may go so long without a new packet."""
 
     container: InputContainer
     stream: VideoStream
+    timeout_seconds: float
+
+
+class Progress:
+    """How far a file has been read, and that it does go on.
+
+    Args:
+        timeout_seconds: how long the farthest place may stay the same.
+        now: a clock, seconds.
+    """
+
+    def __init__(self, timeout_seconds: float, now: Callable[[], float] = monotonic) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._now = now
+        self._moved = now()
+        self._farthest: dict[tuple[int, str], int] = {}
+
+    def note(self, stream: int, **places: int | None) -> None:
+        """A packet of a stream lies at these places, each of its own kind (bytes, a timestamp).
+
+        Raises:
+            VideoError: nothing has been farther on for too long.
+        """
+        for kind, place in places.items():
+            if place is not None and place > self._farthest.get((stream, kind), place - 1):
+                self._farthest[stream, kind] = place
+                self._moved = self._now()
+        if self._now() - self._moved > self._timeout_seconds:
+            limit = f"decode.timeout_seconds = {self._timeout_seconds:g}"
+            raise VideoError("decode", f"reading it comes no farther, for longer than {limit}")
 
 
 @contextmanager
-def open_video(location: Path, max_megapixels: float) -> Iterator[Video]:
+def open_video(
+    location: Path, max_megapixels: float, timeout_seconds: float = inf
+) -> Iterator[Video]:
     """The first video stream that is more than a cover picture, to be decoded by one core.
 
     Raises:
@@ -56,7 +90,7 @@ def open_video(location: Path, max_megapixels: float) -> Iterator[Video]:
             raise VideoError("decode", "the file is empty")
     with _open(location) as container:
         try:
-            yield Video(container, _video_stream(container, max_megapixels))
+            yield Video(container, _video_stream(container, max_megapixels), timeout_seconds)
         except av.error.FFmpegError as error:
             raise VideoError("decode", _reason(error)) from error
 
@@ -87,12 +121,19 @@ def check_size(width: int, height: int, max_megapixels: float) -> None:
         raise VideoError("decode", f"{shown}, hardly more than a line")
 
 
-def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet]:
+def packets(
+    container: InputContainer, streams: Sequence[Stream], progress: Progress
+) -> Iterator[Packet]:
     """All packets with data, from where the file stands; one that breaks off midway ends there,
-    and so does one with a packet that claims gigabytes."""
+    and so does one with a packet that claims gigabytes.
+
+    Raises:
+        VideoError: the file goes round in circles.
+    """
     try:
         for packet in container.demux(streams):
             if packet.size:  # one without data would tell the decoder that this is the end
+                progress.note(packet.stream_index, byte=packet.pos, time=packet.dts)
                 yield packet
     except _BREAKS_OFF:
         return

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from av.video.stream import VideoStream
 
-from pipeline.decode.opening import Packet, Video, packets
+from pipeline.decode.opening import Packet, Progress, Video, packets
 from pipeline.decode.sound import Listener
 
 
@@ -57,7 +57,8 @@ def survey_packets(video: Video, listener: Listener | None) -> Survey:
     shown: list[tuple[int, int]] = []
     keyframes: list[int] = []
     count, is_timed, is_whole = 0, True, True
-    for packet in packets(video.container, [stream, listener.stream] if listener else [stream]):
+    streams = [stream, listener.stream] if listener else [stream]
+    for packet in packets(video.container, streams, Progress(video.timeout_seconds)):
         if listener and packet.stream is listener.stream:
             listener.hear(packet)
             continue
