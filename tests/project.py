@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 LONG_AGO = 1_500_000_000  # seconds since the epoch: nobody is writing such a file
 DEADLINE_SECONDS = 120.0  # generous: other work may run on the machine
+LOOK_SECONDS = 0.2  # between two looks: opening a store takes a part of a core
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def distinct_copy(clip: Path, target: Path, number: int) -> Path:
     return target
 
 
-def eventually(look: Callable[[], T], *, within: float = DEADLINE_SECONDS) -> T:
+def eventually(
+    look: Callable[[], T], *, within: float = DEADLINE_SECONDS, pause: float = LOOK_SECONDS
+) -> T:
     """The first true thing that `look` returns; fails when there is none in time."""
     deadline = time.monotonic() + within
     while True:
@@ -81,7 +84,7 @@ def eventually(look: Callable[[], T], *, within: float = DEADLINE_SECONDS) -> T:
         if seen:
             return seen
         assert time.monotonic() < deadline, f"not within {within:g} s; last seen: {seen!r}"
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def keys(document: dict[str, Any], wanted: str) -> dict[str, Any]:

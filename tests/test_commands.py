@@ -209,7 +209,7 @@ def test_an_export_that_is_killed_leaves_the_former_one(
     ask(run, scanned.project, "--set", "clip.frames=3", "export", "--out", tmp_path)
     former = read_all(tmp_path)
     process = spawn("--config", scanned.project.config, "export", "--out", tmp_path)
-    eventually(lambda: any(path.is_dir() for path in tmp_path.iterdir()))
+    eventually(lambda: any(path.is_dir() for path in tmp_path.iterdir()), pause=0.01)
     process.send_signal(signal.SIGKILL)
     process.wait(30)
     assert read_all(tmp_path) == former
