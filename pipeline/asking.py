@@ -222,7 +222,10 @@ def embed(settings: Settings, location: Path, models: Models | None = None) -> E
     file = VideoFile(location.name, location.absolute(), *(read_stamp(location) or (0, 0)))
     first_only = settings.clip.transcript == "first_window"
     embedder = Embedder(models.clip, models.whisper, first_window_only=first_only)
-    (result,) = embedder.embed([intake.decode(Task(file, content_hash=""))])
+    try:
+        (result,) = embedder.embed([intake.decode(Task(file, content_hash=""))])
+    except VideoError as error:
+        raise VideoError(error.stage, f"{location}: {error.reason}") from error
     if isinstance(result, Failure):
         raise VideoError(result.stage, f"{location}: {result.reason}")
     return result

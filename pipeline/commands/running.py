@@ -34,6 +34,7 @@ def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
     import logging
 
     from pipeline import home
+    from pipeline.discover import check_folder
     from pipeline.flow import Flow
     from pipeline.report import LogLines, Report
     from store.table import Store
@@ -43,6 +44,7 @@ def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
     for ours in ("pipeline", "store"):
         logging.getLogger(ours).setLevel(logging.INFO)
     place = home.chosen(settings, options.dir)
+    check_folder(place.collection)  # before a store is made for what is not there
     with Store.open(settings.store_uri, writer=True) as store:
         flow = Flow(settings, place.collection, store, report)
         home.remember(store, settings, place)
