@@ -121,16 +121,22 @@ def write_growing(path: Path, folder: Path) -> None:
             output.mux(packet)
 
 
-def remux(source: Path, target: Path, *, audio: Callable[[Any], Any]) -> None:
-    """Copy a file packet by packet; those of the sound as `audio` changes them."""
+def remux(source: Path, target: Path, *, audio: Callable[[Any], Any], tracks: int = 1) -> None:
+    """Copy a file packet by packet; those of the sound as `audio` changes them, to so many tracks
+    with the same."""
     with av.open(str(source)) as opened, av.open(str(target), "w") as output:
-        streams = {s.index: output.add_stream_from_template(s) for s in opened.streams}
-        for packet in opened.demux():
-            if packet.size:
-                stream = streams[packet.stream.index]
-                packet = audio(packet) if packet.stream.type == "audio" else packet
-                packet.stream = stream
+        video = output.add_stream_from_template(opened.streams.video[0])
+        sounds = [output.add_stream_from_template(opened.streams.audio[0]) for _ in range(tracks)]
+        for packet in (packet for packet in opened.demux() if packet.size):
+            if packet.stream.type == "video":
+                packet.stream = video
                 output.mux(packet)
+                continue
+            changed = audio(packet)
+            for sound in sounds:
+                copy = renew(changed, bytes(changed))
+                copy.stream = sound
+                output.mux(copy)
 
 
 def move(packet: Any, seconds: float) -> Any:

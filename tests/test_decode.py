@@ -149,13 +149,16 @@ def test_sound_that_starts_at_another_time(
     assert contents.duration_seconds == pytest.approx(2.0 + max(start, 0.0), abs=0.1)
 
 
-def test_damaged_sound_costs_only_itself(made: Callable[[str], Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("garbage", [b"\x00", b"\xff", b"\x5a"])
+def test_damaged_sound_costs_only_itself(
+    garbage: bytes, made: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The decoder has another error for each."""
     path = tmp_path / "noise.mp4"
-    dice = np.random.default_rng(0)
     count = iter(range(1000))
 
     def spoil(packet: Any) -> Any:
-        return renew(packet, dice.bytes(packet.size)) if 20 < next(count) < 60 else packet
+        return renew(packet, garbage * packet.size) if 20 < next(count) < 60 else packet
 
     remux(made("speech.mp4"), path, audio=spoil)
     contents = read(path)
@@ -164,16 +167,22 @@ def test_damaged_sound_costs_only_itself(made: Callable[[str], Path], tmp_path: 
     assert 9 < len(contents.sound.samples) / 16_000 < 12
 
 
-def test_sound_without_a_decoder_is_no_sound(made: Callable[[str], Path], tmp_path: Path) -> None:
-    content = made("speech.mp4").read_bytes()
-    at = content.index(b"esds")
+@pytest.mark.parametrize("tracks", [1, 2])
+def test_sound_comes_of_the_first_track_that_has_a_decoder(
+    tracks: int, made: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Phones put spatial sound beside the plain one."""
+    copy, path = tmp_path / "copy.mp4", tmp_path / "unknown.mp4"
+    remux(made("speech.mp4"), copy, audio=lambda packet: packet, tracks=tracks)
+    content = copy.read_bytes()
+    at = content.index(b"mp4a")
     aac = content.index(b"\x40\x15", at)  # object type "MPEG-4 audio", stream type "audio"
-    path = tmp_path / "unknown.mp4"
-    path.write_bytes((content[:aac] + b"\xbf" + content[aac + 1 :]).replace(b"mp4a", b"zzzz"))
+    path.write_bytes(content[:at] + b"zzzz" + content[at + 4 : aac] + b"\xbf" + content[aac + 1 :])
     with av.open(str(path)) as container:
-        assert container.streams.audio[0].codec_context is None
+        known = [stream.codec_context is not None for stream in container.streams.audio]
+        assert known == [False, True][:tracks]
     contents = read(path)
-    assert contents.sound is None
+    assert (contents.sound is not None) == (tracks == 2)
     assert numbers(contents) == [0, 27, 54, 81, 109]
 
 

@@ -80,7 +80,7 @@ def read_video(
             raise VideoError("decode", "the video stream has no frames")
         sound = listener.finish(survey.start_seconds) if listener else None
         # One frame is read in any case: only a decoded one tells which way is up.
-        chosen = FrameReader(video, survey, reopen, max_megapixels).read(max(n_frames, 1))
+        chosen = FrameReader(video, survey, reopen).read(max(n_frames, 1))
         width, height = seen_size(chosen.frames[0], video.stream)
         show = lambda frame: picture(frame, video.stream, max_megapixels)  # noqa: E731
         return Contents(

@@ -52,11 +52,10 @@ class FrameReader:
             be taken back there.
     """
 
-    def __init__(self, video: Video, survey: Survey, reopen: Reopen, max_megapixels: float) -> None:
+    def __init__(self, video: Video, survey: Survey, reopen: Reopen) -> None:
         self._video = video
         self._survey = survey
         self._reopen = reopen
-        self._max_megapixels = max_megapixels
 
     def read(self, n: int) -> Chosen:
         """The `n` uniformly spaced frames.
@@ -105,7 +104,6 @@ class FrameReader:
                 if not landed:
                     return  # the container calls every packet a keyframe
                 if frame.pts in targets:
-                    self._check(frame)
                     yield frame.pts, frame
                     targets.discard(frame.pts)
             if not targets:
@@ -132,7 +130,6 @@ class FrameReader:
             for packet in _packets(video):
                 for frame in decoded(video.stream, packet):
                     if total in wanted:
-                        self._check(frame)
                         kept[total] = frame
                     total += 1
         return kept, total
@@ -150,9 +147,6 @@ class FrameReader:
 
     def _seconds(self, pts: int) -> float:
         return float(pts * self._survey.time_base)
-
-    def _check(self, frame: VideoFrame) -> None:
-        check_size(frame.width, frame.height, self._max_megapixels)
 
 
 def _packets(video: Video) -> Iterator[Packet | None]:
