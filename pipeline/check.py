@@ -148,6 +148,7 @@ def _compare(
             break
         wrong = found
     alike = _overlaps(labeled, votes)
+    wrong &= ~_in_overlap(labeled, votes, alike)
     misplaced = (
         _misplaced(vectors, labeled, heard, votes, each) for each in np.flatnonzero(wrong).tolist()
     )
@@ -162,6 +163,14 @@ def _is_misplaced(labeled: Labeled, votes: Votes) -> np.ndarray:
     can_tell = clips[labeled.labels] >= FEW_CLIPS
     misplaced: np.ndarray = differs & leads & can_tell & (votes.evidence >= LEAST_EVIDENCE)
     return misplaced
+
+
+def _in_overlap(labeled: Labeled, votes: Votes, overlaps: tuple[Overlap, ...]) -> np.ndarray:
+    """Which clips look like a folder that looks like their own: neither place is wrong."""
+    pairs = {frozenset(each.labels) for each in overlaps}
+    names, label, winner = labeled.names, labeled.labels.tolist(), votes.winner.tolist()
+    found = [frozenset((names[a], names[b])) in pairs for a, b in zip(label, winner, strict=True)]
+    return np.array(found, bool)
 
 
 def _misplaced(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -101,7 +101,7 @@ def export(
             "unlabeled_embeddings": _unlabeled(unlabeled, features[len(labeled) :]),
         }
         _save_features(staging, parts, formats)
-        split = _split(Vectors(labeled, of_labeled), train_share) if train_share else None
+        split = _split(Vectors(labeled, of_labeled, table), train_share) if train_share else None
         del features, of_labeled, parts  # before what a million rows take as JSON
         texts = videos.select(["path", "transcript"]).to_pydict()
         _save_json(staging / "transcripts.json", dict(zip(*texts.values(), strict=True)))
@@ -127,10 +127,12 @@ def export(
 
 
 def _with_paths(rows: pa.Table, data_dir: str) -> pa.Table:
-    """The rows with their paths as the artifacts show them: below the configured folder."""
+    """The rows with their paths as the artifacts show them, below the configured folder, and their
+    own as `key`."""
     prefix = (PurePath(data_dir) / "x").as_posix()[:-1]
     paths = pc.binary_join_element_wise(prefix, rows.column("path"), "")
-    return rows.set_column(rows.schema.get_field_index("path"), "path", paths)
+    keyed = rows.append_column("key", rows.column("path"))
+    return keyed.set_column(rows.schema.get_field_index("path"), "path", paths)
 
 
 def _why(row: Mapping[str, Any], recipe: RecipeTexts) -> str:
@@ -172,8 +174,9 @@ def _split(labeled: Vectors, train_share: float) -> dict[str, Any]:
     from store.duplicates import duplicate_groups
     from store.splitting import split
 
+    keyed = replace(labeled, rows=labeled.rows.drop_columns("path").rename_columns({"key": "path"}))
     labels = [label or "" for label in labeled.labels]
-    trains = split(labels, labeled.hashes, duplicate_groups(labeled), train_share)
+    trains = split(labels, labeled.hashes, duplicate_groups(keyed), train_share)
     paths = np.array(labeled.paths, np.object_)
     return {
         "train_share": train_share,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import and_
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from store.arrow import dimension_of, matrix, video_schema
 from store.errors import StoreError
-from store.lance import Expr, Table, col, lit
+from store.lance import KEYS_PER_FILTER, Expr, Table, col, lit, translated
 from store.schema import RecipeTexts
 from store.table import Store
 
@@ -26,10 +26,12 @@ class Vectors:
     """Args:
     rows: path, label, content_hash, and what else was asked for.
     embeddings: float32 `[n, 2d]`, one of each row: `[visual | speech]`.
+    table: where they were read, as it was then.
     """
 
     rows: pa.Table
     embeddings: np.ndarray
+    table: Table | None = None
 
     def __post_init__(self) -> None:
         if self.embeddings.dtype != np.float32 or len(self.embeddings) != len(self.rows):
@@ -60,6 +62,19 @@ class Vectors:
         """float32 `[n, d]`, each of unit length, or zeros where nobody speaks."""
         return self.embeddings[:, self.embeddings.shape[1] // 2 :]
 
+    def thumbnails(self, rows: Iterable[int]) -> dict[int, bytes]:
+        """The JPEG of each of these rows; they are read now, since all of them are 6 KB a row."""
+        row_of = {self.paths[row]: row for row in rows}
+        paths = list(row_of)
+        found: dict[int, bytes] = {}
+        for start in range(0, len(paths) if self.table else 0, KEYS_PER_FILTER):
+            assert self.table is not None
+            wanted = col("path").isin(paths[start : start + KEYS_PER_FILTER])
+            read = self.table.search().where(wanted).select(["path", "thumbnail"]).limit(None)
+            with translated("the store cannot be read"):
+                found.update((row_of[e["path"]], e["thumbnail"]) for e in read.to_list())
+        return found
+
     def column(self, name: str) -> list[Any]:
         """One of the columns that were read."""
         return list(self.rows.column(name).to_pylist())
@@ -75,7 +90,7 @@ def read_vectors(store: Store, recipe: RecipeTexts, columns: Sequence[str] = ())
     with store.videos.reading():
         rows = read_rows(table, ["content_hash", *columns], of_recipe(recipe))
         embeddings = read_embeddings(table, rows.column("_rowid").to_pylist(), 0)
-    return Vectors(rows.drop_columns(["_rowid"]), embeddings)
+    return Vectors(rows.drop_columns(["_rowid"]), embeddings, table)
 
 
 def of_recipe(recipe: RecipeTexts, *, offline: bool = False) -> Expr:

@@ -23,7 +23,7 @@ from store.schema import Row, Timed
 from store.splitting import split
 from store.subtitles import srt, timestamp, vtt, write_subtitles
 from store.table import Store
-from tests.clusters import Clusters, fill, vectors_of
+from tests.clusters import Clusters, fill, jpeg, vectors_of
 from tests.conftest import Finished
 from tests.project import Project
 from tests.test_store import make_row
@@ -81,6 +81,20 @@ def test_near_copies_are_groups_and_others_are_not(tmp_path: Path) -> None:
     for path, group in groups.items():
         assert group == groups[path.partition("-")[0]]
     assert len(set(groups.values())) == 32
+
+
+def test_the_same_things_in_another_picture_are_no_copy(tmp_path: Path) -> None:
+    clusters = Clusters(1)
+    rows = [clusters.row(f"{i}.mp4", i, 0) for i in range(8)]
+    other = replace(clusters.near(rows[0], "other.mp4"), thumbnail=jpeg(3))
+    unseen = replace(clusters.near(rows[1], "unseen.mp4"), thumbnail=b"no picture")
+    muted = replace(clusters.near(rows[2], "muted.mp4"), speech=np.zeros_like(rows[2].speech))
+    said = clusters.row("x", 7, 1).speech
+    dubbed = replace(clusters.near(rows[3], "dubbed.mp4"), speech=said)
+    vectors = vectors_of(tmp_path, [*rows, other, unseen, muted, dubbed])
+    groups = dict(zip(vectors.paths, duplicate_groups(vectors).tolist(), strict=True))
+    assert groups["muted.mp4"] == groups["2.mp4"]
+    assert len(set(groups.values())) == 11
 
 
 def test_the_split_is_in_the_manifest(store: Store, tmp_path: Path) -> None:
