@@ -79,13 +79,13 @@ def from_questions(best: np.ndarray) -> Extremes:
     return Extremes(float(middle) + scale * math.log(math.log(2)), scale)
 
 
-def from_pairs(pairs: np.ndarray, own: np.ndarray, count: float) -> Extremes:
+def from_pairs(of_pairs: np.ndarray, own: np.ndarray, count: float) -> Extremes:
     """Args:
-    pairs: float `[p]`, scores of pairs of videos.
+    of_pairs: `unrelated` among the scores of pairs of videos.
     own: float `[n]`, the scores of the question itself; they count the more the more there are.
     count: how many videos the best is the best of.
     """
-    of_pairs, of_own = _unrelated(pairs), _unrelated(own)
+    of_own = unrelated(own)
     weight = len(own) / (len(own) + 2 * FEWEST_ROWS)
     centre, spread = weight * of_own + (1 - weight) * of_pairs
     usual = _NORMAL.inv_cdf(1 - 1 / (count + 1))
@@ -93,8 +93,8 @@ def from_pairs(pairs: np.ndarray, own: np.ndarray, count: float) -> Extremes:
     return Extremes(centre + spread * usual, spread * (far - usual))
 
 
-def _unrelated(scores: np.ndarray) -> np.ndarray:
-    """Centre and standard deviation of the unrelated among the scores, from the lower ones: the
+def unrelated(scores: np.ndarray) -> np.ndarray:
+    """Centre and standard deviation of the unrelated among some scores, from the lower ones: the
     related ones are above."""
     low, middle = np.quantile(scores, [_LOW, _MIDDLE])
     z_low, z_middle = _NORMAL.inv_cdf(_LOW), _NORMAL.inv_cdf(_MIDDLE)
@@ -120,7 +120,7 @@ class Kind:
         """What is usual among dot products of halves; `half`: float32 `[d]`."""
         if len(self.halves) < FEWEST_ROWS:
             return None
-        return from_pairs(self._pairs, self.halves @ half, self.count)
+        return from_pairs(self._of_pairs, self.halves @ half, self.count)
 
     def for_picture(self, picture: np.ndarray, others: np.ndarray) -> Extremes | None:
         """What is usual for a picture `[d]` against the best piece of each row; `others`, `[m, d]`,
@@ -128,20 +128,19 @@ class Kind:
         if len(self.halves) < FEWEST_ROWS:
             return None
         own = self.pieces.best(picture[None])[0]
-        return from_pairs(self.pieces.best(others).ravel(), own, self.count)
+        return from_pairs(unrelated(self.pieces.best(others)), own, self.count)
 
-    def for_questions(self, unrelated: np.ndarray) -> Extremes | None:
+    def for_questions(self, questions: np.ndarray) -> Extremes | None:
         """What is usual for vectors like these, `[m, d]`, against the best piece of each row."""
         if not len(self.halves):
             return None
-        usual = from_questions(self.pieces.best(unrelated).max(axis=1))
+        usual = from_questions(self.pieces.best(questions).max(axis=1))
         return usual.of_more(max(self.count / len(self.halves), 1.0))
 
     @cached_property
-    def _pairs(self) -> np.ndarray:
+    def _of_pairs(self) -> np.ndarray:
         upper = np.triu_indices(len(self.halves), k=1)
-        pairs: np.ndarray = (self.halves @ self.halves.T)[upper]
-        return pairs
+        return unrelated((self.halves @ self.halves.T)[upper])
 
 
 @dataclass(frozen=True, eq=False)

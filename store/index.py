@@ -30,9 +30,10 @@ ROWS_PER_PROBE = 6_000
 FEWEST_PROBES = 20
 """How many partitions are searched: 150 for a million rows, which half of a vector needs."""
 
-CANDIDATES = 500
-"""How many are compared exactly after the index has found them. The index keeps a bit a number,
-and recall at 10 of a few hundred is below 0.95 among the rows of one label."""
+CANDIDATES = 250
+CANDIDATES_OF_FEW = 500
+"""How many are compared exactly after the index has found them, and how many behind a filter. The
+index keeps a bit a number; each candidate is a read, and 500 take twice the time of 250."""
 
 FEW_ROWS = 2_000
 """That many of a narrow filter are compared exactly in as much time."""
@@ -92,4 +93,4 @@ def tuned(search: Any, table: Table, where: str, limit: int, *, narrow: bool) ->
     probes = max(FEWEST_PROBES, math.ceil(rows / ROWS_PER_PROBE))
     # Zero: as many more as it takes to find enough rows that a filter lets through.
     search = search.minimum_nprobes(probes).maximum_nprobes(0)
-    return search.refine_factor(math.ceil(CANDIDATES / limit))
+    return search.refine_factor(math.ceil((CANDIDATES_OF_FEW if narrow else CANDIDATES) / limit))

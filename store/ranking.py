@@ -26,6 +26,13 @@ from store.table import Store
 from store.wishes import Like, Means, Says, Wish
 from store.words import Wanted
 
+DEPTH = 50
+"""How many candidates of each kind are ranked by their best moment at least: a video may have one
+that is very like, and as a whole not be among the first."""
+
+MOST_EQUALS = 2_000
+"""Among more videos that are exactly as near, which of them are found is chance."""
+
 _ROW = ["path", "label", "transcript"]
 _VECTORS = ["embedding", "frame_times", "frame_vectors", "speech_windows", "speech_vectors"]
 
@@ -147,11 +154,11 @@ def _by_meaning(store: Store, wish: Means, only: Only, depth: int) -> list[Hit]:
     if wish.picture:
         where = only.where(*_recipes(wish))
         query = np.concatenate([wish.vector, nothing])
-        kinds["picture"] = _nearest(store, query, where, only, depth)
+        kinds["picture"] = _nearest(store, query, where, only, max(depth, DEPTH))
     if wish.speech:
         where = only.where(*_recipes(wish), _SPOKEN)
         query = np.concatenate([nothing, wish.vector])
-        kinds["speech"] = _nearest(store, query, where, only, depth)
+        kinds["speech"] = _nearest(store, query, where, only, max(depth, DEPTH))
     candidates, usual = _Candidates(_united(list(kinds.values())), d), _sample(store, wish)
     evidence = [
         _Evidence(
@@ -223,7 +230,7 @@ def _with_equals(store: Store, find: Callable[[int], pa.Table], number: str, k: 
         with store.videos.reading():
             found = find(limit)
         numbers = found.column(number).to_pylist()
-        if len(found) < limit or numbers[k - 1] != numbers[-1]:
+        if len(found) < limit or numbers[k - 1] != numbers[-1] or limit > k + MOST_EQUALS:
             return found.sort_by("path")
         limit *= 2
 

@@ -32,10 +32,6 @@ __all__ = [
 FUSED_DEPTH = 100
 """How many of each ranking are fused at least; the 100th adds under half of what a first does."""
 
-DEPTH = 50
-"""How many candidates are ranked at least: one whose best moment is very like may not be among the
-first as a whole."""
-
 EVERYTHING = Only()
 
 
@@ -57,7 +53,7 @@ def search(store: Store, *wishes: Wish, k: int = 10, only: Only = EVERYTHING) ->
     for wish in wishes:
         _check_size(store, wish)
     if len(wishes) == 1:
-        return rank(store, wishes[0], only, max(k, DEPTH))[:k]
+        return rank(store, wishes[0], only, k)
     depth = max(k, FUSED_DEPTH)
     return fuse([rank(store, wish, only, depth) for wish in wishes])[:k]
 
