@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HELP = "find videos by what they show and say"
 NOTHING_MATCHES = "Nothing matches well; --nearest shows what is nearest."
+ONLY_NEAREST = "Nothing matches well; these are the nearest."
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +58,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--nearest",
         action="store_true",
-        help="show what is nearest also where nothing matches well; with --words: some of them",
+        help="for words, show what is nearest also where nothing matches well",
     )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="one JSON document on stdout")
@@ -76,8 +77,11 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         place = home.recalled(store, settings)
         only = _only(options)
         hits = Asker(store, settings, place).ask(question, k=options.k, only=only)
-        in_vain = nothing_matches(hits) and not options.nearest
+        is_weak = nothing_matches(hits)
+        in_vain = is_weak and not (options.nearest or _is_example(options))
         remark = NOTHING_MATCHES if in_vain else _remark(store, hits, only)
+        if is_weak and not in_vain:
+            remark = ONLY_NEAREST
     if remark and (options.json or options.paths or not in_vain):
         print(remark, file=sys.stderr)
     found = [{**asdict(hit), "path": place.shown(hit.path)} for hit in ([] if in_vain else hits)]
@@ -88,6 +92,12 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     else:
         print_hits(found, empty=NOTHING_MATCHES if in_vain else "Nothing was found.")
     return 0
+
+
+def _is_example(options: argparse.Namespace) -> bool:
+    """Whether the question is a video or a picture alone: it asks for its neighbours, and has some
+    always. Words may name what is not there."""
+    return not options.text and not options.words
 
 
 def _question(options: argparse.Namespace) -> Question:
