@@ -29,8 +29,8 @@ from store.table import Store
 FEWEST_ROWS = 10
 """With fewer videos there is no telling what is usual among them."""
 
-SAMPLE_ROWS = 1_000
-"""Most rows that are looked at; quantiles of as many are known to about 1%."""
+SAMPLE_ROWS = 500
+"""Most rows that are looked at; quantiles of as many are known to about 2%."""
 
 GOOD_MATCH = 95.0
 """From here on a match is a good one: of 20 unrelated questions, one gets as good an answer."""
