@@ -119,6 +119,11 @@ class Inbox:
         with self._changed:
             return self._settler.settle(looks, time.monotonic())
 
+    def has_found(self) -> bool:
+        """Whether files are still to settle that may have been moved from elsewhere."""
+        with self._changed:
+            return self._settler.has_found
+
     def forget(self, key: str) -> None:
         """Drop a file until the next event."""
         with self._changed:

@@ -63,6 +63,11 @@ class Settler:
         return len(self._pending)
 
     @property
+    def has_found(self) -> bool:
+        """Whether a file is pending of which no event tells where it came from."""
+        return any(pending.kind is Kind.FOUND for pending in self._pending.values())
+
+    @property
     def next_deadline(self) -> float | None:
         """When the next look is due; None where nothing is pending."""
         return min((pending.due for pending in self._pending.values()), default=None)

@@ -90,6 +90,7 @@ class Watcher:
         self._check_seconds = check_seconds
         self._check_at = math.inf
         self._identity: tuple[int, int] | None = None  # of the folder; None while it is gone
+        self._gone: dict[str, None] = {}  # keys to report, in order
         self._lifetime = threading.Lock()  # guards what follows
         self._observation: Observation | None = None
         self._observes = not poll
@@ -165,10 +166,16 @@ class Watcher:
         rescan = self._inbox.take_rescan()
         if rescan:
             self._check_at = -math.inf  # its cause may have ended the observer, too
-        if settled.gone and not self._is_same_folder():
+        self._gone.update(dict.fromkeys(settled.gone))
+        if self._inbox.has_found():
+            # A file that came to a new folder before that was watched is found there by a listing,
+            # and takes longer to settle than its old key takes to be gone.
+            return Changes(files, rescan=rescan)
+        gone, self._gone = tuple(self._gone), {}
+        if gone and not self._is_same_folder():
             # Not files that were deleted, but the drive that they are on.
             return Changes(files, rescan=True)
-        return Changes(files, settled.gone, rescan)
+        return Changes(files, gone, rescan)
 
     def _look(self, keys: Iterable[str]) -> dict[str, Stamp | None]:
         looks = {}
