@@ -15,7 +15,7 @@ class Doubt:
     """Why missing files may not have been deleted.
 
     Args:
-        store: remembers the file system that the folder was on.
+        store: remembers where the folder was.
         collection: the folder.
         max_share: of all rows; more than that, and more than a few, do not vanish at once.
     """
@@ -23,7 +23,7 @@ class Doubt:
     def __init__(self, store: Store, collection: Collection, max_share: float) -> None:
         self._collection = collection
         self._max_share = max_share
-        self._moved = _note_device(store, collection.root)
+        self._moved = _note_place(store, collection.root)
 
     def about(self, missing: int, known: int) -> str:
         """The reason for doubt when so many of the known rows are missing; empty for none."""
@@ -32,19 +32,19 @@ class Doubt:
         if _is_empty(self._collection.top):
             return f"{self._collection.top} is empty or missing"
         if self._moved:
-            return f"{self._collection.root} is on another file system than before"
+            return f"{self._collection.root} is another folder, or file system, than before"
         if missing > FEW and missing > self._max_share * known:
             return f"that is more than store.max_vanished = {self._max_share:g} of all"
         return ""
 
 
-def _note_device(store: Store, root: Path) -> bool:
-    """Remember which file system the folder is on; whether it was on another one before."""
-    device = str(os.stat(root).st_dev) if root.exists() else ""
-    former = store.recall("device")
-    if device and device != former:
-        store.remember("device", device)
-    return bool(device and former and device != former)
+def _note_place(store: Store, root: Path) -> bool:
+    """Remember which folder it is, and on which file system; whether it was another one before."""
+    place = f"{os.stat(root).st_dev} {root.resolve()}" if root.exists() else ""
+    former = store.recall("place")
+    if place and place != former:
+        store.remember("place", place)
+    return bool(place and former and place != former)
 
 
 def _is_empty(folder: Path) -> bool:
