@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ TOLERANCE = 1e-3  # of 1 - cosine
 # Colours of high dynamic range are brought to 8 bits by FFmpeg, whose version in OpenCV's wheels
 # does it otherwise than PyAV's.
 OTHER_COLOURS = frozenset({"media__hlg10-color-test.mp4"})
+
+# Whisper listens to the speech alone and not to 30 s with silence behind it; on recordings that
+# are not quite clear to the base model, single words come out otherwise, better or worse.
+MOST_OTHER_WORDS = 0.1
 
 # Where they go: a label, or none.
 CLIPS = {
@@ -150,9 +155,15 @@ def distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def times_of(path: Path) -> np.ndarray:
-    """When each frame is shown, by decoding all of them; seconds from the first."""
+    """When each frame is shown, by decoding all of them; seconds from the first.
+
+    AVI stores no times but a rate, and FFmpeg's are wrong there where there are B frames.
+    """
     with av.open(str(path), metadata_errors="replace") as container:
-        times = np.array([frame.time for frame in container.decode(video=0)])
+        stream = container.streams.video[0]
+        times = np.array([frame.time for frame in container.decode(stream)])
+        if container.format.name == "avi":
+            return np.arange(len(times)) / float(stream.average_rate)
     return times - times[0]
 
 
@@ -163,6 +174,17 @@ def nearest(times: np.ndarray, wanted: np.ndarray) -> list[int]:
 def words(text: str) -> list[str]:
     """Without punctuation and case."""
     return re.findall(r"[\w']+", text.lower())
+
+
+def share_of_other_words(said: Iterable[tuple[str, str]]) -> float:
+    """Of the reference's words, those that we did not hear, and those that only we heard."""
+    other = total = 0
+    for ours, theirs in said:
+        matcher = SequenceMatcher(None, words(theirs), words(ours), autojunk=False)
+        changes = [each for each in matcher.get_opcodes() if each[0] != "equal"]
+        other += sum(max(end - start, until - since) for _, start, end, since, until in changes)
+        total += len(words(theirs))
+    return other / total
 
 
 def compare(
@@ -236,11 +258,8 @@ def test_on_all_real_media(
     ours, theirs = compared.ours, compared.theirs
     visual, speech = compared.visual_distances(), compared.speech_distances()
     clear = [p for p in compared.paths if paths[p]["speech"] == "clear" and theirs.transcripts[p]]
-    other_words = {
-        path: (ours.transcripts[path], theirs.transcripts[path])
-        for path in clear
-        if words(ours.transcripts[path]) != words(theirs.transcripts[path])
-    }
+    said = {path: (ours.transcripts[path], theirs.transcripts[path]) for path in clear}
+    other_words = {path: both for path, both in said.items() if words(both[0]) != words(both[1])}
     report(compared, visual, speech, other_words)
 
     assert ours.labels == theirs.labels
@@ -248,7 +267,7 @@ def test_on_all_real_media(
     far = {path for path in visual if visual[path] >= TOLERANCE}
     assert {Path(path).name for path in far} <= OTHER_COLOURS
     assert max(speech.values()) < TOLERANCE
-    assert len(other_words) <= 0.2 * len(clear)
+    assert share_of_other_words(said.values()) < MOST_OTHER_WORDS
 
 
 def report(
@@ -264,6 +283,7 @@ def report(
     print(f"{len(speech)} equal transcripts, speech halves:")
     for path in sorted(speech, key=lambda path: -speech[path])[:5]:
         print(f"  {speech[path]:.1e} {path}")
+    print(f"{len(other_words)} clips of clear speech with other words:")
     for path, (ours, theirs) in other_words.items():
         print(f"other words in {path}:\n  - {theirs}\n  + {ours}")
     for path, (ours, theirs) in compared.other_frames().items():

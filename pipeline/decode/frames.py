@@ -73,11 +73,14 @@ class FrameReader:
         return self._by_counting(n)
 
     def _timestamps_are_true(self) -> bool:
-        """AVI stores no presentation times: FFmpeg's guess is wrong where there are B frames."""
         survey = self._survey
         unique = len(set(survey.timestamps)) == len(survey.timestamps)
-        avi = "avi" in self._video.container.format.name.split(",")
-        return bool(survey.is_timed and unique and survey.keyframes and not avi)
+        return bool(survey.is_timed and unique and survey.keyframes and not self._is_avi)
+
+    @property
+    def _is_avi(self) -> bool:
+        """AVI has a frame rate and no times: FFmpeg's guess is wrong where there are B frames."""
+        return "avi" in self._video.container.format.name.split(",")
 
     def _by_seeking(self, wanted: Sequence[int]) -> dict[int, VideoFrame]:
         found: dict[int, VideoFrame] = {}
@@ -141,7 +144,8 @@ class FrameReader:
         if total == len(set(timestamps)) == len(timestamps):
             return [self._seconds(timestamps[i] - timestamps[0]) for i in wanted]
         own = [frame.pts for _, frame in sorted(kept.items()) if frame.pts is not None]
-        if len(own) == len(kept) and all(a < b for a, b in pairwise(own)):
+        makes_sense = len(own) == len(kept) and all(a < b for a, b in pairwise(own))
+        if makes_sense and not self._is_avi:
             return [self._seconds((kept[i].pts or 0) - own[0]) for i in wanted]
         return [float(i * frame_duration(self._video.stream)) for i in wanted]
 
