@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pipeline.config import Settings
 from pipeline.decode import content_hash
 from pipeline.devices import expects_gpu, share_cores, usable_cores
-from pipeline.discover import Collection, list_videos
+from pipeline.discover import Collection
 from pipeline.embed import Embedder
 from pipeline.errors import ModelError, VideoError
 from pipeline.feeding import Feeder, Line, missing_from
@@ -39,7 +39,7 @@ from pipeline.records import (
     VideoFile,
 )
 from pipeline.report import Report, dataset_summary
-from pipeline.trial import crash_of, limit_seconds
+from pipeline.trial import guilty_among
 from pipeline.vanished import Doubt
 from pipeline.watching import Watcher
 from pipeline.workers import Channel, Crew, StageTimes
@@ -194,25 +194,16 @@ class Flow:
         crew.sink("write", lambda: self._write(results), results)
 
     def _try_suspects(self) -> None:
-        """Try the files that were in hand when the last run was cut short: all of them in one
-        process, for most runs do not end by a video's fault, and if that does not end well, each
-        of them alone. A guilty one fails."""
+        """Try the files that were in hand when the last run was cut short; a guilty one fails."""
         suspects = self._suspects()
         if not suspects:
             return
-        limit = limit_seconds(self._settings)
         self._report.say(
             f"The last run was cut short with {len(suspects)} videos in hand: trying them first,"
             " in a process of their own."
         )
-        if crash_of(self._settings, [file.location for file in suspects], limit) is None:
-            return
-        for file in suspects:
-            if self._crew.stopping.is_set():
-                return
-            reason = crash_of(self._settings, [file.location], limit)
-            if reason is not None:
-                self._give_up(file, reason)
+        for file, reason in guilty_among(self._settings, suspects, self._crew.stopping):
+            self._give_up(file, reason)
 
     def _give_up(self, file: VideoFile, reason: str) -> None:
         """A file that must not be opened in this process fails."""
@@ -223,10 +214,11 @@ class Flow:
 
     def _suspects(self) -> list[VideoFile]:
         """Files that were in hand when the last run was cut short, and still need work."""
-        left_over = self._journal.left_over()
-        listed = list_videos(self._collection).videos if left_over else {}
-        todo = self._library.compare({path: listed[path] for path in left_over if path in listed})
-        return list(todo.todo)
+        left_over = set(self._journal.left_over())
+        if not left_over:
+            return []
+        _, comparison = self._feeder.look()
+        return [file for file in comparison.todo if file.path in left_over]
 
     def _run_models(self, batch: list[Intaken]) -> Iterator[Result]:
         videos = [each for each in batch if isinstance(each, DecodedVideo)]
@@ -243,7 +235,8 @@ class Flow:
         if isinstance(result, Failure) and self._model_failures >= FAILURES_IN_A_ROW:
             raise ModelError(
                 f"{self._model_failures} videos in a row failed in the models, the last one with:"
-                f" {result.reason}"
+                f" {result.reason}; once that is mended, `python run.py retry` forgets their"
+                " failures"
             )
 
     def _write(self, results: Channel[Written]) -> None:
@@ -275,9 +268,11 @@ class Flow:
             f"{len(rows)} videos are gone, but {doubt}: their rows are kept, as offline."
         )
 
-    def _transcript_of(self, path: str) -> Transcript:
+    def _transcript_of(self, content_hash: str) -> Transcript | None:
         """The words of a row, for a new speech vector."""
-        row = self._store.rows([path])[path]
+        row = self._writer.row_of(content_hash)
+        if row is None:
+            return None
         return Transcript(
             SpeechStatus(row.speech_status),
             tuple(Segment(each.start, each.end, each.text) for each in row.segments),

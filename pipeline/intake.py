@@ -6,6 +6,7 @@ Reads the file's bytes first: a content that is known, or that another thread is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from pipeline.records import (
     DecodedVideo,
     Failure,
     MediaFacts,
+    Needs,
     Reused,
     SpeechStatus,
     SpeechWindow,
@@ -32,7 +34,7 @@ class Intake:
     """Args:
     library: what is known.
     prepare: gives CLIP's preprocessing; asked for only when a picture is decoded.
-    transcript_of: the words of a row, by its path.
+    transcript_of: the words of a row, by its content; None where it has gone.
     journal: notes what is in hand.
     """
 
@@ -41,7 +43,7 @@ class Intake:
         settings: Settings,
         library: Library,
         prepare: Callable[[], Prepare],
-        transcript_of: Callable[[str], Transcript],
+        transcript_of: Callable[[str], Transcript | None],
         journal: Journal,
     ) -> None:
         self._settings = settings
@@ -74,6 +76,10 @@ class Intake:
         Raises:
             VideoError: the file cannot be decoded.
         """
+        words = None
+        if task.needs.speech and not task.needs.transcript and task.source is not None:
+            words = self._transcript_of(task.content_hash)
+            task = task if words is not None else replace(task, needs=Needs(), source=None)
         contents = read_video(
             task.file.location,
             n_frames=self._settings.clip.frames if task.needs.visual else 0,
@@ -83,7 +89,6 @@ class Intake:
             timeout_seconds=self._settings.decode.timeout_seconds,
         )
         windows = self._listen(contents) if task.needs.transcript else ()
-        keeps_words = task.needs.speech and not task.needs.transcript and task.source is not None
         return DecodedVideo(
             task,
             MediaFacts(contents.duration_seconds, contents.width, contents.height),
@@ -91,7 +96,7 @@ class Intake:
             windows,
             _silence(contents, windows) if task.needs.transcript else None,
             contents.sound.start_seconds if contents.sound else 0.0,
-            self._transcript_of(task.source or "") if keeps_words else None,
+            words,
         )
 
     def _listen(self, contents: Contents) -> tuple[SpeechWindow, ...]:

@@ -59,6 +59,7 @@ class Library:
         self._known = dict(known)
         self._failed = dict(failed)
         self._paths: defaultdict[str, set[str]] = defaultdict(set)
+        self._former: dict[str, tuple[str, Known]] = {}  # by content: rows that were written over
         for path, row in known.items():
             self._paths[row.content_hash].add(path)
         self._claims: dict[str, _Claim] = {}
@@ -122,15 +123,17 @@ class Library:
         """
         with self._lock:
             best = self._best_row(content_hash, file.path)
-            if best is not None and not self._needs(best):
+            source, row = self._former.get(content_hash, (None, None))
+            if best is not None:
+                source, row = best, self._known[best]
+            needs = self._needs(row) if row is not None else Needs()
+            if not needs:
                 return Reused(file, content_hash)
             if content_hash in self._claims:
                 self._claims[content_hash].waiting.append(file)
                 return None
             self._claims[content_hash] = _Claim(file)
-            needs = self._needs(best) if best is not None else Needs()
-            is_partial = needs != Needs()
-            return Task(file, content_hash, needs, best if is_partial else None)
+            return Task(file, content_hash, needs, source if needs != Needs() else None)
 
     def settle(self, file: VideoFile, content_hash: str | None) -> list[VideoFile]:
         """A file has come to the end of the line; the files that waited for its content."""
@@ -155,6 +158,23 @@ class Library:
         of equals."""
         with self._lock:
             return self._best_row(content_hash, path)
+
+    def last_of_their_content(self, paths: Sequence[str]) -> list[str]:
+        """Those of the paths that have a row, of a content that no row of another path has."""
+        with self._lock:
+            rows = [(path, self._known[path]) for path in paths if path in self._known]
+            return [path for path, row in rows if self._paths[row.content_hash] <= set(paths)]
+
+    def keep_former(self, paths: Sequence[str]) -> None:
+        """These rows are about to be written over; their content can still be had."""
+        with self._lock:
+            for path in paths:
+                self._former[self._known[path].content_hash] = path, self._known[path]
+
+    def forget_former(self) -> None:
+        """It cannot any more."""
+        with self._lock:
+            self._former.clear()
 
     def hash_of(self, path: str) -> str | None:
         """The content of a row, or None where there is no such row."""
@@ -205,7 +225,7 @@ class Library:
     def _is_current(self, file: VideoFile) -> bool:
         row = self._known.get(file.path)
         same = row is not None and (row.size, row.mtime_ns) == (file.size, file.mtime_ns)
-        return same and not self._needs(file.path)
+        return row is not None and same and not self._needs(row)
 
     def _has_failed(self, file: VideoFile) -> bool:
         failure = self._failed.get(file.path)
@@ -215,8 +235,8 @@ class Library:
             and failure.recipe == recipe_text(self.recipe)
         )
 
-    def _needs(self, path: str) -> Needs:
-        row, recipe = self._known[path], self.recipe
+    def _needs(self, row: Known) -> Needs:
+        recipe = self.recipe
         return Needs(
             visual=row.visual_recipe != recipe.visual,
             transcript=row.transcript_recipe != recipe.transcript,
@@ -226,7 +246,7 @@ class Library:
     def _best_row(self, content_hash: str, own: str) -> str | None:
         """The row of this content that needs the least; of equals, `own` or the first by path."""
         paths = self._paths.get(content_hash, ())
-        rank = lambda path: (_cost(self._needs(path)), path != own, path)  # noqa: E731
+        rank = lambda path: (_cost(self._needs(self._known[path])), path != own, path)  # noqa: E731
         return min(paths, key=rank, default=None)
 
 

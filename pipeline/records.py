@@ -308,7 +308,7 @@ class Returned:
 
 @dataclass(frozen=True)
 class Failure:
-    """A video that could not be embedded: `stage` is `read`, `decode`, `speech` or `vision`.
+    """A video that could not be embedded: `stage` is `read`, `decode`, `speech`, `vision` or `crash`.
     The hash is None where the file could not be read."""
 
     file: VideoFile

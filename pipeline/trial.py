@@ -11,11 +11,13 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Event
 
 from pipeline.config import Settings
 from pipeline.errors import VideoError
+from pipeline.records import VideoFile
 
 SHORTEST_LIMIT_SECONDS = 600.0  # a large model takes its time to load
 _FROM_OUTSIDE = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -24,6 +26,20 @@ _FROM_OUTSIDE = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 def limit_seconds(settings: Settings) -> float:
     """How long one file may take that is tried alone."""
     return max(10 * settings.decode.timeout_seconds, SHORTEST_LIMIT_SECONDS)
+
+
+def guilty_among(
+    settings: Settings, suspects: Sequence[VideoFile], stopping: Event
+) -> Iterator[tuple[VideoFile, str]]:
+    """The files that must not be opened, and why. All are tried in one process, for most runs are
+    cut short by something else, and only if that does not end well each of them alone."""
+    limit = limit_seconds(settings)
+    reason = crash_of(settings, [file.location for file in suspects], limit)
+    for file in suspects if reason else ():
+        if len(suspects) > 1 and not stopping.is_set():
+            reason = crash_of(settings, [file.location], limit)
+        if reason and not stopping.is_set():
+            yield file, reason
 
 
 def crash_of(settings: Settings, locations: Sequence[Path], limit_seconds: float) -> str | None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from pipeline.former import FormerRows
 from pipeline.library import Library, recipe_text
 from pipeline.records import (
     EmbeddedVideo,
@@ -72,6 +73,7 @@ class Writer:
         self._store = store
         self._library = library
         self._heard = heard
+        self._former = FormerRows(store, library)
 
     def write(self, results: Sequence[Result]) -> None:
         """Write results, and then the files that waited for their content.
@@ -84,6 +86,15 @@ class Writer:
             latest = [r for r in results if self._library.is_latest(r.file, r.content_hash)]
             self._commit(self._batch(latest))
             results = [waiting for result in results for waiting in self._settle(result)]
+        self._former.forget_when_idle()
+
+    def row_of(self, content_hash: str) -> Row | None:
+        """A row of this content, the one nearest to the recipe, or one that was written over. Safe
+        in any thread."""
+        path = self._library.source_for("", content_hash)
+        row = self._store.rows([path]).get(path) if path is not None else None
+        is_it = row is not None and row.content_hash == content_hash
+        return row if is_it else self._former.row_of(content_hash)
 
     def remove(self, paths: Sequence[str]) -> None:
         """Remove the rows and failures of files that are gone."""
@@ -114,14 +125,13 @@ class Writer:
         return batch
 
     def _read_sources(self, results: Sequence[Result]) -> dict[str, Row]:
-        """The rows that results take parts from, by path."""
-        wanted = [r.task.source for r in results if isinstance(r, EmbeddedVideo) and r.task.source]
-        reused = [self._source(r) for r in results if isinstance(r, Reused)]
-        paths = {*wanted, *(path for path in reused if path)}
-        return self._store.rows(sorted(paths)) if paths else {}
-
-    def _source(self, result: Reused) -> str | None:
-        return self._library.source_for(result.file.path, result.content_hash)
+        """The rows that results take parts from, by content."""
+        wanted = [r for r in results if isinstance(r, Reused) or _is_part(r)]
+        found = [self._library.source_for(r.file.path, r.content_hash or "") for r in wanted]
+        paths = {path for path in found if path is not None}
+        rows = self._store.rows(sorted(paths)) if paths else {}
+        former = [self._former.row_of(r.content_hash or "") for r in wanted]
+        return {row.content_hash: row for row in (*former, *rows.values()) if row is not None}
 
     def _add_failure(self, batch: _Batch, failure: Failure) -> None:
         if not failure.file.location.exists():
@@ -132,8 +142,8 @@ class Writer:
             batch.overwritten.append(failure.file.path)  # the row is of bytes that are no more
 
     def _add_embedded(self, batch: _Batch, video: EmbeddedVideo, sources: dict[str, Row]) -> None:
-        source = sources.get(video.task.source or "")
-        if video.task.source and source is None:
+        source = sources.get(video.content_hash) if _is_part(video) else None
+        if _is_part(video) and source is None:
             _leave(video)
             return
         path = video.file.path
@@ -141,7 +151,7 @@ class Writer:
         batch.outcomes[path] = Outcome.EMBEDDED
 
     def _add_reused(self, batch: _Batch, result: Reused, sources: dict[str, Row]) -> None:
-        source = sources.get(self._source(result) or "")
+        source = sources.get(result.content_hash)
         if source is None:
             _leave(result)
             return
@@ -164,6 +174,7 @@ class Writer:
 
     def _commit(self, batch: _Batch) -> None:
         failures = [_failed_file(failure, self._library.recipe) for failure in batch.failures]
+        self._former.keep(batch.rows, batch.overwritten)
         self._store.upsert(batch.rows.values())
         self._store.remove([*batch.moved_from, *batch.overwritten])
         self._store.record_failures(failures)
@@ -191,6 +202,11 @@ class Writer:
         if isinstance(result, Failure):
             return [replace(result, file=file) for file in waiting]
         return [Reused(file, result.content_hash) for file in waiting]
+
+
+def _is_part(result: Result) -> bool:
+    """Whether only some parts of a row were made."""
+    return isinstance(result, EmbeddedVideo) and result.task.source is not None
 
 
 def make_row(video: EmbeddedVideo, source: Row | None, recipe: Recipe) -> Row:
