@@ -1,0 +1,37 @@
+"""A small file system of its own, to fill up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """The folder as the mount point of a file system of that size; skips the test where mounting
+    one is not permitted."""
+    if sys.platform != "linux":
+        pytest.skip("only Linux mounts a tmpfs")
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"a small tmpfs cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(disk: Path, *, leave: int) -> Path:
+    """A file that takes all the room but so many bytes."""
+    room = os.statvfs(disk)
+    filler = disk / "filler"
+    filler.write_bytes(bytes(max(room.f_bavail * room.f_frsize - leave, 0)))
+    return filler
