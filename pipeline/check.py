@@ -9,25 +9,24 @@ from itertools import combinations
 
 import numpy as np
 
-from pipeline.voting import Labeled, Voter, Votes, labeled_of
+from pipeline.voting import Labeled, Votes, labeled_of, left_out, reduced
 from store.duplicates import duplicate_groups
-from store.neighbours import centred
+from store.neighbours import centred, nearest
 from store.vectors import Vectors
 
 FEW_CLIPS = 3
 """A folder of fewer different clips has nothing to validate with, and hardly neighbours."""
 
 LEAST_LEAD = 0.7
-"""Of the weight for another folder over the video's own one, as a logarithm: two to one.
-The neighbours of a misplaced video are not always all of the other folder: another misplaced one,
-or a far one that fills the number, may be among them."""
+"""For another folder over the video's own one, in shares of the lead that a video's own folder
+has over the next, mostly."""
 
-LEAST_EVIDENCE = 0.25
-"""For that folder, also against strange ones: a video that is like nothing else is not misplaced.
-"""
+SHOWN_NEIGHBOURS = 3
+ROUNDS = 8
+"""In each, the plainest of the misplaced videos are set aside, and nothing is learned from them any
+more: they blur the folders that they are in, and others look misplaced because of them."""
 
-ROUNDS = 3
-"""In each, the videos that were found misplaced have no voice any more."""
+PLAINEST = 0.25  # of those that seem misplaced, and at least one
 
 OVERLAP_SHARE = 0.4
 """Of the clips of two folders that look like the other one; half of them is chance."""
@@ -51,12 +50,11 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class Misplaced:
-    """A video whose neighbours are all in another folder; `share`: how much of their weight."""
+    """A video that is like those of another folder, and the nearest of them."""
 
     path: str
     label: str
     looks_like: str
-    share: float
     neighbours: tuple[str, ...]
 
 
@@ -99,8 +97,9 @@ def check(vectors: Vectors) -> Findings:
     """Look through the rows of one recipe."""
     groups = duplicate_groups(vectors)
     duplicates = _duplicates(vectors, groups)
-    labeled = labeled_of(centred(vectors.embeddings), vectors.labels, groups)
-    overlapping, misplaced = _compare(vectors, labeled) if len(labeled) else ((), ())
+    moved = centred(vectors.embeddings)
+    labeled = labeled_of(reduced(moved), vectors.labels, groups)
+    overlapping, misplaced = _compare(vectors, moved, labeled) if len(labeled) else ((), ())
     return Findings(
         tuple(each for each in duplicates if len(_labels(each)) > 1),
         tuple(each for each in duplicates if len(_labels(each)) == 1 and _has_unlabeled(each)),
@@ -136,33 +135,47 @@ def _has_unlabeled(found: Duplicates) -> bool:
 
 
 def _compare(
-    vectors: Vectors, labeled: Labeled
+    vectors: Vectors, moved: np.ndarray, labeled: Labeled
 ) -> tuple[tuple[Overlap, ...], tuple[Misplaced, ...]]:
-    """Of each labeled clip, what its neighbours say when it is left out itself."""
-    wrong = np.zeros(len(labeled), bool)
+    """What is said of each labeled clip when it is left out itself."""
+    _, group, places = np.unique(labeled.groups, return_inverse=True, return_counts=True)
+    doubtful = places[group] > 1  # in two folders: what it is, is not known
+    wrong, least = np.zeros(len(labeled), bool), np.inf
     for _ in range(ROUNDS):
-        heard = labeled.only(~wrong)
-        votes = Voter(heard).vote(labeled.vectors, [(labeled.groups, heard.groups)])
-        found = _is_misplaced(labeled, votes)
-        if (found == wrong).all():
+        votes = left_out(labeled, ~(wrong | doubtful))
+        lead = _lead_of_others(labeled, votes)
+        least = min(least, LEAST_LEAD * _usual_lead(labeled, votes))
+        found = np.flatnonzero((lead >= least) & ~wrong)
+        wrong &= lead >= least
+        if not len(found):
             break
-        wrong = found
+        plainest = found[np.argsort(-lead[found], kind="stable")]
+        wrong[plainest[: max(round(PLAINEST * len(found)), 1)]] = True
     alike = _overlaps(labeled, votes)
     wrong &= ~_in_overlap(labeled, votes, alike)
     misplaced = (
-        _misplaced(vectors, labeled, heard, votes, each) for each in np.flatnonzero(wrong).tolist()
+        _misplaced(vectors, moved, labeled, each, int(votes.winner[each]))
+        for each in np.flatnonzero(wrong).tolist()
     )
     return alike, tuple(misplaced)
 
 
-def _is_misplaced(labeled: Labeled, votes: Votes) -> np.ndarray:
+def _lead_of_others(labeled: Labeled, votes: Votes) -> np.ndarray:
+    """float64 `[n]`: how far another folder leads over a clip's own one; minus infinity where its
+    own is first, or where nothing can be told."""
     clips = np.bincount(labeled.labels, minlength=len(labeled.names))
-    own = votes.shares[np.arange(len(labeled)), labeled.labels]
-    leads = votes.shares.max(axis=1) >= np.exp(LEAST_LEAD) * own
-    differs = (votes.winner >= 0) & (votes.winner != labeled.labels)
-    can_tell = clips[labeled.labels] >= FEW_CLIPS
-    misplaced: np.ndarray = differs & leads & can_tell & (votes.evidence >= LEAST_EVIDENCE)
-    return misplaced
+    own = votes.scores[np.arange(len(labeled)), labeled.labels]
+    known = np.isfinite(own) & np.isfinite(votes.evidence) & (clips[labeled.labels] >= FEW_CLIPS)
+    other = known & (votes.winner != labeled.labels)
+    lead = np.full(len(labeled), -np.inf)
+    lead[other] = votes.scores[other].max(axis=1) - own[other]
+    return lead
+
+
+def _usual_lead(labeled: Labeled, votes: Votes) -> float:
+    """The median lead of clips' own folders over the next; infinity where there are none."""
+    own = (votes.winner == labeled.labels) & np.isfinite(votes.evidence)
+    return float(np.median(votes.evidence[own])) if own.any() else np.inf
 
 
 def _in_overlap(labeled: Labeled, votes: Votes, overlaps: tuple[Overlap, ...]) -> np.ndarray:
@@ -174,19 +187,13 @@ def _in_overlap(labeled: Labeled, votes: Votes, overlaps: tuple[Overlap, ...]) -
 
 
 def _misplaced(
-    vectors: Vectors, labeled: Labeled, heard: Labeled, votes: Votes, each: int
+    vectors: Vectors, moved: np.ndarray, labeled: Labeled, each: int, winner: int
 ) -> Misplaced:
-    winner = int(votes.winner[each])
-    nearest = [i for i in votes.neighbours.indices[each].tolist() if i >= 0]
-    agreeing = [vectors.paths[heard.rows[i]] for i in nearest if heard.labels[i] == winner]
     row = int(labeled.rows[each])
-    return Misplaced(
-        vectors.paths[row],
-        str(vectors.labels[row]),
-        labeled.names[winner],
-        float(votes.shares[each, winner]),
-        tuple(agreeing[:3]),
-    )
+    others = labeled.rows[labeled.labels == winner]
+    (found,) = nearest(moved[[row]], moved[others], SHOWN_NEIGHBOURS).indices
+    nearby = tuple(vectors.paths[others[index]] for index in found)
+    return Misplaced(vectors.paths[row], str(vectors.labels[row]), labeled.names[winner], nearby)
 
 
 def _overlaps(labeled: Labeled, votes: Votes) -> tuple[Overlap, ...]:

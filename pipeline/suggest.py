@@ -1,5 +1,5 @@
-"""A folder for each unlabeled video: what its neighbours say, or the name of a new folder, or
-nothing where that is not enough."""
+"""A folder for each unlabeled video: what the labeled videos tell, or the name of a new folder,
+or nothing where that is not enough."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.naming import EncodeTexts, fit_names
-from pipeline.voting import Confidence, Voter, Votes, calibrated, labeled_of
+from pipeline.voting import Confidence, Judge, Labeled, calibrated, labeled_of, left_out, reduced
 from store.duplicates import duplicate_groups
-from store.neighbours import centred
+from store.neighbours import centred, nearest
 from store.vectors import Vectors
 
 FEW_VIDEOS = 3
@@ -64,7 +64,7 @@ class Measured:
 class Advice:
     """Args:
     suggestions: one of each unlabeled video, in path order.
-    leave_one_out: of the neighbours' votes.
+    leave_one_out: of what is learned from the labeled videos.
     by_name: of the names; None where none was asked for.
     """
 
@@ -86,7 +86,7 @@ def suggest(
     min_confidence: below it, a guess is no suggestion.
     """
     unlabeled = np.flatnonzero([label is None for label in vectors.labels])
-    guesses, leave_one_out = _by_neighbours(vectors, unlabeled, min_confidence)
+    guesses, leave_one_out = _by_labeled(vectors, unlabeled, min_confidence)
     by_name = None
     new = _new_folders(vectors, folders)
     if new and len(folders) > 1 and len(unlabeled):
@@ -98,45 +98,48 @@ def suggest(
     return Advice(tuple(sure), leave_one_out, by_name)
 
 
-def _by_neighbours(
+def _by_labeled(
     vectors: Vectors, rows: np.ndarray, min_confidence: float
 ) -> tuple[dict[int, Suggestion], Measured]:
-    labeled = labeled_of(centred(vectors.embeddings), vectors.labels, duplicate_groups(vectors))
+    groups = duplicate_groups(vectors)
+    moved = centred(vectors.embeddings)
+    turned = reduced(moved)
+    labeled = labeled_of(turned, vectors.labels, groups)
     if not len(labeled):
         return {r: _nothing(vectors.paths[r]) for r in rows.tolist()}, Measured(0, 0, 0)
-    voter = Voter(labeled)
-    confidence = calibrated(voter)
-    votes = voter.vote(centred(vectors.embeddings)[rows])
-    sure = confidence(votes.evidence)
+    tried = left_out(labeled)
+    confidence = calibrated(labeled, tried)
+    winner, sure = _judged(labeled, confidence, turned[rows], groups[rows])
     guesses = {}
-    for place, row in enumerate(rows.tolist()):
-        winner = int(votes.winner[place])
-        guesses[row] = Suggestion(
-            vectors.paths[row],
-            None,
-            labeled.names[winner] if winner >= 0 else None,
-            float(sure[place]),
-            "neighbours",
-            _witnesses(vectors, voter, votes, place),
-        )
-    return guesses, _measure(voter, confidence, min_confidence)
+    for number, name in enumerate(labeled.names):
+        mine, theirs = winner == number, labeled.rows[labeled.labels == number]
+        found = nearest(moved[rows[mine]], moved[theirs], SHOWN_NEIGHBOURS)
+        witnesses = [
+            tuple(
+                Witness(vectors.paths[theirs[i]], name, float(s))
+                for i, s in zip(*each, strict=True)
+            )
+            for each in zip(found.indices, found.scores, strict=True)
+        ]
+        for row, certainty, seen in zip(rows[mine], sure[mine], witnesses, strict=True):
+            path = vectors.paths[row]
+            guesses[int(row)] = Suggestion(path, None, name, float(certainty), "neighbours", seen)
+    answered = confidence(tried.evidence) >= min_confidence
+    right = answered & (tried.winner == labeled.labels)
+    return guesses, Measured(len(labeled), int(answered.sum()), int(right.sum()))
 
 
-def _witnesses(vectors: Vectors, voter: Voter, votes: Votes, place: int) -> tuple[Witness, ...]:
-    labeled, winner = voter.labeled, votes.winner[place]
-    nearest = zip(votes.neighbours.indices[place], votes.neighbours.scores[place], strict=True)
-    agreeing = [(i, s) for i, s in nearest if i >= 0 and labeled.labels[i] == winner]
-    return tuple(
-        Witness(vectors.paths[labeled.rows[index]], labeled.names[winner], float(score))
-        for index, score in agreeing[:SHOWN_NEIGHBOURS]
-    )
-
-
-def _measure(voter: Voter, confidence: Confidence, min_confidence: float) -> Measured:
-    votes, which = voter.leave_one_out()
-    answered = confidence(votes.evidence) >= min_confidence
-    right = answered & (votes.winner == voter.labeled.labels[which])
-    return Measured(len(which), int(answered.sum()), int(right.sum()))
+def _judged(
+    labeled: Labeled, confidence: Confidence, queries: np.ndarray, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The likeliest folder of each query, and how probable that is."""
+    votes = Judge(labeled.vectors, labeled.labels, len(labeled.names)).vote(queries)
+    winner, sure = votes.winner.copy(), confidence(votes.evidence)
+    for place, group in enumerate(groups.tolist()):
+        folders = np.unique(labeled.labels[labeled.groups == group])
+        if len(folders) == 1:  # a person has put the very same clip there
+            winner[place], sure[place] = folders[0], 1.0
+    return winner, sure
 
 
 def _by_name(

@@ -64,7 +64,8 @@ def _rows(findings: Findings, place: Home) -> list[tuple[str, ...]]:
             where = ", ".join(place.shown(video.path) for video in each.videos)
             rows.append((name, where, "the same bytes" if each.exact else "nearly the same"))
     for wrong in findings.misplaced:
-        why = f"{wrong.share:.0%} like {wrong.looks_like}: {', '.join(wrong.neighbours)}"
+        near = ", ".join(place.shown(path) for path in wrong.neighbours)
+        why = f"like {wrong.looks_like}: {near}"
         rows.append(("in the wrong folder", place.shown(wrong.path), why))
     for small in findings.small:
         clips = f"{small.clips} different clip" + ("s" if small.clips != 1 else "")
