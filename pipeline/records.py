@@ -308,8 +308,8 @@ class Returned:
 
 @dataclass(frozen=True)
 class Failure:
-    """A video that could not be embedded: `stage` is `read`, `decode`, `speech`, `vision` or `crash`.
-    The hash is None where the file could not be read."""
+    """A video that could not be embedded: `stage` is `read`, `decode`, `speech`, `vision`, or
+    `crash` where it took the process down. The hash is None where the file could not be read."""
 
     file: VideoFile
     stage: str

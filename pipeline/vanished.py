@@ -39,8 +39,11 @@ class Doubt:
 
 
 def _note_place(store: Store, root: Path) -> bool:
-    """Remember which folder it is, and on which file system; whether it was another one before."""
-    place = f"{os.stat(root).st_dev} {root.resolve()}" if root.exists() else ""
+    """Remember which folder it is, and on which file system; whether it was another one before. A
+    folder that moved together with its store is the same one."""
+    beside = store.scratch("place")
+    where = os.path.relpath(root.resolve(), beside.parent.resolve()) if beside else root.resolve()
+    place = f"{os.stat(root).st_dev} {where}" if root.exists() else ""
     former = store.recall("place")
     if place and place != former:
         store.remember("place", place)
