@@ -308,7 +308,7 @@ class Returned:
 
 @dataclass(frozen=True)
 class Failure:
-    """A video that could not be embedded: `stage` is `read`, `decode`, `speech`, `vision`, or
+    """A video that could not be embedded: `stage` is `read`, `decode`, `speech` or `vision`, or
     `crash` where it took the process down. The hash is None where the file could not be read."""
 
     file: VideoFile

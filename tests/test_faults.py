@@ -28,7 +28,7 @@ from tests.watching import Spawn, start_watch
 Run = Callable[..., Finished]
 Made = Callable[[str], Path]
 
-KILLS = int(os.environ.get("KILLS", "4"))
+KILLS = int(os.environ.get("KILLS", "3"))
 CLIPS = 40
 LONGEST_SECONDS = 1.5  # from the first model's loading until the kill
 

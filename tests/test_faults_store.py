@@ -22,7 +22,7 @@ from tests.disks import fill, small_disk
 from tests.test_export import write
 from tests.test_store import assert_same, make_row
 
-KILLS = int(os.environ.get("KILLS", "5"))
+KILLS = int(os.environ.get("KILLS", "4"))
 LONGEST_SECONDS = 0.6  # until the kill: some ten commits, or several exports
 
 WRITES = """
