@@ -1,0 +1,142 @@
+"""How fast the store is written, searched and exported, by its size, and how much a search finds.
+
+    python -m tests.benchmarks.store [--rows 10000,100000] [--questions 40] [--folder DIR]
+
+One store of made-up rows (see made.py) grows from size to size. Each part runs in a process of its
+own, which grows no other's memory; start-ups and exports are the program's own commands. Recall is
+that of the first 10 against an exact search (exact.py). Times depend on what else the machine
+does: CPU seconds are shown beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tests.benchmarks.measure import publish, run
+
+SIZES = "10000,100000"
+STARTS = 5
+LARGEST_PICTURES = 100_000  # larger stores get small ones: a million times 6 KB says nothing new
+
+
+@dataclass(frozen=True)
+class Place:
+    """Args:
+    folder: the store, the exact answers and the exports are in.
+    questions: of each kind.
+    thumbnail_bytes: of each row.
+    """
+
+    folder: Path
+    questions: int
+    thumbnail_bytes: int
+
+    @property
+    def uri(self) -> str:
+        return str(self.folder / "store")
+
+    @property
+    def answers(self) -> Path:
+        return self.folder / "exact.npz"
+
+    def command(self, name: str, *flags: str) -> list[str]:
+        videos = f"data.dir={self.folder / 'videos'}"
+        return ["run.py", "--set", videos, "--set", f"store.uri={self.uri}", name, *flags]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", default=SIZES, help=f"sizes, ascending (default: {SIZES})")
+    parser.add_argument("--questions", type=int, default=40, help="of each kind (default: 40)")
+    parser.add_argument("--folder", type=Path, help="where to make the store (default: temporary)")
+    options = parser.parse_args()
+    sizes = [int(size) for size in options.rows.split(",")]
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        small = max(sizes) <= LARGEST_PICTURES
+        place = Place(Path(folder), options.questions, 6_000 if small else 1_000)
+        (place.folder / "videos").mkdir()
+        measure(place, sizes)
+
+
+def measure(place: Place, sizes: list[int]) -> None:
+    """Every figure at every size; what is known by then is written after each."""
+    from tests.benchmarks import store_parts as parts
+
+    figures: dict[str, list[dict[str, Any]]] = {
+        "store_fill": [],
+        "store_write": apart(parts.write, place, 0),
+        "store_query": [],
+        "store_export": [],
+        "store_start": [],
+    }
+    for begin, size in zip([0, *sizes], sizes, strict=False):
+        figures["store_fill"] += apart(parts.fill, place, begin, size)
+        figures["store_query"] += apart(parts.ask, place, size)
+        figures["store_start"] += start(place, size)
+        figures["store_export"].append(export(place, size))
+        figures["store_write"] += apart(parts.write, place, size)
+        for name, rows in figures.items():
+            publish(name, rows)
+
+
+def apart(part: Callable[..., list[dict[str, Any]]], *arguments: Any) -> list[dict[str, Any]]:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(part, *arguments).result()
+
+
+def start(place: Place, size: int) -> list[dict[str, Any]]:
+    """Whole processes. The video is the first row's; its file need not be there."""
+    (video,) = json.loads(run(place.command("query", "--words", "word1", "-k1", "--json")).stdout)
+    commands = {
+        "query --video": place.command("query", "--json", "--video", video["path"]),
+        "query --words": place.command("query", "--json", "--words", "word7"),
+        "status": place.command("status", "--json"),
+    }
+    rows = []
+    for name, command in commands.items():
+        runs = [run(command) for _ in range(STARTS)]
+        seconds = median(each.wall for each in runs)
+        rows.append(
+            {
+                "rows": size,
+                "command": name,
+                "seconds": seconds,
+                "cpu_seconds": median(each.cpu for each in runs),
+                "goal": "1 s" if name == "query --video" else "",
+                "reached": seconds <= 1 if name == "query --video" else "",
+            }
+        )
+    return rows
+
+
+def export(place: Place, size: int) -> dict[str, Any]:
+    out = place.folder / "artifacts"
+    done = run(place.command("export", "--json", "--out", str(out)))
+    facts = json.loads(done.stdout)
+    assert facts["labeled"][0] + facts["unlabeled"][0] == size, facts
+    for file in out.iterdir():
+        file.unlink()
+    tensor_mb = size * 1024 * 4 / 2**20
+    return {
+        "rows": size,
+        "seconds": done.wall,
+        "cpu_seconds": done.cpu,
+        "rows_per_second": size / done.wall,
+        "peak_mb": done.peak_mb,
+        "beside_tensor_mb": done.peak_mb - tensor_mb,
+        "goal": "50,000 rows/s, tensor + 1,024 MB",
+        "reached": size / done.wall >= 50_000 and done.peak_mb - tensor_mb <= 1_024,
+    }
+
+
+if __name__ == "__main__":
+    main()
