@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -39,17 +39,20 @@ def run(arguments: Sequence[str]) -> Process:
     Raises:
         RuntimeError: it failed.
     """
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = perf_counter()
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    wall = perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise RuntimeError(f"{arguments}: exit code {done.returncode}\n{done.stderr}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Process(wall, cpu, after.ru_maxrss / 1024, done.stdout)
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen(
+            [sys.executable, *arguments], cwd=ROOT, stdout=stdout, stderr=stderr
+        )
+        _, status, used = os.wait4(process.pid, 0)  # of this child, not of all so far
+        wall = perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        for stream in (stdout, stderr):
+            stream.seek(0)
+        printed, complaints = stdout.read().decode(), stderr.read().decode()
+    if process.returncode:
+        raise RuntimeError(f"{arguments}: exit code {process.returncode}\n{complaints}")
+    return Process(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, printed)
 
 
 def machine() -> dict[str, Any]:
