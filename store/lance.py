@@ -3,6 +3,8 @@
 The one module that opens it. Every error of its own leaves here as a `StoreError`.
 """
 
+# ruff: noqa: E402 - some of it has to be said before LanceDB is imported
+
 from __future__ import annotations
 
 import os
@@ -19,9 +21,14 @@ import pyarrow as pa
 
 from store.arrow import VERSION_KEY, version_of
 from store.errors import StoreError
+from store.late import initialise_late
 from store.schema import SCHEMA_VERSION, check_key
 
-os.environ.setdefault("LANCEDB_LOG", "error")  # before the import: else warnings flood stderr
+os.environ.setdefault("LANCEDB_LOG", "error")  # else warnings flood stderr
+
+# LanceDB needs the models of this generated REST client, whose `__init__` also makes one of each of
+# its APIs: half of what `import lancedb` takes, and nothing that a local table needs.
+initialise_late("lance_namespace_urllib3_client")
 
 import lancedb
 from lancedb import tokenize
