@@ -13,7 +13,8 @@ from pipeline.discover import read_stamp
 from pipeline.errors import SettingsError, VideoError
 from pipeline.home import Home
 from store.only import Only
-from store.search import Hit, Like, Means, Says, Wish, like, search
+from store.schema import Row
+from store.search import Hit, Like, Means, Says, Wish, search
 from store.table import Store
 
 if TYPE_CHECKING:
@@ -120,19 +121,16 @@ class Asker:
         """A video that is in the store as it is on disk needs no model; any other is embedded on
         the fly, and not stored."""
         key = self._home.key_of(file)
-        wish = like(self._store, key) if key else None
-        if key is None or wish is None or self._has_changed(key, file):
+        row = self._store.rows([key]).get(key) if key else None
+        if row is not None and not _has_changed(row, file):
+            wish = Like.of(row)
+        else:
             wish = self._like_file(file)
         visual = wish.visual if question.in_picture else None
         speech = wish.speech if question.in_speech else None
         if visual is None and (speech is None or not speech.any()):
             raise SettingsError(f"--video {file}: nobody speaks in it; leave --in speech out")
         return replace(wish, visual=visual, speech=speech)
-
-    def _has_changed(self, key: str, file: Path) -> bool:
-        row = self._store.rows([key]).get(key)
-        stamp = read_stamp(file)
-        return row is None or (stamp is not None and stamp != (row.size, row.mtime_ns))
 
     def _like_file(self, file: Path) -> Like:
         if not file.is_file():
@@ -191,6 +189,11 @@ def ask(store: Store, settings: Settings, text: str, *, k: int = 10) -> list[Hit
     from pipeline import home
 
     return Asker(store, settings, home.recalled(store, settings)).ask(Question(text=text), k=k)
+
+
+def _has_changed(row: Row, file: Path) -> bool:
+    stamp = read_stamp(file)
+    return stamp is not None and stamp != (row.size, row.mtime_ns)
 
 
 def _says(words: str, *, some: bool) -> Says:

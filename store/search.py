@@ -59,12 +59,9 @@ def search(store: Store, *wishes: Wish, k: int = 10, only: Only = EVERYTHING) ->
 
 
 def like(store: Store, path: str) -> Like | None:
-    """The wish for videos like one that is in the store, by both halves, among rows of its own
-    recipes; None where it is not there."""
+    """`Like.of` the row of this path; None where there is none."""
     row = store.rows([path]).get(path)
-    if row is None:
-        return None
-    return Like(row.visual, row.speech, row.visual_recipe, row.speech_recipe)
+    return Like.of(row) if row is not None else None
 
 
 def _check_size(store: Store, wish: Wish) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from store.schema import Row
 from store.words import Wanted
 
 
@@ -34,6 +35,11 @@ class Like:
         _check(given)
         if not any(half.any() for half in given):
             raise ValueError("a search needs a vector that is not zero")
+
+    @classmethod
+    def of(cls, row: Row) -> Like:
+        """Videos like one that is in a store, by both halves, among rows of its own recipes."""
+        return cls(row.visual, row.speech, row.visual_recipe, row.speech_recipe)
 
     @property
     def vectors(self) -> list[np.ndarray]:
