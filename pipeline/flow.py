@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from pipeline import neutral
 from pipeline.config import Settings
 from pipeline.decode import content_hash
 from pipeline.devices import expects_gpu, share_cores, usable_cores
@@ -129,7 +130,7 @@ class Flow:
         if not self._crew.stopping.is_set():
             # Not earlier: what is missing here may have landed elsewhere.
             self._drop_missing(missing_from(listing, comparison))
-            self._store.upkeep()
+            self._tidy(force=False)
         return self._summary(time.perf_counter() - began)
 
     def watch(self) -> Summary:
@@ -253,8 +254,16 @@ class Flow:
                 elif isinstance(change, Returned):
                     self._writer.mark_offline(change.paths, False)
             is_tidy = not batch
-            self._store.upkeep(force=is_tidy)
+            if is_tidy:
+                self._tidy(force=True)
+            else:
+                self._store.upkeep()
             self._crew.note("write", busy=time.perf_counter() - began)
+
+    def _tidy(self, *, force: bool) -> None:
+        """What has time until no video waits."""
+        neutral.remember(self._store, recipe_of(self._settings), self._models.loaded_clip)
+        self._store.upkeep(force=force)
 
     def _drop_missing(self, missing: Sequence[str]) -> None:
         """Remove the rows of missing files, unless it looks like a drive that is not there."""

@@ -59,6 +59,11 @@ class Models:
                 )
             return self._clip
 
+    @property
+    def loaded_clip(self) -> ClipEncoder | None:
+        """CLIP, where somebody has needed it."""
+        return self._clip
+
     def whisper(self) -> Transcriber:
         """Whisper, on its device.
 

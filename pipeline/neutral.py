@@ -70,9 +70,10 @@ def vectors(store: Store, recipe: Recipe, clip: Callable[[], ClipEncoder]) -> np
     return packed.reshape(len(TEXTS), -1).astype(np.float32)
 
 
-def remember(store: Store, recipe: Recipe, clip: ClipEncoder) -> None:
-    """Keep their vectors in a store that is open for writing, where they are not there yet."""
-    if store.recall(_key(recipe)) is None:
+def remember(store: Store, recipe: Recipe, clip: ClipEncoder | None) -> None:
+    """Keep their vectors in a store that is open for writing, where they are not there yet; without
+    CLIP (None: nothing has needed it) nothing is done."""
+    if clip and store.recall(_key(recipe)) is None:
         packed = clip.encode_texts(TEXTS).astype(np.float16)
         store.remember(_key(recipe), base64.b64encode(packed.tobytes()).decode())
 

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from pipeline import config, home
+from pipeline import config, home, neutral
 from pipeline.errors import SettingsError
 from pipeline.flow import Flow, Summary
+from pipeline.models import Models
+from pipeline.recipe import recipe_of
 from pipeline.report import Report
+from pipeline.vision import ClipEncoder
 from store.schema import Row, Timed
 from store.table import Store
 from tests.project import Project, distinct_copy
@@ -382,3 +385,21 @@ def test_a_file_that_failed_is_tried_again_with_other_settings(
     assert scan(small).counts == {"failed": 1}
     assert scan("clip.frames=3").counts == {"embedded": 1}
     assert failed(project) == []
+
+
+# beside the rows
+
+
+def test_what_texts_are_judged_by_is_encoded_once_by_the_scan_that_has_clip_at_hand(
+    project: Project, scan: Scan, made: Callable[[str], Path]
+) -> None:
+    def no_clip() -> ClipEncoder:
+        raise AssertionError("encoded again")
+
+    project.add(made("no_audio.mp4"), "a.mp4")
+    scan()
+    settings = config.load(project.config)
+    with Store.open(settings.store_uri) as store:
+        kept = neutral.vectors(store, recipe_of(settings), no_clip)
+        encoded = Models(settings, print).clip().encode_texts(neutral.TEXTS)
+    assert np.allclose(kept, encoded, atol=1e-3)  # kept as float16
