@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -171,6 +172,8 @@ if TYPE_CHECKING or sys.platform == "linux":
     logging.getLogger("watchdog.observers.inotify").addFilter(
         lambda record: "when the thread is inactive" not in str(record.msg)
     )
+    # A folder inside a new one is met twice, by its event and by the walk; once is enough.
+    warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
 
     class _Reader(InotifyFD):
         def __init__(self, listener: Listener) -> None:

@@ -34,10 +34,6 @@ TOLERANCE = 1e-3  # of 1 - cosine
 # does it otherwise than PyAV's.
 OTHER_COLOURS = frozenset({"media__hlg10-color-test.mp4"})
 
-# Whisper listens to the speech alone and not to 30 s with silence behind it; on recordings that
-# are not quite clear to the base model, single words come out otherwise, better or worse.
-MOST_OTHER_WORDS = 0.1
-
 # Where they go: a label, or none.
 CLIPS = {
     "speech.mp4": "talk/speech.mp4",
@@ -244,6 +240,8 @@ def test_on_all_real_media(
     run: Callable[..., Finished],
     reference: Reference,
     media_dir: Path | None,
+    clip_dir: Path,
+    whisper_dir: Path,
 ) -> None:
     if media_dir is None:
         pytest.skip("there is no folder of real media")
@@ -259,6 +257,10 @@ def test_on_all_real_media(
     visual, speech = compared.visual_distances(), compared.speech_distances()
     clear = [p for p in compared.paths if paths[p]["speech"] == "clear" and theirs.transcripts[p]]
     said = {path: (ours.transcripts[path], theirs.transcripts[path]) for path in clear}
+    listener = Reference(f"local-dir:{clip_dir}", whisper_dir, vad=False)
+    unsure = {
+        p: (" ".join(listener.listen(project.videos / p)), theirs.transcripts[p]) for p in clear
+    }
     other_words = {path: both for path, both in said.items() if words(both[0]) != words(both[1])}
     report(compared, visual, speech, other_words)
 
@@ -267,7 +269,9 @@ def test_on_all_real_media(
     far = {path for path in visual if visual[path] >= TOLERANCE}
     assert {Path(path).name for path in far} <= OTHER_COLOURS
     assert max(speech.values()) < TOLERANCE
-    assert share_of_other_words(said.values()) < MOST_OTHER_WORDS
+    # On recordings that are not quite clear to the base model single words change with anything
+    # that changes around them; so much they change where Whisper hears the silence as well.
+    assert share_of_other_words(said.values()) <= share_of_other_words(unsure.values())
 
 
 def report(

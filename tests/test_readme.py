@@ -20,15 +20,20 @@ def blocks(language: str) -> list[str]:
 
 
 COMMANDS = [
-    line
+    commands
     for block in blocks("sh")
-    for line in block.splitlines()
-    if line.startswith("python run.py")
+    if (commands := [line for line in block.splitlines() if line.startswith("python run.py")])
 ]
 
 
+@pytest.fixture
+def project(scanned: Path, tmp_path: Path) -> Path:
+    """A copy of it, to do with as one likes."""
+    return shutil.copytree(scanned, tmp_path / "project")
+
+
 @pytest.fixture(scope="module")
-def project(
+def scanned(
     tmp_path_factory: pytest.TempPathFactory,
     clips: tuple[Path, ...],
     small_clip_dir: Path,
@@ -55,10 +60,11 @@ def run_py(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_runs(project: Path, command: str) -> None:
-    done = run_py(project, shlex.split(command)[2:])
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize("commands", COMMANDS)
+def test_every_command_runs(project: Path, commands: list[str]) -> None:
+    for command in commands:
+        done = run_py(project, shlex.split(command)[2:])
+        assert done.returncode == 0, (command, done.stderr)
 
 
 @pytest.mark.parametrize("code", blocks("python"))
