@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 an error, 2 wrong usage or settings, 130 interrupted.
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
 from importlib import import_module
@@ -69,6 +68,4 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    code = main()
-    gc.freeze()  # at its end Python would look for cycles among all that was imported: 0.1 s
-    sys.exit(code)
+    sys.exit(main())
