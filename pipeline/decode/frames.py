@@ -30,6 +30,9 @@ _TELLS_WHAT_IS_REFERRED_TO = frozenset({"h264", "hevc", "mpeg4", "vp8"})
 """Decoders that with skip_frame=NONREF leave out just the frames that no other refers to; H.263's,
 for one, leaves out more and spoils what follows."""
 
+_NO_FIELDS = frozenset({0, 1})
+"""AVFieldOrder "unknown" and "progressive": a packet holds a frame, not perhaps one half of it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
@@ -93,8 +96,8 @@ class FrameReader:
         return found
 
     def _visit(self, visit: Visit) -> Iterator[tuple[int, VideoFrame]]:
-        targets = set(visit.targets)
         context = self._video.stream.codec_context
+        targets, unread = set(visit.targets), set(visit.targets)
         landed = False
         skips = context.name in _TELLS_WHAT_IS_REFERRED_TO
         for packet in _packets(self._video):
@@ -102,15 +105,26 @@ class FrameReader:
                 landed = landed or packet.is_discard  # an edit list may hide the keyframe itself
                 if skips:
                     context.skip_frame = "DEFAULT" if packet.pts in targets else "NONREF"
-            for frame in decoded(self._video.stream, packet):
+                unread.discard(packet.pts)
+            is_last = not unread and context.field_order in _NO_FIELDS
+            for frame in self._decoded(packet, is_last=is_last):
                 landed = landed or frame.key_frame
                 if not landed:
                     return  # the container calls every packet a keyframe
                 if frame.pts in targets:
                     yield frame.pts, frame
                     targets.discard(frame.pts)
-            if not targets:
+            if is_last or not targets:
                 return
+
+    def _decoded(self, packet: Packet | None, *, is_last: bool) -> list[VideoFrame]:
+        """What a packet completes; with the last one that is needed also what the decoder holds
+        back to bring frames into order: the packets that follow would only be to get at that."""
+        frames = decoded(self._video.stream, packet)
+        if is_last and packet is not None:
+            held = decoded(self._video.stream, None)
+            frames += [frame for frame in held if not frame.interlaced_frame]
+        return frames
 
     def _by_counting(self, n: int) -> Chosen:
         """Decode everything in order and keep what the count says; once more, where the number of
