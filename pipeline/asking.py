@@ -47,6 +47,10 @@ class Question:
     nearest: bool = False
 
     @property
+    def is_empty(self) -> bool:
+        return all(part is None for part in (self.text, self.image, self.video, self.words))
+
+    @property
     def in_picture(self) -> bool:
         return self.places != "speech"
 
@@ -79,9 +83,11 @@ class Asker:
             VideoError: the video cannot be embedded.
             ModelError: a model cannot be loaded.
         """
-        wishes = list(self._wishes(question))
-        if not wishes:
+        if question.is_empty:
             raise SettingsError("query: say what to find: --text, --image, --video or --words")
+        if self._store.dimension is None:  # no model is loaded to look through nothing
+            return []
+        wishes = list(self._wishes(question))
         own = self._home.key_of(question.video) if question.video else None
         hits = search(self._store, *wishes, k=k + (own is not None), only=only or Only())
         return [hit for hit in hits if hit.path != own][:k]

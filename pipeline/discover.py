@@ -98,7 +98,8 @@ def check_folder(collection: Collection) -> tuple[int, int]:
     Raises:
         SettingsError: it is missing or is no folder.
     """
-    for name, folder in (("data.dir", collection.root), ("subfolder", collection.top)):
+    name = "the folder of videos (data.dir, or the one given)"
+    for folder in (collection.root, collection.top):
         try:
             facts = os.stat(folder)
         except (FileNotFoundError, NotADirectoryError) as error:

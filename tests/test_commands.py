@@ -462,6 +462,9 @@ def test_the_store_may_be_looked_at_before_there_is_one(
     project = new_project(tmp_path / "project")
     assert ask(run, project, "status")["on_disk"] == 0
     assert ask(run, project, "failures") == []
+    ended = run("--config", project.config, "query", "--text", "a dog", "--json")
+    assert (ended.returncode, json.loads(ended.stdout)) == (0, [])
+    assert ended.stderr == "Nothing is embedded yet: run `scan` first.\n"  # and no model loaded
     assert not project.store.exists()
 
 

@@ -129,6 +129,8 @@ def _remark(store: Store, hits: Sequence[Hit], only: Only) -> str | None:
     """What a person has to know beside the hits."""
     from store.background import FEWEST_ROWS
 
+    if store.dimension is None:
+        return "Nothing is embedded yet: run `scan` first."
     if not hits and not only.is_narrow and store.known():
         return "What was made with other settings is not compared: scan, or see `status`."
     if hits and all(hit.match is None for hit in hits):
