@@ -62,6 +62,7 @@ class ClipSettings(_Section):
     model: Text = "ViT-B/32"
     pretrained: Text = "openai"
     frames: Annotated[int, Field(ge=1, le=1000, description="a whole number from 1 to 1000")] = 5
+    sampling: Literal["exact", "keyframes"] = "exact"
     transcript: Literal["whole", "first_window"] = "whole"
     batch_frames: Annotated[
         int, Field(ge=1, le=4096, description="a whole number from 1 to 4096")

@@ -87,6 +87,7 @@ class Intake:
             prepare=self._prepare() if task.needs.visual else np.asarray,
             max_megapixels=self._settings.decode.max_megapixels,
             timeout_seconds=self._settings.decode.timeout_seconds,
+            at_keyframes=self._settings.clip.sampling == "keyframes",
         )
         windows = self._listen(contents) if task.needs.transcript else ()
         return DecodedVideo(

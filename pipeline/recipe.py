@@ -31,7 +31,10 @@ def recipe_of(settings: Settings) -> Recipe:
         _whisper_identity(settings), settings.whisper.language, settings.whisper.vad
     )
     return Recipe(
-        visual=f"clip {clip} frames={settings.clip.frames} method={VISUAL_METHOD}",
+        visual=(
+            f"clip {clip} frames={settings.clip.frames} sampling={settings.clip.sampling}"
+            f" method={VISUAL_METHOD}"
+        ),
         transcript=transcript,
         speech=f"clip {clip} text={settings.clip.transcript} method={SPEECH_METHOD}; {transcript}",
     )

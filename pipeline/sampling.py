@@ -8,7 +8,7 @@ n = 3       ^                 ^                    ^
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +24,21 @@ def frame_indices(total: int, n: int) -> list[int]:
     if total < 1 or n < 1:
         raise ValueError(f"cannot choose {n} of {total} frames")
     return [int(index) for index in np.linspace(0, total - 1, n, dtype=np.int64)]
+
+
+def nearest(moments: Sequence[int], places: Sequence[int]) -> list[int]:
+    """For each moment the nearest place, the earlier one of two that are equally near.
+
+    Args:
+        moments: in any order, with repeats.
+        places: ascending, at least one.
+    """
+    found = []
+    for moment in moments:
+        after = bisect_left(places, moment)
+        around = places[max(after - 1, 0) : after + 1]
+        found.append(min(around, key=lambda place: abs(place - moment)))
+    return found
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 
 import av
 import numpy as np
+import pytest
 from PIL import Image
 
 from pipeline.decode import Contents, read_video
@@ -71,11 +73,19 @@ def decode(packet: Any) -> list[av.VideoFrame]:
         return []
 
 
-def attempt(path: Path) -> tuple[Frames | None, VideoError | None]:
+def attempt(path: Path, **options: Any) -> tuple[Frames | None, VideoError | None]:
     try:
-        return read(path).frames, None
+        return read(path, **options).frames, None
     except VideoError as error:
         return None, error
+
+
+def manifest(media_dir: Path | None, *kinds: str) -> list[dict[str, Any]]:
+    """What is known of the real media of these kinds; skips the test where there are none."""
+    if media_dir is None:
+        pytest.skip("there is no folder of real media")
+    lines = (media_dir / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    return [entry for entry in map(json.loads, lines) if entry["kind"] in kinds]
 
 
 def write(

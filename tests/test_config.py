@@ -68,6 +68,7 @@ def test_every_setting_has_a_comment() -> None:
         ("clip.frames=1.5", "a whole number"),
         ("clip.frames=true", "a whole number"),
         ("clip.frames=many", "a whole number"),
+        ("clip.sampling=sharp", '"exact" or "keyframes"'),
         ("clip.transcript=half", '"whole" or "first_window"'),
         ("clip.model=", "not empty"),
         ("precision.cpu=int8", '"float32" or "float16" or "bfloat16"'),
@@ -114,7 +115,7 @@ def test_the_same_in_a_file_names_the_file(config: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "known"),
     [
-        ("clip.frame=3", "known: model, pretrained, frames, transcript, batch_frames"),
+        ("clip.frame=3", "known: model, pretrained, frames, sampling, transcript"),
         ("clp.frames=3", "known: device, data, store"),
         ("frames=3", "known: device, data, store"),
         ("base=/tmp", "known: device, data, store"),

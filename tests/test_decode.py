@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ from PIL import Image
 from tests.decoding import (
     attempt,
     decode_all,
+    manifest,
     move,
     numbers,
     prepare,
@@ -208,13 +208,6 @@ def test_the_same_from_several_threads(made: Callable[[str], Path]) -> None:
 
 
 # Real media
-
-
-def manifest(media_dir: Path | None, *kinds: str) -> list[dict[str, Any]]:
-    if media_dir is None:
-        pytest.skip("there is no folder of real media")
-    lines = (media_dir / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    return [entry for entry in map(json.loads, lines) if entry["kind"] in kinds]
 
 
 def test_real_broken_files_end_as_they_are_known_to(media_dir: Path | None) -> None:

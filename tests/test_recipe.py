@@ -41,6 +41,7 @@ def parts_that_differ(first: Recipe, second: Recipe) -> set[str]:
     ("override", "touched"),
     [
         ("clip.frames=6", {"visual"}),
+        ("clip.sampling=keyframes", {"visual"}),
         ("clip.model=ViT-B/16", {"visual", "speech"}),
         ("clip.pretrained=laion2b_s34b_b79k", {"visual", "speech"}),
         ("clip.transcript=first_window", {"speech"}),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sampling import Visit, frame_indices, plan_visits
+from pipeline.sampling import Visit, frame_indices, nearest, plan_visits
 
 TOTALS = st.integers(1, 10**6)
 COUNTS = st.integers(1, 1000)
@@ -64,6 +64,14 @@ def test_a_target_is_decoded_from_the_last_keyframe_before_it(
         for target in visit.targets:
             earlier = [keyframe for keyframe in keyframes if keyframe <= target]
             assert visit.keyframe == max(earlier, default=keyframes[0])
+
+
+@given(st.lists(TIMESTAMPS, max_size=30), KEYFRAMES)
+def test_the_nearest_is_never_farther_than_another_nor_later_than_one_as_near(
+    moments: list[int], places: list[int]
+) -> None:
+    for moment, place in zip(moments, nearest(moments, places), strict=True):
+        assert place == min(places, key=lambda other: (abs(other - moment), other))
 
 
 def test_the_picture_in_the_documentation() -> None:

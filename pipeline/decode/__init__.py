@@ -21,6 +21,7 @@ from av.video.frame import VideoFrame
 from PIL import Image
 
 from pipeline.decode.frames import Chosen, FrameReader, picture, seen_size
+from pipeline.decode.keyframes import KeyframeReader
 from pipeline.decode.opening import open_bytes, open_video
 from pipeline.decode.sound import Sound, first_listener
 from pipeline.decode.survey import Survey, survey_packets
@@ -64,8 +65,13 @@ def read_video(
     prepare: Prepare,
     max_megapixels: float,
     timeout_seconds: float = inf,
+    at_keyframes: bool = False,
 ) -> Contents:
     """Read `n_frames` uniformly spaced frames (0: none) and, if wanted, the sound of a video.
+
+    With `at_keyframes`, the keyframe nearest to each of these takes its place: far less work. One
+    that is nearest to several of them stands for each, so that it counts as often in their mean;
+    a video without a keyframe that decodes gives its exact frames.
 
     Uses one core. Larger pictures are refused, and so is a file that comes no farther for so long.
 
@@ -80,7 +86,9 @@ def read_video(
             raise VideoError("decode", "the video stream has no frames")
         sound = listener.finish(survey.start_seconds) if listener else None
         # One frame is read in any case: only a decoded one tells which way is up.
-        chosen = FrameReader(video, survey, reopen).read(max(n_frames, 1))
+        n = max(n_frames, 1)
+        chosen = KeyframeReader(video, survey, reopen).read(n) if at_keyframes else None
+        chosen = chosen or FrameReader(video, survey, reopen).read(n)
         width, height = seen_size(chosen.frames[0], video.stream)
         show = lambda frame: picture(frame, video.stream, max_megapixels)  # noqa: E731
         return Contents(

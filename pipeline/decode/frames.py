@@ -66,7 +66,7 @@ class FrameReader:
         Raises:
             VideoError: no frame can be decoded.
         """
-        if self._survey.is_whole and self._timestamps_are_true():
+        if self._survey.is_whole and are_timestamps_true(self._video, self._survey):
             timestamps = self._survey.timestamps
             wanted = [timestamps[i] for i in frame_indices(len(timestamps), n)]
             found = self._by_seeking(wanted)
@@ -74,16 +74,6 @@ class FrameReader:
                 seconds = [self._seconds(when - timestamps[0]) for when in wanted]
                 return Chosen([found[when] for when in wanted], seconds, len(timestamps))
         return self._by_counting(n)
-
-    def _timestamps_are_true(self) -> bool:
-        survey = self._survey
-        unique = len(set(survey.timestamps)) == len(survey.timestamps)
-        return bool(survey.is_timed and unique and survey.keyframes and not self._is_avi)
-
-    @property
-    def _is_avi(self) -> bool:
-        """AVI has a frame rate and no times: FFmpeg's guess is wrong where there are B frames."""
-        return "avi" in self._video.container.format.name.split(",")
 
     def _by_seeking(self, wanted: Sequence[int]) -> dict[int, VideoFrame]:
         found: dict[int, VideoFrame] = {}
@@ -159,12 +149,23 @@ class FrameReader:
             return [self._seconds(timestamps[i] - timestamps[0]) for i in wanted]
         own = [frame.pts for _, frame in sorted(kept.items()) if frame.pts is not None]
         makes_sense = len(own) == len(kept) and all(a < b for a, b in pairwise(own))
-        if makes_sense and not self._is_avi:
+        if makes_sense and not _is_avi(self._video):
             return [self._seconds((kept[i].pts or 0) - own[0]) for i in wanted]
         return [float(i * frame_duration(self._video.stream)) for i in wanted]
 
     def _seconds(self, pts: int) -> float:
         return float(pts * self._survey.time_base)
+
+
+def are_timestamps_true(video: Video, survey: Survey) -> bool:
+    """Whether a timestamp tells one frame from the others, and when it is shown."""
+    unique = len(set(survey.timestamps)) == len(survey.timestamps)
+    return bool(survey.is_timed and unique and survey.keyframes and not _is_avi(video))
+
+
+def _is_avi(video: Video) -> bool:
+    """AVI has a frame rate and no times: FFmpeg's guess is wrong where there are B frames."""
+    return "avi" in video.container.format.name.split(",")
 
 
 def _packets(video: Video) -> Iterator[Packet | None]:

@@ -14,6 +14,16 @@ from pipeline.decode.opening import Packet, Progress, Video, packets
 from pipeline.decode.sound import Listener
 
 
+@dataclass(frozen=True)
+class Keyframe:
+    """Where to find one that is shown: the how-manieth packet of the video it is, the
+    how-manieth that is shown, and its timestamp."""
+
+    packet: int
+    frame: int
+    timestamp: int
+
+
 @dataclass(frozen=True, eq=False)
 class Survey:
     """What the packets of a video tell.
@@ -22,6 +32,7 @@ class Survey:
         time_base: the unit of what follows, seconds.
         timestamps: of the frames that are shown, ascending.
         keyframes: likewise, of those that decoding can start at.
+        shown_keyframes: those of them that are shown, in the order of the file.
         end: until when the last frame is shown.
         is_timed: whether every packet has a timestamp; where not, they are numbered, and the
             time base is a frame's duration.
@@ -32,6 +43,7 @@ class Survey:
     time_base: Fraction
     timestamps: list[int]
     keyframes: list[int]
+    shown_keyframes: list[Keyframe]
     end: int
     is_timed: bool
     missing: int
@@ -56,6 +68,7 @@ def survey_packets(video: Video, listener: Listener | None) -> Survey:
     stream = video.stream
     shown: list[tuple[int, int]] = []
     keyframes: list[int] = []
+    shown_keyframes: list[Keyframe] = []
     count, is_timed, is_whole = 0, True, True
     streams = [stream, listener.stream] if listener else [stream]
     for packet in packets(video.container, streams, Progress(video.timeout_seconds)):
@@ -65,11 +78,14 @@ def survey_packets(video: Video, listener: Listener | None) -> Survey:
         is_timed = is_timed and packet.pts is not None
         is_whole = is_whole and not packet.is_corrupt
         when = packet.pts if packet.pts is not None else count
-        count += 1
+        is_shown = not packet.is_discard and not _is_hidden(packet)
         if packet.is_keyframe:
             keyframes.append(when)
-        if not packet.is_discard and not _is_hidden(packet):
+            if is_shown:
+                shown_keyframes.append(Keyframe(count, len(shown), when))
+        if is_shown:
             shown.append((when, when + (packet.duration or 0)))
+        count += 1
     if not is_timed:
         shown = [(i, i + 1) for i in range(len(shown))]
     missing = max(_promised(video) - count, 0)
@@ -77,6 +93,7 @@ def survey_packets(video: Video, listener: Listener | None) -> Survey:
         time_base=(stream.time_base if is_timed else frame_duration(stream)) or Fraction(0),
         timestamps=sorted(start for start, _ in shown),
         keyframes=sorted(keyframes),
+        shown_keyframes=shown_keyframes,
         end=max((end for _, end in shown), default=0),
         is_timed=is_timed,
         missing=missing,
