@@ -73,8 +73,7 @@ def _renamed(variables: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray
     for name, value in variables.items():
         if value.dtype.kind != "f" or value.ndim == 0 or name == "decoder/projection/weight":
             continue  # settings, and the word vectors once more
-        for new, part in _taken_apart(name.split("/"), value.astype(np.float32)):
-            yield new, part
+        yield from _taken_apart(name.split("/"), value.astype(np.float32))
 
 
 def _taken_apart(path: list[str], value: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
