@@ -246,7 +246,7 @@ class Flow:
             batch = results.take(COMMIT_ROWS, linger=COMMIT_SECONDS, timeout=IDLE_SECONDS)
             if not batch and is_tidy:
                 continue
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.thread_time()
             self._writer.write([r for r in batch if not isinstance(r, Vanished | Returned)])
             for change in batch:
                 if isinstance(change, Vanished):
@@ -258,7 +258,8 @@ class Flow:
                 self._tidy(force=True)
             else:
                 self._store.upkeep()
-            self._crew.note("write", busy=time.perf_counter() - began)
+            busy, cpu = time.perf_counter() - began, time.thread_time() - used
+            self._crew.note("write", busy=busy, cpu=cpu)
 
     def _tidy(self, *, force: bool) -> None:
         """What has time until no video waits."""

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -110,9 +110,13 @@ class Channel(Generic[T]):
 
 @dataclass
 class StageTimes:
-    """Seconds, summed over a stage's threads."""
+    """Seconds, summed over a stage's threads; `cpu` is what these used of the cores themselves,
+    without the threads of libraries. `queued`: items found in the input, summed over `takes`."""
 
     busy: float = 0.0
+    cpu: float = 0.0
+    takes: int = 0
+    queued: int = 0
     waiting_for_input: float = 0.0
     waiting_for_core: float = 0.0
     waiting_for_output: float = 0.0
@@ -172,7 +176,9 @@ class Crew:
             while True:
                 asked = perf_counter()
                 items = input.take(most)
-                self.note(name, waiting_for_input=perf_counter() - asked)
+                waited = perf_counter() - asked
+                found = len(items) + len(input)
+                self.note(name, waiting_for_input=waited, takes=1, queued=found)
                 for result in self._computed(name, work, items):
                     made = perf_counter()
                     output.put(result, size_of(result))
@@ -185,11 +191,11 @@ class Crew:
         """The thread at the end of the line; if it dies, its input stops."""
         self._start(name, body, input.stop)
 
-    def note(self, name: str, **seconds: float) -> None:
+    def note(self, name: str, **spent: float) -> None:
         """Add to a stage's times."""
         with self._lock:
             times = self.times.setdefault(name, StageTimes())
-            for key, value in seconds.items():
+            for key, value in spent.items():
                 setattr(times, key, getattr(times, key) + value)
 
     def stop(self) -> None:
@@ -214,14 +220,14 @@ class Crew:
         while True:
             asked = perf_counter()
             with self._slot:
-                began = perf_counter()
+                began, used = perf_counter(), thread_time()
                 try:
                     result = next(results)
                 except StopIteration:
                     return
                 finally:
-                    now = perf_counter()
-                    self.note(name, busy=now - began, waiting_for_core=began - asked)
+                    busy, cpu = perf_counter() - began, thread_time() - used
+                    self.note(name, busy=busy, cpu=cpu, waiting_for_core=began - asked)
             yield result
 
     def _start(self, name: str, body: Callable[[], None], at_end: Callable[[], None]) -> None:

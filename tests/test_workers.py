@@ -352,7 +352,10 @@ def test_no_more_threads_compute_than_there_are_slots() -> None:
     assert sorted(drain(results)) == list(range(100))
     join(crew)
     assert held.most == 2
-    assert crew.times["work"].waiting_for_core > 0
+    times = crew.times["work"]
+    assert times.waiting_for_core > 0
+    assert times.takes == 100  # and all that waited was seen
+    assert 100 < times.queued <= sum(range(101))
 
 
 def test_a_failure_gives_its_slot_back() -> None:

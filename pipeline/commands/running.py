@@ -64,7 +64,11 @@ def show_summary(summary: Summary, *, as_json: bool) -> None:
         f"{summary.seconds:.1f} s, {rate:.2f} videos/s",
     ]
     for name, times in stages.items():
+        takes, queued = times.pop("takes"), times.pop("queued")
         spent = ", ".join(f"{key.replace('_', ' ')} {value:.1f} s" for key, value in times.items())
+        if takes:
+            times["mean_queue"] = queued / takes
+            spent += f"; {queued / takes:.1f} in its queue"
         lines.append(f"  {name}: {spent}")
     show({**facts, "videos_per_second": rate, "stages": stages}, lines, as_json=as_json)
 
