@@ -14,9 +14,11 @@ Values", 2001, chapter 3); its two numbers are found in one of two ways:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import NormalDist
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -34,6 +36,8 @@ SAMPLE_ROWS = 500
 
 GOOD_MATCH = 95.0
 """From here on a match is a good one: of 20 unrelated questions, one gets as good an answer."""
+
+T = TypeVar("T")
 
 _NORMAL = NormalDist()
 _LOW, _MIDDLE = 0.1, 0.4  # quantiles of pairs: below them hardly any pair is related
@@ -115,6 +119,7 @@ class Kind:
     halves: np.ndarray
     pieces: Pieces
     count: float
+    _seen: dict[bytes, Any] = field(default_factory=dict, repr=False)
 
     def for_half(self, half: np.ndarray) -> Extremes | None:
         """What is usual among dot products of halves; `half`: float32 `[d]`."""
@@ -128,14 +133,25 @@ class Kind:
         if len(self.halves) < FEWEST_ROWS:
             return None
         own = self.pieces.best(picture[None])[0]
-        return from_pairs(unrelated(self.pieces.best(others)), own, self.count)
+        return from_pairs(self._once(others, unrelated), own, self.count)
 
     def for_questions(self, questions: np.ndarray) -> Extremes | None:
         """What is usual for vectors like these, `[m, d]`, against the best piece of each row."""
         if not len(self.halves):
             return None
-        usual = from_questions(self.pieces.best(questions).max(axis=1))
+        usual = self._once(questions, lambda scores: from_questions(scores.max(axis=1)))
         return usual.of_more(max(self.count / len(self.halves), 1.0))
+
+    def _once(self, probes: np.ndarray, look: Callable[[np.ndarray], T]) -> T:
+        """What there is to see among the scores of probes `[m, d]`. One after another, questions
+        bring the same probes; and after so large a product the threads of BLAS stay busy for a
+        while, which cost a search more than all of its own work."""
+        key = probes.tobytes()
+        if key not in self._seen:
+            self._seen.clear()
+            self._seen[key] = look(self.pieces.best(probes))
+        found: T = self._seen[key]
+        return found
 
     @cached_property
     def _of_pairs(self) -> np.ndarray:

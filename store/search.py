@@ -48,10 +48,11 @@ def search(store: Store, *wishes: Wish, k: int = 10, only: Only = EVERYTHING) ->
     """
     if not wishes or k < 1:
         raise ValueError("a search needs a wish, and a k of at least 1")
-    if store.dimension is None:
+    dimension = store.dimension
+    if dimension is None:
         return []
     for wish in wishes:
-        _check_size(store, wish)
+        _check_size(store, dimension, wish)
     if len(wishes) == 1:
         return rank(store, wishes[0], only, k)
     depth = max(k, FUSED_DEPTH)
@@ -64,8 +65,7 @@ def like(store: Store, path: str) -> Like | None:
     return Like.of(row) if row is not None else None
 
 
-def _check_size(store: Store, wish: Wish) -> None:
-    d = store.dimension
+def _check_size(store: Store, d: int, wish: Wish) -> None:
     for vector in () if isinstance(wish, Says) else wish.vectors:
         if len(vector) != d:
             raise StoreError(

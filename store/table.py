@@ -102,9 +102,9 @@ class Store:
 
     @property
     def dimension(self) -> int | None:
-        """Numbers in each half of an embedding; None before the first row."""
+        """Numbers in each half of an embedding; None before there was a row."""
         table = self.videos.table
-        return dimension_of(table.schema) if table else None
+        return dimension_of(table.schema) if table is not None else None
 
     def known(self) -> dict[str, Known]:
         """What there is, by path: light columns only, 100,000 rows in well under a second."""
@@ -204,7 +204,7 @@ class Store:
                 failures=0 if failed is None else len(failed),
                 bytes_on_disk=upkeep.bytes_on_disk(folder) if folder else None,
                 fragments=self.videos.fragments(),
-                versions=len(table.list_versions()) if table else 0,
+                versions=0 if table is None else len(table.list_versions()),
             )
 
     def upkeep(self, force: bool = False) -> bool:
