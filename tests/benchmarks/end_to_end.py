@@ -126,7 +126,7 @@ def chosen(counts: dict[str, int], *, doubtful: bool = True) -> list[Path]:
         raise SystemExit("there is no folder of real media: set MEDIA_DIR, or --of phone")
     fitting = [
         e for e in entries(source)
-        if e["kind"] == "video" and 3 <= float(str(e["duration"])) <= 40
+        if e["kind"] == "video" and e.get("vcodec") and 3 <= float(str(e["duration"])) <= 40
         and Path(str(e["path"])).suffix in SUFFIXES
     ]  # fmt: skip
     paths: list[Path] = []
