@@ -161,13 +161,14 @@ class Transcriber:
         return [clip.result() for clip in states]
 
     def _hear(self, batch: Sequence[_Ask]) -> Sequence[_Heard | VideoError]:
-        """One pass; where it fails, one for each window, to tell which it was."""
+        """One pass; where it fails, halves of it, for less memory and to tell which it was."""
         try:
             return self._pass(batch)
         except (RuntimeError, ValueError) as error:  # what CTranslate2 raises
             if len(batch) > 1:
-                return [outcome for ask in batch for outcome in self._hear([ask])]
-            if str(error).startswith(("CUDA", "cuBLAS", "cuDNN")):
+                middle = len(batch) // 2
+                return [*self._hear(batch[:middle]), *self._hear(batch[middle:])]
+            if _is_of_device(str(error)):
                 raise ModelError(f"Whisper's device failed: {error}") from error
             return [VideoError("speech", f"Whisper failed on it: {error}")]
 
@@ -202,6 +203,11 @@ class Transcriber:
             return _Heard((), language)
         segments = tuple(_in_video(window, segment) for segment in decoded.segments)
         return _Heard(segments, language, _unheard(window, decoded.until))
+
+
+def _is_of_device(message: str) -> bool:
+    """Whether CTranslate2's error says that the device is at fault, and not what it was given."""
+    return message.startswith(("CUDA", "cuBLAS", "cuDNN")) and "out of memory" not in message
 
 
 def _unheard(window: SpeechWindow, until: float) -> SpeechWindow | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import tracemalloc
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -175,6 +177,42 @@ def test_a_clip_that_whisper_fails_on_fails_alone(
     assert isinstance(bad, VideoError)
     assert bad.stage == "speech"
     assert empty == Transcript(SpeechStatus.NO_TEXT)
+
+
+class SmallDevice:
+    """Whisper on a device with room for so many windows at a time; at 0 it has failed."""
+
+    def __init__(self, whisper: Any, room: int, message: str) -> None:
+        self._whisper, self._room, self._message = whisper, room, message
+        self.passes: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whisper, name)
+
+    def encode(self, windows: Sequence[np.ndarray], length: int) -> Any:
+        self.passes.append(len(windows))
+        if len(windows) > self._room:
+            raise RuntimeError(self._message)
+        return self._whisper.encode(windows, length)
+
+
+def test_a_batch_that_the_device_has_no_room_for_is_halved(
+    whisper_dir: Path, jfk: np.ndarray
+) -> None:
+    clips = [listen(jfk, vad=True)] * 4
+    transcriber = Transcriber(str(whisper_dir), threads=2)
+    message = "CUDA failed with error out of memory"
+    small = SmallDevice(transcriber._whisper, 1, message)
+    transcriber._whisper = small  # type: ignore[assignment]
+    assert [words(t.text) for t in transcriber.transcribe(clips)] == [ASK_NOT] * 4
+    assert small.passes == [4, 2, 1, 1, 2, 1, 1]
+    small._room = 0
+    [failed] = transcriber.transcribe(clips[:1])
+    assert isinstance(failed, VideoError)
+    assert "out of memory" in failed.reason
+    small._message = "CUDA failed with error unspecified launch failure"
+    with pytest.raises(ModelError, match="launch failure"):
+        transcriber.transcribe(clips)
 
 
 def test_a_given_language_is_not_detected(whisper_dir: Path, jfk: np.ndarray) -> None:
