@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests import media, models
+from tests.meaning.collection import Known, planned, write
+from tests.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "tests" / "assets"
@@ -72,6 +75,27 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """`made(name)`: a clip of tests.media.CATALOGUE, made at its first use. Do not change it."""
     folder = tmp_path_factory.mktemp("media")
     return functools.cache(functools.partial(media.make, folder))
+
+
+@pytest.fixture(scope="session")
+def known(
+    run: Callable[..., Finished], whisper_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Known:
+    """100 small videos of which everything is known, scanned once for all workers. Do not change
+    them."""
+    collection = planned(seed=1)
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "known"
+    with FileLock(shared / "known.lock"):
+        if folder.is_dir():
+            return Known(Project(folder), collection)
+        project = Project.make(folder, clip=ASSETS / "tiny_clip", whisper=whisper_dir)
+        write(collection, project.videos)
+        ended = run("--config", project.config, "scan", timeout=280)
+        assert ended.returncode == 0, ended.stderr
+    return Known(project, collection)
 
 
 @pytest.fixture(scope="session")
