@@ -34,48 +34,29 @@ def main() -> None:
 
 def sequential(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
     import whisper as openai_whisper
-    from faster_whisper.audio import (
-        decode_audio,  # in place of the ffmpeg program: the same library
-    )
+    from faster_whisper.audio import decode_audio  # in place of the ffmpeg program: its library
 
     from tests.benchmarks.openai_weights import load
 
-    model, see = load(whisper), Clip(clip)
+    model = load(whisper)
 
-    def embed(path: Path, spent: Spent) -> None:
-        with spent("listen"):
-            text = ""
-            with suppress(IndexError):  # what it raises where there is no sound
-                heard = openai_whisper.transcribe(model, decode_audio(str(path)), fp16=False)
-                text = heard["text"].strip()
-        with spent("decode"):
-            frames = seek_frames(path)
-        with spent("see"):
-            see.frames(frames)
-            see.text(text)
+    def listen(path: Path) -> str:
+        heard = openai_whisper.transcribe(model, decode_audio(str(path)), fp16=False)
+        return str(heard["text"]).strip()
 
-    return in_turn(folder, embed)
+    return in_turn(folder, listen, seek_frames, Clip(clip))
 
 
 def today(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
     from faster_whisper import WhisperModel
 
     model = WhisperModel(str(whisper), device="cpu", compute_type="float32")
-    see = Clip(clip)
 
-    def embed(path: Path, spent: Spent) -> None:
-        with spent("listen"):
-            text = ""
-            with suppress(IndexError):
-                segments, _ = model.transcribe(str(path))
-                text = " ".join(segment.text.strip() for segment in segments)
-        with spent("decode"):
-            frames = decode_frames(path)
-        with spent("see"):
-            see.frames(frames)
-            see.text(text)
+    def listen(path: Path) -> str:
+        segments, _ = model.transcribe(str(path))
+        return " ".join(segment.text.strip() for segment in segments)
 
-    return in_turn(folder, embed)
+    return in_turn(folder, listen, decode_frames, Clip(clip))
 
 
 def program(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
@@ -142,12 +123,24 @@ class Spent:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + perf_counter() - began
 
 
-def in_turn(folder: Path, embed: Callable[[Path, Spent], None]) -> dict[str, Any]:
+def in_turn(
+    folder: Path,
+    listen: Callable[[Path], str],
+    frames_of: Callable[[Path], list[np.ndarray]],
+    see: Clip,
+) -> dict[str, Any]:
     """One video after the other."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     spent, began, used = Spent(), perf_counter(), process_time()
     for path in paths:
-        embed(path, spent)
+        text = ""
+        with spent("listen"), suppress(IndexError):  # what both raise where there is no sound
+            text = listen(path)
+        with spent("decode"):
+            frames = frames_of(path)
+        with spent("see"):
+            see.frames(frames)
+            see.text(text)
     return {
         "videos": len(paths),
         "failed": 0,
