@@ -26,17 +26,16 @@ MOST_SEGMENTS = 8
 """Each compaction adds a segment to the index of vectors, which every search reads: 9 make one
 take half as long again. Then it is made anew."""
 
-ROWS_PER_PROBE = 6_000
-FEWEST_PROBES = 20
-"""How many partitions are searched: 150 for a million rows, which half of a vector needs."""
+BITS = 2
+"""How many the index keeps of a number. It finds as many of the 10 nearest among 100 candidates as
+with one bit among 250, and each candidate is a read; 270 MB for a million rows."""
 
-CANDIDATES = 250
-CANDIDATES_OF_FEW = 500
-"""How many are compared exactly after the index has found them, and how many behind a filter. The
-index keeps a bit a number; each candidate is a read, and 500 take twice the time of 250."""
+CANDIDATES = 200
+"""How many are compared exactly after the index has found them. More than 95 of 100 true neighbours
+are among them in a table of a million rows, for half of a vector too."""
 
-FEW_ROWS = 2_000
-"""That many of a narrow filter are compared exactly in as much time."""
+FEW_ROWS = 250
+"""That many behind a narrow filter are compared exactly in as much time."""
 
 
 def prepare(keyed: KeyedTable) -> None:
@@ -63,7 +62,7 @@ def keep_up(keyed: KeyedTable) -> None:
         if name not in there:
             table.create_index(name, config=Bitmap())
     if _is_slow(there.get("embedding")):
-        table.create_index("embedding", config=IvfRq(distance_type="dot"))
+        table.create_index("embedding", config=IvfRq(distance_type="dot", num_bits=BITS))
 
 
 def _is_slow(index: Any) -> bool:
@@ -79,6 +78,10 @@ def tuned(search: Any, table: Table, where: str, limit: int, *, narrow: bool) ->
     """A vector search that compares enough to find the nearest. In a table without an index it is
     exact, and this changes nothing.
 
+    Every partition of the index is searched. Partitions are near in both halves together, and the
+    neighbours in one half are in all of them: half of the partitions miss a tenth of those, and
+    save a third of the time.
+
     Args:
         search: LanceDB's query, without a limit yet.
         where: the filter that it will have.
@@ -90,7 +93,5 @@ def tuned(search: Any, table: Table, where: str, limit: int, *, narrow: bool) ->
         return search
     if narrow and table.count_rows(where) <= FEW_ROWS:
         return search.bypass_vector_index()
-    probes = max(FEWEST_PROBES, math.ceil(rows / ROWS_PER_PROBE))
-    # Zero: as many more as it takes to find enough rows that a filter lets through.
-    search = search.minimum_nprobes(probes).maximum_nprobes(0)
-    return search.refine_factor(math.ceil((CANDIDATES_OF_FEW if narrow else CANDIDATES) / limit))
+    search = search.minimum_nprobes(rows).maximum_nprobes(0)  # zero: no bound
+    return search.refine_factor(math.ceil(CANDIDATES / limit))

@@ -7,6 +7,7 @@ and, where the collection is large enough to tell, how far that is above what is
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -148,18 +149,10 @@ def _by_likeness(store: Store, wish: Like, only: Only, depth: int) -> list[Hit]:
 
 
 def _by_meaning(store: Store, wish: Means, only: Only, depth: int) -> list[Hit]:
-    d = len(wish.vector)
-    nothing = np.zeros(d, np.float32)
-    kinds: dict[Literal["picture", "speech"], pa.Table] = {}
-    if wish.picture:
-        where = only.where(*_recipes(wish))
-        query = np.concatenate([wish.vector, nothing])
-        kinds["picture"] = _nearest(store, query, where, only, max(depth, DEPTH))
-    if wish.speech:
-        where = only.where(*_recipes(wish), _SPOKEN)
-        query = np.concatenate([nothing, wish.vector])
-        kinds["speech"] = _nearest(store, query, where, only, max(depth, DEPTH))
-    candidates, usual = _Candidates(_united(list(kinds.values())), d), _sample(store, wish)
+    kinds, d = _looked_in(wish), len(wish.vector)
+    with ThreadPoolExecutor(len(kinds)) as pool:  # each mostly on one core
+        tables = pool.map(lambda kind: _nearest_of_kind(store, wish, kind, only, depth), kinds)
+    candidates, usual = _Candidates(_united(list(tables)), d), _sample(store, wish)
     evidence = [
         _Evidence(
             kind,
@@ -174,6 +167,20 @@ def _by_meaning(store: Store, wish: Means, only: Only, depth: int) -> list[Hit]:
     else:
         scores = sum(1 / (RRF_K + each.ranks) for each in evidence) * (RRF_K + 1) / len(evidence)
     return ordered(_hits(candidates, evidence, scores))[:depth]
+
+
+def _looked_in(wish: Means) -> list[Literal["picture", "speech"]]:
+    kinds: list[Literal["picture", "speech"]] = ["picture"] if wish.picture else []
+    return [*kinds, "speech"] if wish.speech else kinds
+
+
+def _nearest_of_kind(store: Store, wish: Means, kind: str, only: Only, depth: int) -> pa.Table:
+    nothing = np.zeros_like(wish.vector)
+    if kind == "picture":
+        query, where = np.concatenate([wish.vector, nothing]), only.where(*_recipes(wish))
+    else:
+        query, where = np.concatenate([nothing, wish.vector]), only.where(*_recipes(wish), _SPOKEN)
+    return _nearest(store, query, where, only, max(depth, DEPTH))
 
 
 def _usual(wish: Means, sample: Sample, kind: str) -> Extremes | None:
