@@ -132,9 +132,12 @@ def read_embeddings(table: Table | None, row_ids: Sequence[int], dimension: int)
     for batch in scan.to_batches(batch_size=_BATCH_ROWS):
         seen = batch.column("_rowid").to_numpy()
         place = order[np.searchsorted(ids, seen, sorter=order).clip(max=len(ids) - 1)]
+        vectors = matrix(batch.column("embedding"), width)
         mine = ids[place] == seen
-        embeddings[place[mine]] = matrix(batch.column("embedding"), width)[mine]
-        filled += int(mine.sum())
+        if not mine.all():  # a copy less, where all are
+            place, vectors = place[mine], vectors[mine]
+        embeddings[place] = vectors
+        filled += len(place)
     if filled != len(ids):
         raise StoreError(f"{filled} of {len(ids)} vectors could be read; try once more")
     return embeddings
