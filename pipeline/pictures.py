@@ -8,25 +8,22 @@ from __future__ import annotations
 import io
 from fractions import Fraction
 
-import numpy as np
 from PIL import Image
 
 THUMBNAIL_PIXELS = 256  # of the longer side: about 6 KB
 THUMBNAIL_QUALITY = 75
 
 
-def as_seen(rgb: np.ndarray, rotation: int, pixel_aspect: Fraction) -> Image.Image:
+def as_seen(image: Image.Image, rotation: int, pixel_aspect: Fraction) -> Image.Image:
     """Turn a picture upright and make its pixels square.
 
     Args:
-        rgb: uint8 `[height, width, 3]`, as stored.
+        image: in RGB, as stored.
         rotation: degrees counter-clockwise that bring it upright, as PyAV tells them.
         pixel_aspect: width of a pixel divided by its height.
     """
-    height, width = rgb.shape[:2]
-    image = Image.fromarray(rgb)
     if pixel_aspect != 1:
-        image = image.resize(display_size(width, height, pixel_aspect), Image.Resampling.BICUBIC)
+        image = image.resize(display_size(*image.size, pixel_aspect), Image.Resampling.BICUBIC)
     quarter_turns = round(rotation / 90) % 4
     if quarter_turns:
         turn = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)

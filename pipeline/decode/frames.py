@@ -14,6 +14,7 @@ from fractions import Fraction
 from itertools import chain, pairwise
 
 import av
+import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
@@ -184,8 +185,11 @@ def picture(frame: VideoFrame, stream: VideoStream, max_megapixels: float) -> Im
     """
     check_size(*seen_size(frame, stream), max_megapixels)
     # PyAV's own default is a thread for each core.
-    rgb = frame.to_ndarray(format="rgb24", threads=1)
-    return as_seen(rgb, frame.rotation, _pixel_aspect(stream))
+    (rgb,) = frame.reformat(format="rgb24", threads=1).planes
+    size = (frame.width, frame.height)
+    pixels = np.frombuffer(memoryview(rgb), np.uint8)
+    image = Image.frombuffer("RGB", size, pixels, "raw", "RGB", rgb.line_size, 1)
+    return as_seen(image, frame.rotation, _pixel_aspect(stream))
 
 
 def seen_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
