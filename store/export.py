@@ -84,8 +84,7 @@ def export(
     table = store.videos.snapshot()
     wanted = of_recipe(recipe, offline=offline)
     with store.videos.reading():
-        columns = ["content_hash", "transcript"]
-        videos = _with_paths(read_rows(table, columns, wanted), data_dir)
+        videos = _with_paths(read_rows(table, ["content_hash"], wanted), data_dir)
         rest = _with_paths(read_rows(table, [*RECIPE_COLUMNS, "offline"], ~wanted), data_dir)
     left_out = [{"path": row["path"], "why": _why(row, recipe)} for row in rest.to_pylist()]
     labeled = videos.filter(pc.is_valid(videos.column("label")))
@@ -93,8 +92,8 @@ def export(
     counts = Counter(sorted(labeled.column("label").to_pylist()))
     with translated(f"{out}: the export cannot be written"), replacing(out) as staging:
         with store.videos.reading():
-            ids = [*labeled.column("_rowid").to_pylist(), *unlabeled.column("_rowid").to_pylist()]
-            features = read_embeddings(table, ids, dimension)
+            ids = [part.column("_rowid").to_numpy() for part in (labeled, unlabeled)]
+            features = read_embeddings(table, np.concatenate(ids), dimension)
         width, of_labeled = features.shape[1], features[: len(labeled)]
         parts = {
             "labeled_embeddings": _labeled(labeled, of_labeled, list(counts)),
@@ -103,9 +102,11 @@ def export(
         _save_features(staging, parts, formats)
         split = _split(Vectors(labeled, of_labeled, table), train_share) if train_share else None
         del features, of_labeled, parts  # before what a million rows take as JSON
-        texts = videos.select(["path", "transcript"]).to_pydict()
-        _save_json(staging / "transcripts.json", dict(zip(*texts.values(), strict=True)))
-        del texts
+        with store.videos.reading():  # not before: they may take as much as the vectors
+            texts = _with_paths(read_rows(table, ["transcript"], wanted), data_dir)
+        said = texts.select(["path", "transcript"]).to_pydict()
+        _save_json(staging / "transcripts.json", dict(zip(*said.values(), strict=True)))
+        del texts, said
         manifest = {
             "version": version,
             "recipe": dict(zip(_PARTS, recipe, strict=True)),
@@ -185,8 +186,17 @@ def _split(labeled: Vectors, train_share: float) -> dict[str, Any]:
     }
 
 
-def _save_json(file: Path, content: Any) -> None:
+def _save_json(file: Path, content: Mapping[str, Any]) -> None:
+    """An entry a line, of a list an item a line: for an indented document Python's encoder is not
+    the one in C."""
+    encode = json.JSONEncoder(ensure_ascii=False).encode
     with durable(file) as stream:
-        for piece in json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(content):
-            stream.write(piece.encode())
-        stream.write(b"\n")
+        for i, (key, value) in enumerate(content.items()):
+            stream.write(f"{',' if i else '{'}\n{encode(key)}: ".encode())
+            if isinstance(value, list) and value:
+                for j, item in enumerate(value):
+                    stream.write(f"{',' if j else '['}\n{encode(item)}".encode())
+                stream.write(b"\n]")
+            else:
+                stream.write(encode(value).encode())
+        stream.write(b"\n}\n" if content else b"{}\n")

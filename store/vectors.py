@@ -89,7 +89,7 @@ def read_vectors(store: Store, recipe: RecipeTexts, columns: Sequence[str] = ())
     table = store.videos.snapshot()
     with store.videos.reading():
         rows = read_rows(table, ["content_hash", *columns], of_recipe(recipe))
-        embeddings = read_embeddings(table, rows.column("_rowid").to_pylist(), 0)
+        embeddings = read_embeddings(table, rows.column("_rowid").to_numpy(), 0)
     return Vectors(rows.drop_columns(["_rowid"]), embeddings, table)
 
 
@@ -110,34 +110,34 @@ def read_rows(table: Table | None, columns: Sequence[str], where: Expr) -> pa.Ta
     return scan.to_arrow().sort_by("path")
 
 
-def read_embeddings(table: Table | None, row_ids: Sequence[int], dimension: int) -> np.ndarray:
+def read_embeddings(table: Table | None, row_ids: np.ndarray, dimension: int) -> np.ndarray:
     """float32 `[n, width]`: the embeddings of these rows, in this order.
 
     One scan, whose batches are scattered to their places: sorting or permuting the whole column
     takes several times the memory (8 GB more for a million rows).
 
     Args:
+        row_ids: uint64 `[n]`.
         dimension: the width where there is no table.
     """
     if table is None:
         return np.empty((0, dimension), np.float32)
     width = 2 * dimension_of(table.schema)
     embeddings = np.empty((len(row_ids), width), np.float32)
-    if not row_ids:
+    if not len(row_ids):
         return embeddings
-    ids = np.array(row_ids, np.uint64)
-    order = np.argsort(ids)
+    order = np.argsort(row_ids)
     filled = 0
     scan = table.search().select(["embedding"]).limit(None).with_row_id(True)
     for batch in scan.to_batches(batch_size=_BATCH_ROWS):
         seen = batch.column("_rowid").to_numpy()
-        place = order[np.searchsorted(ids, seen, sorter=order).clip(max=len(ids) - 1)]
+        place = order[np.searchsorted(row_ids, seen, sorter=order).clip(max=len(order) - 1)]
         vectors = matrix(batch.column("embedding"), width)
-        mine = ids[place] == seen
+        mine = row_ids[place] == seen
         if not mine.all():  # a copy less, where all are
             place, vectors = place[mine], vectors[mine]
         embeddings[place] = vectors
         filled += len(place)
-    if filled != len(ids):
-        raise StoreError(f"{filled} of {len(ids)} vectors could be read; try once more")
+    if filled != len(row_ids):
+        raise StoreError(f"{filled} of {len(row_ids)} vectors could be read; try once more")
     return embeddings
