@@ -179,6 +179,7 @@ class KeyedTable:
     def __init__(self, database: Database, name: str, key: str) -> None:
         self.name = name
         self.commits = 0  # since it was last compacted; pieces left by earlier runs count
+        self.is_bloated = False  # whether old versions took much room then
         self._key = key
         self._database = database
         self._table: Table | None = None

@@ -207,14 +207,15 @@ class Store:
                 versions=0 if table is None else len(table.list_versions()),
             )
 
-    def upkeep(self, force: bool = False) -> bool:
-        """Compact the tables that are due, or with `force` all of them; whether any was.
+    def upkeep(self, *, force: bool = False, idle: bool = False) -> bool:
+        """Compact the tables that are due, or with `force` all of them; whether any was. Where
+        the writer is `idle`, those are due that it takes little time for.
 
         A failure harms no row, so it does not end a run: it is logged, counted in
         `upkeep_failures`, and tried again after as many commits.
         """
         self._database.require_writer()
-        due = [each for each in self._tables if force or upkeep.is_due(each)]
+        due = [each for each in self._tables if force or upkeep.is_due(each, idle=idle)]
         for each in due:
             try:
                 with translated(f"the store {self.uri}: upkeep of {each.name} failed"):

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from store.lance import KeyedTable
+from store.lance import KeyedTable, Table
 
 COMMITS_BETWEEN = 64
 """Commits after which a table is compacted: 64 pieces cost a commit about 20 ms (measured)."""
@@ -23,16 +23,23 @@ RETENTION = timedelta(hours=1)
 """How long old versions stay for whoever still reads them."""
 
 RETENTION_WHEN_BLOATED = timedelta(minutes=1)
-"""The same where old versions take more room than the rows: with a commit a second, an hour of
-compactions would keep 50 copies of the table."""
+"""The same where they take much room: with a commit a second, an hour of compactions would keep 50
+copies of the table."""
+
+BLOATED = 1.3
+"""That much room is much: so many times as many bytes as the rows of now have."""
 
 STALE_SECONDS = 86_400.0
 """Staging files of a killed writer are older than that; those of a living one are not."""
 
 
-def is_due(keyed: KeyedTable) -> bool:
-    """Whether enough was committed for a compaction to pay."""
-    if keyed.commits < COMMITS_BETWEEN:
+def is_due(keyed: KeyedTable, *, idle: bool = False) -> bool:
+    """Whether enough was committed for a compaction to pay; when there is nothing else to do, a
+    few commits are enough, but in a large table it takes as long as ever. And then old versions
+    go that were too young to go before."""
+    if idle and keyed.is_bloated:
+        return True
+    if keyed.commits < (1 if idle else COMMITS_BETWEEN):
         return False
     table = keyed.table
     return table is not None and keyed.commits >= table.count_rows() // ROWS_PER_COMMIT
@@ -54,9 +61,10 @@ def compact(keyed: KeyedTable, folder: Path | None) -> None:
         return
     own = folder / f"{keyed.name}.lance"
     sweep(own)
-    stats: Any = table.stats()
-    if bytes_on_disk(own) > 2 * int(stats["total_bytes"]):
+    keyed.is_bloated = _is_bloated(table, own)
+    if keyed.is_bloated:
         table.optimize(cleanup_older_than=RETENTION_WHEN_BLOATED)
+        keyed.is_bloated = _is_bloated(table, own)
 
 
 def sweep(folder: Path) -> int:
@@ -71,6 +79,11 @@ def sweep(folder: Path) -> int:
 def bytes_on_disk(folder: Path) -> int:
     """Bytes of the files under a folder, which may change meanwhile."""
     return sum(_size(file) for file in folder.rglob("*"))
+
+
+def _is_bloated(table: Table, folder: Path) -> bool:
+    stats: Any = table.stats()
+    return bytes_on_disk(folder) > BLOATED * int(stats["total_bytes"])
 
 
 def _size(file: Path) -> int:

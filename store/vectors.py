@@ -14,6 +14,7 @@ import pyarrow as pa
 from store.arrow import dimension_of, matrix, video_schema
 from store.errors import StoreError
 from store.lance import KEYS_PER_FILTER, Expr, Table, col, lit, translated
+from store.memory import give_back
 from store.schema import RecipeTexts
 from store.table import Store
 
@@ -123,6 +124,7 @@ def read_embeddings(table: Table | None, row_ids: np.ndarray, dimension: int) ->
     if table is None:
         return np.empty((0, dimension), np.float32)
     width = 2 * dimension_of(table.schema)
+    give_back()  # what reading the rows took
     embeddings = np.empty((len(row_ids), width), np.float32)
     if not len(row_ids):
         return embeddings

@@ -12,6 +12,7 @@ import time
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import lancedb
@@ -342,6 +343,56 @@ def test_upkeep_keeps_a_table_of_small_commits_small(store: Store) -> None:
     assert store.facts().fragments == 1
     assert len(store.known()) == upkeep.COMMITS_BETWEEN
     assert not store.upkeep()
+
+
+def test_upkeep_keeps_what_a_table_costs_in_bounds(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The benchmark `soak` in small: 200 commits of a row each."""
+    monkeypatch.setattr(upkeep, "RETENTION_WHEN_BLOATED", timedelta(milliseconds=1))
+    rows = [make_row(f"{i}", i, d=256, frames=5) for i in range(200)]
+    seconds, fragments = [], []
+    for row in rows:
+        began = time.process_time()
+        store.upsert([row])
+        seconds.append(time.process_time() - began)
+        fragments.append(store.videos.fragments())
+        store.upkeep()
+    store.upkeep(idle=True)
+    assert max(fragments) <= 100
+    assert median(seconds[-64:]) <= 2 * median(seconds[:64])
+    fresh = Store.open(str(tmp_path / "fresh"), writer=True)
+    fresh.upsert(rows)
+    fresh.upkeep(force=True)
+    size, bound = (each.facts().bytes_on_disk for each in (store, fresh))
+    assert size is not None
+    assert bound is not None
+    assert size <= 1.5 * bound
+
+
+def test_upkeep_of_an_idle_writer_is_in_proportion_to_what_was_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "ROWS_PER_COMMIT", 3)
+    store.upsert([make_row(f"{i}", i) for i in range(9)])
+    assert not store.upkeep(idle=True)
+    for i in range(2):
+        store.upsert([make_row(f"{i}", i)])
+    assert store.upkeep(idle=True)
+    assert store.facts().fragments == 1
+
+
+def test_upkeep_of_an_idle_writer_removes_old_versions_that_were_too_young(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(20):
+        store.upsert([make_row("a", i, d=512)])
+    assert store.upkeep(force=True)
+    assert store.facts().versions > 20
+    monkeypatch.setattr(upkeep, "RETENTION_WHEN_BLOATED", timedelta(milliseconds=1))
+    assert store.upkeep(idle=True)
+    assert store.facts().versions < 5
+    assert not store.upkeep(idle=True)
 
 
 def test_upkeep_is_due_for_what_earlier_runs_left(store: Store) -> None:
