@@ -130,7 +130,7 @@ class Flow:
         if not self._crew.stopping.is_set():
             # Not earlier: what is missing here may have landed elsewhere.
             self._drop_missing(missing_from(listing, comparison))
-            self._tidy(force=False)
+            self._tidy()
         return self._summary(time.perf_counter() - began)
 
     def watch(self) -> Summary:
@@ -255,16 +255,16 @@ class Flow:
                     self._writer.mark_offline(change.paths, False)
             is_tidy = not batch
             if is_tidy:
-                self._tidy(force=True)
+                self._tidy(idle=True)
             else:
                 self._store.upkeep()
             busy, cpu = time.perf_counter() - began, time.thread_time() - used
             self._crew.note("write", busy=busy, cpu=cpu)
 
-    def _tidy(self, *, force: bool) -> None:
+    def _tidy(self, *, idle: bool = False) -> None:
         """What has time until no video waits."""
         neutral.remember(self._store, recipe_of(self._settings), self._models.loaded_clip)
-        self._store.upkeep(force=force)
+        self._store.upkeep(idle=idle)
 
     def _drop_missing(self, missing: Sequence[str]) -> None:
         """Remove the rows of missing files, unless it looks like a drive that is not there."""
