@@ -21,12 +21,13 @@ from pipeline.decode import content_hash
 from pipeline.devices import expects_gpu, share_cores, usable_cores
 from pipeline.discover import Collection
 from pipeline.embed import Embedder
-from pipeline.errors import ModelError, VideoError
+from pipeline.errors import ModelError, PipelineError, VideoError
 from pipeline.feeding import Feeder, Line, missing_from
 from pipeline.intake import Intake
 from pipeline.journal import Journal
 from pipeline.library import Library
 from pipeline.models import Models
+from pipeline.pulse import Pulse
 from pipeline.recipe import recipe_of
 from pipeline.records import (
     DecodedVideo,
@@ -39,7 +40,7 @@ from pipeline.records import (
     Vanished,
     VideoFile,
 )
-from pipeline.report import Report, dataset_summary
+from pipeline.report import Report, dataset_summary, printable
 from pipeline.trial import guilty_among
 from pipeline.vanished import Doubt
 from pipeline.watching import Watcher
@@ -50,6 +51,7 @@ from store.table import Store
 COMMIT_ROWS = 64  # a flood of small videos makes few commits,
 COMMIT_SECONDS = 0.25  # and a lone one is visible at once
 IDLE_SECONDS = 60.0  # of quiet, after which the store is tidied
+PULSE_SECONDS = 1.0  # between two looks at whether files are still being read
 FAILURES_IN_A_ROW = 20  # of the models, before the run gives up
 
 Intaken = DecodedVideo | Reused | Failure
@@ -118,6 +120,7 @@ class Flow:
         self._doubt = Doubt(store, collection, settings.store.max_vanished)
         self._model_failures = 0
         self._journal = Journal(store.scratch("in_hand.json"))
+        self._pulse = Pulse()
         self._watcher: Watcher | None = None
 
     def scan(self) -> Summary:
@@ -157,13 +160,37 @@ class Flow:
 
     def _run(self, feed: Callable[[Line], None]) -> None:
         try:
-            self._start(feed)
+            results = self._start(feed)
+            while not self._crew.wait(PULSE_SECONDS):
+                self._pulse.let_pass(PULSE_SECONDS)
+                self._feel_pulse(results)
             self._crew.join()
         finally:
             self._report.close()
             self._journal.close()
 
-    def _start(self, feed: Callable[[Line], None]) -> None:
+    def _feel_pulse(self, results: Channel[Written]) -> None:
+        """End the run if a file is not read any farther: the thread that reads it is lost, with
+        its core. The file fails, and what else is in hand is finished.
+
+        Raises:
+            PipelineError: there is such a file.
+        """
+        limit = self._settings.decode.timeout_seconds
+        stuck = self._pulse.silent(limit)
+        if not stuck:
+            return
+        why = f"reading it does not come back, for longer than decode.timeout_seconds = {limit:g}"
+        for file in stuck:
+            results.put(Failure(file, "decode", why))
+        self._crew.stop()
+        while not self._crew.wait(PULSE_SECONDS, but=len(self._pulse.silent(limit))):
+            pass
+        names = ", ".join(printable(file.path) for file in stuck)
+        raise PipelineError(f"{names}: {why}; it counts as failed: start again for the others")
+
+    def _start(self, feed: Callable[[Line], None]) -> Channel[Written]:
+        """Start the stages; returns where their results go."""
         crew, queue, threads = self._crew, self._settings.queue, self._threads
         files: Channel[VideoFile] = crew.channel(threads.decode)
         decoded: Channel[Intaken] = crew.channel(
@@ -179,6 +206,7 @@ class Flow:
             self._models.prepare,
             self._transcript_of,
             self._journal,
+            pulse=self._pulse,
         )
         crew.source("feed", lambda: feed(Line(files, results)), files)
         crew.stage(
@@ -193,6 +221,7 @@ class Flow:
             most=threads.videos,
         )
         crew.sink("write", lambda: self._write(results), results)
+        return results
 
     def _try_suspects(self) -> None:
         """Try the files that were in hand when the last run was cut short; a guilty one fails."""

@@ -16,6 +16,7 @@ from pipeline.errors import VideoError
 from pipeline.journal import Journal
 from pipeline.library import Library
 from pipeline.listening import listen
+from pipeline.pulse import Pulse
 from pipeline.records import (
     DecodedVideo,
     Failure,
@@ -36,6 +37,7 @@ class Intake:
     prepare: gives CLIP's preprocessing; asked for only when a picture is decoded.
     transcript_of: the words of a row, by its content; None where it has gone.
     journal: notes what is in hand.
+    pulse: hears that reading goes on.
     """
 
     def __init__(
@@ -45,12 +47,15 @@ class Intake:
         prepare: Callable[[], Prepare],
         transcript_of: Callable[[str], Transcript | None],
         journal: Journal,
+        *,
+        pulse: Pulse | None = None,
     ) -> None:
         self._settings = settings
         self._library = library
         self._prepare = prepare
         self._transcript_of = transcript_of
         self._journal = journal
+        self._pulse = pulse or Pulse()
 
     def take_each(self, files: Iterable[VideoFile]) -> Iterator[DecodedVideo | Reused | Failure]:
         """`take` of each file, as a stage wants it."""
@@ -64,7 +69,8 @@ class Intake:
         """What comes of a file; None where it waits for another with the same content."""
         digest: str | None = None
         try:
-            digest = content_hash(file.location)
+            with self._pulse.reading(file) as beat:
+                digest = content_hash(file.location, beat)
             claim = self._library.claim(file, digest)
             return self.decode(claim) if isinstance(claim, Task) else claim
         except VideoError as error:
@@ -80,15 +86,7 @@ class Intake:
         if task.needs.speech and not task.needs.transcript and task.source is not None:
             words = self._transcript_of(task.content_hash)
             task = task if words is not None else replace(task, needs=Needs(), source=None)
-        contents = read_video(
-            task.file.location,
-            n_frames=self._settings.clip.frames if task.needs.visual else 0,
-            want_sound=task.needs.transcript,
-            prepare=self._prepare() if task.needs.visual else np.asarray,
-            max_megapixels=self._settings.decode.max_megapixels,
-            timeout_seconds=self._settings.decode.timeout_seconds,
-            at_keyframes=self._settings.clip.sampling == "keyframes",
-        )
+        contents = self._read(task)
         windows = self._listen(contents) if task.needs.transcript else ()
         return DecodedVideo(
             task,
@@ -99,6 +97,21 @@ class Intake:
             contents.sound.start_seconds if contents.sound else 0.0,
             words,
         )
+
+    def _read(self, task: Task) -> Contents:
+        clip, limits = self._settings.clip, self._settings.decode
+        prepare = self._prepare() if task.needs.visual else np.asarray
+        with self._pulse.reading(task.file) as beat:
+            return read_video(
+                task.file.location,
+                n_frames=clip.frames if task.needs.visual else 0,
+                want_sound=task.needs.transcript,
+                prepare=prepare,
+                max_megapixels=limits.max_megapixels,
+                timeout_seconds=limits.timeout_seconds,
+                at_keyframes=clip.sampling == "keyframes",
+                beat=beat,
+            )
 
     def _listen(self, contents: Contents) -> tuple[SpeechWindow, ...]:
         if contents.sound is None:

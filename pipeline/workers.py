@@ -205,6 +205,13 @@ class Crew:
             channel.stop()
         self._on_stop()
 
+    def wait(self, seconds: float, *, but: int = 0) -> bool:
+        """Wait at most so long; whether every thread has ended by then, or all `but` so many."""
+        until = perf_counter() + seconds
+        for thread in self._threads:
+            thread.join(max(until - perf_counter(), 0.0))
+        return sum(thread.is_alive() for thread in self._threads) <= but
+
     def join(self) -> None:
         """Wait for every thread; raise the first exception of any of them."""
         for thread in self._threads:

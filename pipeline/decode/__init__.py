@@ -31,6 +31,8 @@ from pipeline.records import Frames
 
 __all__ = ["Contents", "Prepare", "Sound", "content_hash", "read_video"]
 
+PIECE_BYTES = 1 << 18
+
 Prepare = Callable[[Image.Image], np.ndarray]
 """From an upright picture to uint8 `[height, width, 3]` at the image encoder's input size."""
 
@@ -47,14 +49,18 @@ class Contents:
     height: int
 
 
-def content_hash(location: Path) -> str:
-    """BLAKE2b-128 of the file's bytes, in hexadecimal.
+def content_hash(location: Path, beat: Callable[[], None] = lambda: None) -> str:
+    """BLAKE2b-128 of the file's bytes, in hexadecimal. `beat` is called with each piece read.
 
     Raises:
         VideoError: the file cannot be read.
     """
     with open_bytes(location) as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        digest, piece = hashlib.blake2b(digest_size=16), bytearray(PIECE_BYTES)
+        while size := file.readinto(piece):
+            digest.update(memoryview(piece)[:size])
+            beat()
+        return digest.hexdigest()
 
 
 def read_video(
@@ -66,6 +72,7 @@ def read_video(
     max_megapixels: float,
     timeout_seconds: float = inf,
     at_keyframes: bool = False,
+    beat: Callable[[], None] = lambda: None,
 ) -> Contents:
     """Read `n_frames` uniformly spaced frames (0: none) and, if wanted, the sound of a video.
 
@@ -74,11 +81,12 @@ def read_video(
     a video without a keyframe that decodes gives its exact frames.
 
     Uses one core. Larger pictures are refused, and so is a file that comes no farther for so long.
+    `beat` is called whenever reading it goes on.
 
     Raises:
         VideoError: the file cannot be opened, has no video stream, or nothing of it decodes.
     """
-    reopen = partial(open_video, location, max_megapixels, timeout_seconds)
+    reopen = partial(open_video, location, max_megapixels, timeout_seconds, beat)
     with reopen() as video:
         listener = first_listener(video.container) if want_sound else None
         survey = survey_packets(video, listener)
@@ -90,7 +98,11 @@ def read_video(
         chosen = KeyframeReader(video, survey, reopen).read(n) if at_keyframes else None
         chosen = chosen or FrameReader(video, survey, reopen).read(n)
         width, height = seen_size(chosen.frames[0], video.stream)
-        show = lambda frame: picture(frame, video.stream, max_megapixels)  # noqa: E731
+
+        def show(frame: VideoFrame) -> Image.Image:
+            beat()
+            return picture(frame, video.stream, max_megapixels)
+
         return Contents(
             _as_record(chosen, survey, show, prepare) if n_frames else None,
             sound,

@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from pipeline.decode.opening import Packet, Progress, Video, check_size, decoded, packets
+from pipeline.decode.opening import Packet, Video, check_size, decoded
 from pipeline.decode.survey import Survey, frame_duration
 from pipeline.errors import VideoError
 from pipeline.pictures import as_seen, display_size
@@ -91,7 +91,7 @@ class FrameReader:
         targets, unread = set(visit.targets), set(visit.targets)
         landed = False
         skips = context.name in _TELLS_WHAT_IS_REFERRED_TO
-        for packet in _packets(self._video):
+        for packet in chain(self._video.packets(), [None]):
             if packet is not None:
                 landed = landed or packet.is_discard  # an edit list may hide the keyframe itself
                 if skips:
@@ -135,7 +135,7 @@ class FrameReader:
         kept: dict[int, VideoFrame] = {}
         total = 0
         with self._reopen() as video:
-            for packet in _packets(video):
+            for packet in chain(video.packets(), [None]):
                 for frame in decoded(video.stream, packet):
                     if total in wanted:
                         kept[total] = frame
@@ -167,12 +167,6 @@ def are_timestamps_true(video: Video, survey: Survey) -> bool:
 def _is_avi(video: Video) -> bool:
     """AVI has a frame rate and no times: FFmpeg's guess is wrong where there are B frames."""
     return "avi" in video.container.format.name.split(",")
-
-
-def _packets(video: Video) -> Iterator[Packet | None]:
-    """Those of the video from where the file stands, and None for the end."""
-    progress = Progress(video.timeout_seconds)
-    return chain(packets(video.container, [video.stream], progress), [None])
 
 
 def picture(frame: VideoFrame, stream: VideoStream, max_megapixels: float) -> Image.Image:

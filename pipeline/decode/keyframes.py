@@ -12,7 +12,7 @@ import av
 from av.video.frame import VideoFrame
 
 from pipeline.decode.frames import Chosen, Reopen, are_timestamps_true
-from pipeline.decode.opening import Packet, Progress, Video, decoded, packets
+from pipeline.decode.opening import Packet, Video, decoded
 from pipeline.decode.survey import Keyframe, Survey, frame_duration
 from pipeline.sampling import frame_indices, nearest
 
@@ -79,7 +79,7 @@ class KeyframeReader:
                 self._video.container.seek(keyframe.timestamp, stream=self._video.stream)
             except av.error.FFmpegError:
                 break  # this container has no way to
-            for packet in _packets(self._video):
+            for packet in self._video.packets():
                 if packet.pts == keyframe.timestamp:
                     found.update((keyframe, frame) for frame in _alone(self._video, packet))
                     break
@@ -92,15 +92,11 @@ class KeyframeReader:
         numbered = {keyframe.packet: keyframe for keyframe in wanted}
         last = max(numbered)
         with self._reopen() as video:
-            for number, packet in enumerate(_packets(video)):
+            for number, packet in enumerate(video.packets()):
                 if number in numbered:
                     yield from ((numbered[number], frame) for frame in _alone(video, packet))
                 if number == last:
                     return
-
-
-def _packets(video: Video) -> Iterator[Packet]:
-    return packets(video.container, [video.stream], Progress(video.timeout_seconds))
 
 
 def _alone(video: Video, packet: Packet) -> list[VideoFrame]:

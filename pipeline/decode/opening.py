@@ -40,11 +40,20 @@ _LONGEST_TO_SHORTEST = 1000
 
 @dataclass(frozen=True, eq=False)
 class Video:
-    """An open file and its video stream; it may go so long without a new packet."""
+    """An open file and its video stream; it may go so long without a new packet, and beats with
+    each."""
 
     container: InputContainer
     stream: VideoStream
     timeout_seconds: float
+    beat: Callable[[], None]
+
+    def packets(self, *others: Stream) -> Iterator[Packet]:
+        """Those of the video, and of other streams, from where the file stands."""
+        progress = Progress(self.timeout_seconds)
+        for packet in packets(self.container, [self.stream, *others], progress):
+            self.beat()
+            yield packet
 
 
 class Progress:
@@ -78,7 +87,10 @@ class Progress:
 
 @contextmanager
 def open_video(
-    location: Path, max_megapixels: float, timeout_seconds: float = inf
+    location: Path,
+    max_megapixels: float,
+    timeout_seconds: float = inf,
+    beat: Callable[[], None] = lambda: None,
 ) -> Iterator[Video]:
     """The first video stream that is more than a cover picture, to be decoded by one core.
 
@@ -90,7 +102,8 @@ def open_video(
             raise VideoError("decode", "the file is empty")
     with _open(location) as container:
         try:
-            yield Video(container, _video_stream(container, max_megapixels), timeout_seconds)
+            stream = _video_stream(container, max_megapixels)
+            yield Video(container, stream, timeout_seconds, beat)
         except av.error.FFmpegError as error:
             raise VideoError("decode", _reason(error)) from error
 

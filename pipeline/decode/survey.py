@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from av.video.stream import VideoStream
 
-from pipeline.decode.opening import Packet, Progress, Video, packets
+from pipeline.decode.opening import Packet, Video
 from pipeline.decode.sound import Listener
 
 
@@ -70,8 +70,7 @@ def survey_packets(video: Video, listener: Listener | None) -> Survey:
     keyframes: list[int] = []
     shown_keyframes: list[Keyframe] = []
     count, is_timed, is_whole = 0, True, True
-    streams = [stream, listener.stream] if listener else [stream]
-    for packet in packets(video.container, streams, Progress(video.timeout_seconds)):
+    for packet in video.packets(*([listener.stream] if listener else [])):
         if listener and packet.stream is listener.stream:
             listener.hear(packet)
             continue
