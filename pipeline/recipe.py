@@ -6,6 +6,7 @@ Devices and number types are left out: they change a vector by less than what te
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 from pipeline.config import Settings
@@ -78,6 +79,13 @@ def _content(path: Path, setting: str) -> str:
 
 
 def _add(digest: hashlib.blake2b, file: Path) -> hashlib.blake2b:
-    with file.open("rb") as opened:
-        digest.update(hashlib.file_digest(opened, "sha256").digest())
+    stat = file.stat()
+    digest.update(_sha256(file, (stat.st_ino, stat.st_size, stat.st_mtime_ns)))
     return digest
+
+
+@lru_cache(maxsize=64)  # a process that answers many questions reads gigabytes of weights once
+def _sha256(file: Path, _stamp: tuple[int, int, int]) -> bytes:
+    """Of a file, read again when its stamp is another."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").digest()
