@@ -84,11 +84,13 @@ def export(
     table = store.videos.snapshot()
     wanted = of_recipe(recipe, offline=offline)
     with store.videos.reading():
-        videos = _with_paths(read_rows(table, ["content_hash"], wanted), data_dir)
+        columns = ["content_hash"] if train_share else []
+        rows = _with_paths(read_rows(table, columns, wanted), data_dir)
         rest = _with_paths(read_rows(table, [*RECIPE_COLUMNS, "offline"], ~wanted), data_dir)
     left_out = [{"path": row["path"], "why": _why(row, recipe)} for row in rest.to_pylist()]
-    labeled = videos.filter(pc.is_valid(videos.column("label")))
-    unlabeled = videos.filter(pc.is_null(videos.column("label")))
+    labeled = rows.filter(pc.is_valid(rows.column("label")))
+    unlabeled = rows.filter(pc.is_null(rows.column("label")))
+    del rows
     counts = Counter(sorted(labeled.column("label").to_pylist()))
     with translated(f"{out}: the export cannot be written"), replacing(out) as staging:
         with store.videos.reading():
@@ -102,11 +104,11 @@ def export(
         _save_features(staging, parts, formats)
         split = _split(Vectors(labeled, of_labeled, table), train_share) if train_share else None
         del features, of_labeled, parts  # before what a million rows take as JSON
-        with store.videos.reading():  # not before: they may take as much as the vectors
-            texts = _with_paths(read_rows(table, ["transcript"], wanted), data_dir)
-        said = texts.select(["path", "transcript"]).to_pydict()
-        _save_json(staging / "transcripts.json", dict(zip(*said.values(), strict=True)))
-        del texts, said
+        with store.videos.reading():
+            videos = _with_paths(read_rows(table, ["content_hash", "transcript"], wanted), data_dir)
+        texts = videos.select(["path", "transcript"]).to_pydict()
+        _save_json(staging / "transcripts.json", dict(zip(*texts.values(), strict=True)))
+        del texts
         manifest = {
             "version": version,
             "recipe": dict(zip(_PARTS, recipe, strict=True)),
