@@ -21,13 +21,13 @@ from pipeline.decode import content_hash
 from pipeline.devices import expects_gpu, share_cores, usable_cores
 from pipeline.discover import Collection
 from pipeline.embed import Embedder
-from pipeline.errors import ModelError, PipelineError, VideoError
+from pipeline.errors import ModelError, VideoError
 from pipeline.feeding import Feeder, Line, missing_from
 from pipeline.intake import Intake
 from pipeline.journal import Journal
 from pipeline.library import Library
 from pipeline.models import Models
-from pipeline.pulse import Pulse
+from pipeline.pulse import Pulse, join
 from pipeline.recipe import recipe_of
 from pipeline.records import (
     DecodedVideo,
@@ -40,7 +40,7 @@ from pipeline.records import (
     Vanished,
     VideoFile,
 )
-from pipeline.report import Report, dataset_summary, printable
+from pipeline.report import Report, dataset_summary
 from pipeline.trial import guilty_among
 from pipeline.vanished import Doubt
 from pipeline.watching import Watcher
@@ -51,7 +51,6 @@ from store.table import Store
 COMMIT_ROWS = 64  # a flood of small videos makes few commits,
 COMMIT_SECONDS = 0.25  # and a lone one is visible at once
 IDLE_SECONDS = 60.0  # of quiet, after which the store is tidied
-PULSE_SECONDS = 1.0  # between two looks at whether files are still being read
 FAILURES_IN_A_ROW = 20  # of the models, before the run gives up
 
 Intaken = DecodedVideo | Reused | Failure
@@ -161,33 +160,11 @@ class Flow:
     def _run(self, feed: Callable[[Line], None]) -> None:
         try:
             results = self._start(feed)
-            while not self._crew.wait(PULSE_SECONDS):
-                self._pulse.let_pass(PULSE_SECONDS)
-                self._feel_pulse(results)
-            self._crew.join()
+            fail = lambda file, why: results.put(Failure(file, "decode", why))  # noqa: E731
+            join(self._crew, self._pulse, self._settings.decode.timeout_seconds, fail)
         finally:
             self._report.close()
             self._journal.close()
-
-    def _feel_pulse(self, results: Channel[Written]) -> None:
-        """End the run if a file is not read any farther: the thread that reads it is lost, with
-        its core. The file fails, and what else is in hand is finished.
-
-        Raises:
-            PipelineError: there is such a file.
-        """
-        limit = self._settings.decode.timeout_seconds
-        stuck = self._pulse.silent(limit)
-        if not stuck:
-            return
-        why = f"reading it does not come back, for longer than decode.timeout_seconds = {limit:g}"
-        for file in stuck:
-            results.put(Failure(file, "decode", why))
-        self._crew.stop()
-        while not self._crew.wait(PULSE_SECONDS, but=len(self._pulse.silent(limit))):
-            pass
-        names = ", ".join(printable(file.path) for file in stuck)
-        raise PipelineError(f"{names}: {why}; it counts as failed: start again for the others")
 
     def _start(self, feed: Callable[[Line], None]) -> Channel[Written]:
         """Start the stages; returns where their results go."""

@@ -10,7 +10,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from pipeline.errors import PipelineError
 from pipeline.records import VideoFile
+from pipeline.report import printable
+from pipeline.workers import Crew
+
+LOOK_SECONDS = 1.0  # between two looks
 
 Beat = Callable[[], None]
 """Says that reading goes on."""
@@ -46,3 +51,29 @@ class Pulse:
         """The files whose last sign of life is longer ago."""
         since = self._seconds - seconds
         return [file for file, last in self._last.copy().values() if last < since]
+
+
+def join(
+    crew: Crew, pulse: Pulse, limit_seconds: float, fail: Callable[[VideoFile, str], object]
+) -> None:
+    """Wait for every thread. One that reads a file and gives no sign of life for so long is lost,
+    with its core: `fail` hears of the file, what else is in hand is finished, and that is the end.
+
+    Raises:
+        PipelineError: there is such a file.
+        BaseException: the first exception of any thread.
+    """
+    while not crew.wait(LOOK_SECONDS):
+        pulse.let_pass(LOOK_SECONDS)
+        stuck = pulse.silent(limit_seconds)
+        if stuck:
+            limit = f"decode.timeout_seconds = {limit_seconds:g}"
+            why = f"reading it does not come back, for longer than {limit}"
+            for file in stuck:
+                fail(file, why)
+            crew.stop()
+            while not crew.wait(LOOK_SECONDS, but=len(pulse.silent(limit_seconds))):
+                pass
+            names = ", ".join(printable(file.path) for file in stuck)
+            raise PipelineError(f"{names}: {why}; it counts as failed: start again for the others")
+    crew.join()
