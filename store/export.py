@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from store.files import durable, replacing
 from store.formats import FORMATS, Content
 from store.lance import translated
+from store.memory import give_back
 from store.schema import RecipeTexts
 from store.table import Store
 from store.vectors import RECIPE_COLUMNS, Vectors, of_recipe, read_embeddings, read_rows
@@ -96,6 +97,7 @@ def export(
         with store.videos.reading():
             ids = [part.column("_rowid").to_numpy() for part in (labeled, unlabeled)]
             features = read_embeddings(table, np.concatenate(ids), dimension)
+        give_back()  # what the scan read ahead; torch comes next
         width, of_labeled = features.shape[1], features[: len(labeled)]
         parts = {
             "labeled_embeddings": _labeled(labeled, of_labeled, list(counts)),

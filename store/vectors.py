@@ -140,7 +140,6 @@ def read_embeddings(table: Table | None, row_ids: np.ndarray, dimension: int) ->
             place, vectors = place[mine], vectors[mine]
         embeddings[place] = vectors
         filled += len(place)
-    give_back()  # what the scan read ahead
     if filled != len(row_ids):
         raise StoreError(f"{filled} of {len(row_ids)} vectors could be read; try once more")
     return embeddings
