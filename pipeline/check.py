@@ -139,11 +139,9 @@ def _compare(
     vectors: Vectors, moved: np.ndarray, labeled: Labeled
 ) -> tuple[tuple[Overlap, ...], tuple[Misplaced, ...]]:
     """What is said of each labeled clip when it is left out itself."""
-    _, group, places = np.unique(labeled.groups, return_inverse=True, return_counts=True)
-    doubtful = places[group] > 1  # in two folders: what it is, is not known
     wrong, least = np.zeros(len(labeled), bool), np.inf
     for _ in range(ROUNDS):
-        votes = left_out(labeled, ~(wrong | doubtful))
+        votes = left_out(labeled, ~(wrong | labeled.doubtful))
         lead = _lead_of_others(labeled, votes)
         least = min(least, LEAST_LEAD * _usual_lead(labeled, votes))
         found = np.flatnonzero((lead >= least) & ~wrong)

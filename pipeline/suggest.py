@@ -105,6 +105,7 @@ def _by_labeled(
     moved = centred(vectors.embeddings)
     turned = reduced(moved)
     labeled = labeled_of(turned, vectors.labels, groups)
+    labeled = labeled.only(~labeled.doubtful)  # nothing is learned from those, nor measured
     if not len(labeled):
         return {r: _nothing(vectors.paths[r]) for r in rows.tolist()}, Measured(0, 0, 0)
     tried = left_out(labeled)

@@ -46,6 +46,17 @@ class Labeled:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def doubtful(self) -> np.ndarray:
+        """bool `[n]`: clips that are in two folders; where they belong is not known."""
+        _, group, places = np.unique(self.groups, return_inverse=True, return_counts=True)
+        return np.asarray(places[group] > 1)
+
+    def only(self, wanted: np.ndarray) -> Labeled:
+        """Those of a mask, bool `[n]`."""
+        parts = (self.vectors[wanted], self.labels[wanted], self.groups[wanted], self.rows[wanted])
+        return Labeled(*parts, self.names)
+
 
 @dataclass(frozen=True, eq=False)
 class Votes:

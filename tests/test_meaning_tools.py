@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,9 @@ import pytest
 
 from pipeline.check import Findings, check
 from pipeline.config import load
+from pipeline.naming import EncodeTexts
 from pipeline.recipe import recipe_of
+from pipeline.suggest import suggest
 from store.table import Store
 from store.vectors import Vectors, read_vectors
 from tests.conftest import Finished
@@ -48,11 +50,28 @@ def test_suggestions_are_right(run: Run, known: Known) -> None:
     answers = {each["path"]: each["label"] for each in document["suggestions"] if each["label"]}
     answered = [path for path in single if path in answers]
     right = [path for path in answered if answers[path] == single[path].scene.shape]
-    assert len(answered) >= 0.5 * len(single), document["suggestions"]
+    # With a tenth of the labels wrong, it rather says nothing.
+    assert len(answered) >= len(single) / 3, document["suggestions"]
     assert len(right) >= 0.9 * len(answered), {path: answers[path] for path in answered}
     for copy, original in known.collection.copies.items():
         if "/" not in copy:
             assert answers[shown(copy)] == original.partition("/")[0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_where_labels_are_right_most_videos_have_a_suggestion(
+    vectors: Vectors, known: Known, seed: int
+) -> None:
+    """The same videos, others of them labeled."""
+    videos = [video for video in known.collection.videos.values() if len(video.shots) == 1]
+    loose = set(random.Random(seed).sample([video.path for video in videos], 28))
+    labels = {v.path: None if v.path in loose else v.scene.shape for v in videos}
+    advice = suggest(_relabeled(vectors, labels), SHAPES, _no_clip, 0.8)
+    answered = [each for each in advice.suggestions if each.label]
+    right = [each for each in answered if each.label == known.video(each.path).scene.shape]
+    assert len(advice.suggestions) == len(loose)
+    assert len(answered) >= 0.6 * len(loose)
+    assert len(right) >= 0.9 * len(answered)
 
 
 def test_planted_harm_is_found_and_hardly_anything_else(run: Run, known: Known) -> None:
@@ -81,9 +100,9 @@ def test_wherever_videos_are_misplaced_they_are_found(
     labeled = [path for path in known.collection.videos if "/" in path]
     dice = random.Random(seed)
     wrong = set(dice.sample(labeled, 2 + seed))
-    labels = {path: known.video(path).scene.shape for path in labeled}
-    labels |= {path: _another(labels[path], dice) for path in wrong}
-    findings = check(_relabeled(vectors, labels))
+    shapes = {path: known.video(path).scene.shape for path in labeled}
+    moved = {path: _another(shapes[path], dice) for path in sorted(wrong)}
+    findings = check(_relabeled(vectors, {**shapes, **moved}))
     found = {each.path for each in findings.misplaced}
     assert wrong <= found
     assert len(found - wrong) <= (len(labeled) - len(wrong)) / 20
@@ -102,11 +121,15 @@ def _unordered(groups: list[set[str]]) -> list[list[str]]:
     return sorted(sorted(group) for group in groups)
 
 
+def _no_clip() -> EncodeTexts:
+    raise AssertionError("no folder is new")
+
+
 def _another(shape: str, dice: random.Random) -> str:
     return dice.choice([other for other in SHAPES if other != shape])
 
 
-def _relabeled(vectors: Vectors, labels: dict[str, str]) -> Vectors:
+def _relabeled(vectors: Vectors, labels: Mapping[str, str | None]) -> Vectors:
     """Only the videos of `labels`, with these."""
     kept = [row for row, path in enumerate(vectors.paths) if path in labels]
     column = pa.array([labels[vectors.paths[row]] for row in kept], pa.string())
