@@ -5,7 +5,8 @@ against decoding everything with PyAV.
 
 CPU milliseconds of one thread up to RGB pictures in memory, medians; the sides take turns. Clips
 are made on the spot (tests/benchmarks/phone.py), and the real ones of the folder that MEDIA_DIR
-names are taken by codec. `needed` is the share of the whole that no decoder can do without:
+names are taken by codec, with the number of those of which OpenCV gives other pictures (`wrong`) or
+none. `needed` is the share of the whole that no decoder can do without:
 keyframes, and what follows on them to each frame and is referred to, decoded alone.
 
 `--clip` names a folder of CLIP weights for open_clip, to tell how far the vectors of keyframes

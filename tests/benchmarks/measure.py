@@ -20,7 +20,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / ".cache" / "benchmarks"
-PACKAGES = ("torch", "open_clip_torch", "faster-whisper", "ctranslate2", "av", "lancedb", "pyarrow")
+PACKAGES = (
+    "torch", "open_clip_torch", "faster-whisper", "ctranslate2", "av", "opencv-python-headless",
+    "lancedb", "pyarrow",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
