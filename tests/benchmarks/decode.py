@@ -5,9 +5,9 @@ against decoding everything with PyAV.
 
 CPU milliseconds of one thread up to RGB pictures in memory, medians; the sides take turns. Clips
 are made on the spot (tests/benchmarks/phone.py), and the real ones of the folder that MEDIA_DIR
-names are taken by codec, with the number of those of which OpenCV gives other pictures (`wrong`) or
-none. `needed` is the share of the whole that no decoder can do without:
-keyframes, and what follows on them to each frame and is referred to, decoded alone.
+names are taken by codec, with the number of those of which OpenCV gives other pictures than the
+exact ones, or misses some (`wrong`). `needed` is what cannot be left out by what h264 says of a
+frame, decoded alone: keyframes, and what follows on them up to each frame and is referred to.
 
 `--clip` names a folder of CLIP weights for open_clip, to tell how far the vectors of keyframes
 differ from those of exact frames. By default it is the tests' CLIP with random weights, whose
