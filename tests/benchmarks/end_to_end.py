@@ -32,6 +32,7 @@ from tests.benchmarks.phone import Phone
 from tests.benchmarks.recipes import WAYS
 from tests.benchmarks.recordings import entries, media_folder
 from tests.models import clip_folder, whisper_base
+from tests.project import distinct_copy
 
 SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"}
 COUNTS = {"clear": 12, "none": 8, "no audio": 4}
@@ -142,7 +143,7 @@ def phone(folder: Path) -> None:
     for number, seconds in enumerate(PHONE_SECONDS * 2):
         sound = "speech" if number % 2 else ("music", "silence")[number // 2 % 2]
         made = Phone(seconds=seconds, keyframe_interval=250, sound=sound).path()
-        shutil.copy(made, folder / f"{number:02}.mp4")
+        distinct_copy(made, folder / f"{number:02}.mp4", number)
 
 
 COLLECTIONS: dict[str, Callable[[Path], None]] = {"real": real, "speech": speech, "phone": phone}
