@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from store.neighbours import nearest
+from store.neighbours import nearest_within
 from store.vectors import Vectors
 
 PICTURE_SHARE = 0.08
@@ -89,10 +89,11 @@ def _near(visual: np.ndarray, speech: np.ndarray) -> list[_Pair]:
     """The pairs of different contents whose vectors are nearly the same. Where one of the two is
     silent, its picture decides: a copy without its sound."""
     usual = background(visual, speech)
-    found = nearest(visual, visual, NEIGHBOURS + 1)
+    reach = PICTURE_SHARE * usual.picture
+    found = nearest_within(visual, NEIGHBOURS + 1, reach)
     one = np.repeat(np.arange(len(visual)), found.indices.shape[1])
     other, distance = found.indices.ravel(), 1 - found.scores.ravel()
-    close = (one != other) & (distance <= PICTURE_SHARE * usual.picture)
+    close = (one != other) & (distance <= reach)
     one, other, distance = one[close], other[close], distance[close]
     spoken = np.asarray(speech.any(axis=1))
     heard = spoken[one] & spoken[other]

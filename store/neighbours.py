@@ -10,6 +10,13 @@ import numpy as np
 BLOCK_NUMBERS = 1 << 26
 """Similarities in memory at a time: 256 MB of float32."""
 
+SCREEN_WIDTH = 64
+SCREEN_SAMPLE = 10_000
+SCREEN_SLACK = 1e-4  # float32 is exact to less
+
+MOST_SCREENED = 64
+"""Where more points a query than that pass the screen, it saves nothing."""
+
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
@@ -68,6 +75,38 @@ def nearest(
     return Neighbours(indices, scores)
 
 
+def nearest_within(vectors: np.ndarray, k: int, reach: float) -> Neighbours:
+    """The `k` nearest of each among all of them, itself included, of a distance (1 - cosine) of
+    `reach` at most.
+
+    Exact, and for a small `reach` much faster than `nearest`: most pairs are too far apart in a few
+    directions already, and no pair is farther apart in some directions than in all.
+
+    Args:
+        vectors: float32 `[n, w]`, of unit length.
+    """
+    k = min(k, len(vectors))
+    indices = np.full((len(vectors), k), -1, np.int64)
+    scores = np.full((len(vectors), k), -np.inf, np.float32)
+    short = _main_directions(vectors)
+    lengths = np.einsum("nw,nw->n", short, short)
+    for block in blocks(len(vectors), len(vectors)):
+        closeness = 2 * (short[block] @ short.T) - lengths
+        one, other = np.nonzero(closeness >= lengths[block, None] - 2 * reach - SCREEN_SLACK)
+        queries = vectors[block]
+        if len(one) > MOST_SCREENED * len(queries):
+            indices[block], scores[block] = _best(queries @ vectors.T, k)
+            continue
+        found = np.einsum("pw,pw->p", queries[one], vectors[other])
+        order = np.lexsort((other, -found, one))
+        rank = np.arange(len(one)) - np.searchsorted(one, one)  # `one` ascends, also in that order
+        order, row, place = order[rank < k], one[rank < k], rank[rank < k]
+        indices[block][row, place], scores[block][row, place] = other[order], found[order]
+    far = scores < 1 - reach
+    indices[far], scores[far] = -1, -np.inf
+    return Neighbours(indices, scores)
+
+
 def similarities(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
     """float32 `[q, n]`: dot products over the squared length of the query; 0 for one of zeros."""
     norms = np.einsum("qw,qw->q", queries, queries)
@@ -89,6 +128,13 @@ def _best(found: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     scores = np.take_along_axis(found, some, axis=1)
     order = np.argsort(-scores, axis=1, kind="stable")
     return np.take_along_axis(some, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+
+def _main_directions(vectors: np.ndarray) -> np.ndarray:
+    """float32 `[n, SCREEN_WIDTH]` or narrower: the vectors, in directions in which they differ."""
+    sample = vectors[:: max(len(vectors) // SCREEN_SAMPLE, 1)]
+    _, directions = np.linalg.eigh(sample.T @ sample)
+    return np.ascontiguousarray(vectors @ directions[:, -SCREEN_WIDTH:])
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -1,0 +1,53 @@
+"""The near ones are found among many as among few."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from store import neighbours
+from store.neighbours import nearest, nearest_within
+
+
+def crowd(rng: np.random.Generator, n: int, width: int, noise: float) -> np.ndarray:
+    """Unit vectors in groups."""
+    centres = rng.standard_normal((max(n // 3, 1), width))
+    points = centres[rng.integers(len(centres), size=n)] + noise * rng.standard_normal((n, width))
+    unit: np.ndarray = points / np.linalg.norm(points, axis=1, keepdims=True)
+    return unit.astype(np.float32)
+
+
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    n=st.integers(1, 200),
+    width=st.sampled_from([2, 70, 200]),
+    reach=st.sampled_from([0.0, 0.01, 0.3, 2.0]),
+    k=st.sampled_from([1, 3, 11]),
+)
+def test_within_reach_are_the_nearest_that_are_not_farther(
+    seed: int, n: int, width: int, reach: float, k: int
+) -> None:
+    points = crowd(np.random.default_rng(seed), n, width, 0.05)
+    usual, found = nearest(points, points, k), nearest_within(points, k, reach)
+    assert found.indices.shape == usual.indices.shape
+    assert (np.isneginf(found.scores) == (found.indices < 0)).all()
+    clear = np.abs(usual.scores - (1 - reach)) > 1e-5  # on the edge, rounding decides
+    near = usual.scores >= 1 - reach
+    assert np.allclose(found.scores[clear & near], usual.scores[clear & near], atol=1e-5)
+    assert np.isneginf(found.scores[clear & ~near]).all()
+    rows, places = np.nonzero(found.indices >= 0)
+    at = found.indices[rows, places]
+    own = np.einsum("pw,pw->p", points[rows], points[at])
+    assert np.allclose(own, found.scores[rows, places], atol=1e-5)
+    assert len({*zip(rows.tolist(), at.tolist(), strict=True)}) == len(rows)
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = crowd(np.random.default_rng(1), 300, 100, 0.05)
+    whole = nearest_within(points, 5, 0.05)
+    monkeypatch.setattr(neighbours, "BLOCK_NUMBERS", 1000)
+    parts = nearest_within(points, 5, 0.05)
+    assert np.array_equal(whole.indices, parts.indices)
