@@ -259,18 +259,18 @@ class Flow:
                     self._drop_missing(change.paths)
                 elif isinstance(change, Returned):
                     self._writer.mark_offline(change.paths, False)
-            is_tidy = not batch
-            if is_tidy:
-                self._tidy(idle=True)
-            else:
+            if batch:
+                is_tidy = False
                 self._store.upkeep()
+            else:
+                is_tidy = not self._tidy(idle=True)  # what is too young to go now goes next time
             busy, cpu = time.perf_counter() - began, time.thread_time() - used
             self._crew.note("write", busy=busy, cpu=cpu)
 
-    def _tidy(self, *, idle: bool = False) -> None:
-        """What has time until no video waits."""
+    def _tidy(self, *, idle: bool = False) -> bool:
+        """What has time until no video waits; whether there was something to tidy."""
         neutral.remember(self._store, recipe_of(self._settings), self._models.loaded_clip)
-        self._store.upkeep(idle=idle)
+        return self._store.upkeep(idle=idle)
 
     def _drop_missing(self, missing: Sequence[str]) -> None:
         """Remove the rows of missing files, unless it looks like a drive that is not there."""

@@ -83,7 +83,8 @@ def bytes_on_disk(folder: Path) -> int:
 
 def _is_bloated(table: Table, folder: Path) -> bool:
     stats: Any = table.stats()
-    return bytes_on_disk(folder) > BLOATED * int(stats["total_bytes"])
+    is_large = bytes_on_disk(folder) > BLOATED * int(stats["total_bytes"])
+    return is_large and len(table.list_versions()) > 1  # a tiny table has more of all else
 
 
 def _size(file: Path) -> int:
