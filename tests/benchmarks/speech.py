@@ -14,6 +14,7 @@ most a third of its time up to 15 s, 60% for minutes; no words where nobody spea
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -77,6 +78,7 @@ def table(spoken: Iterable[Recording], hearers: dict[str, Hearer]) -> Iterator[d
         texts: dict[str, list[str]] = {name: [] for name in hearers}
         seconds = dict.fromkeys(hearers, 0.0)
         for start in range(0, len(same), CPU_VIDEOS):
+            print(f"{kind}: {start} of {len(same)}", file=sys.stderr)
             batch = same[start : start + CPU_VIDEOS]
             for name, hear in hearers.items():  # in turns: the machine is as busy for each
                 began = process_time()
