@@ -142,7 +142,7 @@ def phone(folder: Path) -> None:
     """One in two with speech, the others with music or silence."""
     for number, seconds in enumerate(PHONE_SECONDS * 2):
         sound = "speech" if number % 2 else ("music", "silence")[number // 2 % 2]
-        made = Phone(seconds=seconds, keyframe_interval=250, sound=sound).path()
+        made = Phone(seconds=seconds, fps=30, keyframe_interval=250, sound=sound).path()
         distinct_copy(made, folder / f"{number:02}.mp4", number)
 
 

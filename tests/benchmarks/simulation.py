@@ -73,7 +73,7 @@ def main() -> None:
 
 def clips() -> list[Path]:
     """The clips of the end-to-end benchmark."""
-    phone = [Phone(seconds=seconds, keyframe_interval=250) for seconds in PHONE_SECONDS]
+    phone = [Phone(seconds=seconds, fps=30, keyframe_interval=250) for seconds in PHONE_SECONDS]
     return chosen(COUNTS) if media_folder() else [each.path() for each in phone]
 
 
