@@ -18,6 +18,9 @@ VISUAL_METHOD = 1  # goes up when a change of the program changes visual vectors
 SPEECH_METHOD = 1  # goes up when a change of the program changes how words become a vector
 
 
+NO_PART_OF_A_MODEL = (".", "README", "LICENSE")  # beside weights: edited, nothing changes
+
+
 def recipe_of(settings: Settings) -> Recipe:
     """The recipe that these settings ask for.
 
@@ -70,7 +73,7 @@ def _content(path: Path, setting: str) -> str:
         if path.is_file():
             return _add(digest, path).hexdigest()
         for file in sorted(path.iterdir()):
-            if file.is_file() and not file.name.startswith("."):
+            if file.is_file() and not file.name.startswith(NO_PART_OF_A_MODEL):
                 digest.update(file.name.encode("utf-8", "surrogateescape"))
                 _add(digest, file)
     except OSError as error:

@@ -103,12 +103,13 @@ def test_one_other_byte_is_another_recipe(
     assert changed == made_with
 
 
-def test_files_that_a_system_leaves_behind_do_not_count(
+def test_what_lies_beside_a_model_does_not_count(
     recipe_with: RecipeWith, weights: Path
 ) -> None:
     before = recipe_with(f"clip.model=local-dir:{weights}")
     (weights / ".DS_Store").write_bytes(b"x")
     (weights / ".cache").mkdir()
+    (weights / "README.md").write_text("a few words about it")
     assert recipe_with(f"clip.model=local-dir:{weights}") == before
 
 
