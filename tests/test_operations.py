@@ -83,6 +83,7 @@ class Light:
         self._clip, self._scribe = CountingClip(clip), Scribe(language)
         self.clip: Callable[[], Any] = lambda: self._clip
         self.whisper: Callable[[], Any] = lambda: self._scribe
+        self.loaded_clip = None  # for what is no video's: it would be counted
 
     def prepare(self) -> Prepare:
         return self._clip.prepare
