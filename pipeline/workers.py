@@ -57,11 +57,16 @@ class Channel(Generic[T]):
                 self._changed.notify_all()
             return not self._stopped
 
-    def take(self, most: int = 1, *, linger: float = 0.0, timeout: float | None = None) -> list[T]:
+    def take(
+        self, most: int = 1, *, takers: int = 1, linger: float = 0.0, timeout: float | None = None
+    ) -> list[T]:
         """Wait for an item and take it with what else is waiting, up to `most`.
 
         Args:
             most: items at most.
+            takers: how many share what is waiting. Of several, none takes more than half of its
+                part: so they come to the end at about the same time (guided self-scheduling,
+                Polychronopoulos and Kuck, 1987).
             linger: seconds to go on waiting for more once there is one.
             timeout: seconds to wait for the first; then the list is empty.
 
@@ -75,7 +80,9 @@ class Channel(Generic[T]):
                 self._changed.wait_for(enough, linger)
             if not self._waiting and self._is_over():
                 raise Ended
-            taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+            parts = 2 * takers if takers > 1 else 1
+            count = min(most, -(-len(self._waiting) // parts))
+            taken = [self._waiting.popleft() for _ in range(count)]
             self._held -= sum(nbytes for _, nbytes in taken)
             self._changed.notify_all()
             return [item for item, _ in taken]
@@ -175,7 +182,7 @@ class Crew:
         def body() -> None:
             while True:
                 asked = perf_counter()
-                items = input.take(most)
+                items = input.take(most, takers=threads)
                 waited = perf_counter() - asked
                 found = len(items) + len(input)
                 self.note(name, waiting_for_input=waited, takes=1, queued=found)

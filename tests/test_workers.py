@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.workers import Channel, Crew, Ended
 
@@ -205,6 +207,25 @@ def test_the_end_travels_down_the_line() -> None:
     join(crew)
     assert sorted(seen) == [2 * n + 1 for n in range(100)]
     assert not crew.stopping.is_set()
+
+
+@given(waiting=st.integers(1, 100), most=st.integers(1, 20), takers=st.integers(1, 8))
+def test_takers_leave_enough_for_the_others(waiting: int, most: int, takers: int) -> None:
+    channel: Channel[int] = Channel(100)
+    for number in range(waiting):
+        channel.put(number)
+    channel.end()
+    sizes = []
+    while len(channel):
+        left = len(channel)
+        sizes.append(len(channel.take(most, takers=takers)))
+        assert sizes[-1] == 1 or takers == 1 or sizes[-1] <= -(-left // (2 * takers))
+    assert sum(sizes) == waiting
+    assert max(sizes) <= most
+    if takers == 1:
+        assert len(sizes) == -(-waiting // most)
+    else:
+        assert sizes[-min(waiting, takers) :] == [1] * min(waiting, takers)  # nobody comes last
 
 
 def test_a_stage_takes_what_waits_up_to_its_most() -> None:
