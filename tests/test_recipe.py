@@ -103,9 +103,7 @@ def test_one_other_byte_is_another_recipe(
     assert changed == made_with
 
 
-def test_what_lies_beside_a_model_does_not_count(
-    recipe_with: RecipeWith, weights: Path
-) -> None:
+def test_what_lies_beside_a_model_does_not_count(recipe_with: RecipeWith, weights: Path) -> None:
     before = recipe_with(f"clip.model=local-dir:{weights}")
     (weights / ".DS_Store").write_bytes(b"x")
     (weights / ".cache").mkdir()
