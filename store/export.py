@@ -92,43 +92,65 @@ def export(
     labeled = rows.filter(pc.is_valid(rows.column("label")))
     unlabeled = rows.filter(pc.is_null(rows.column("label")))
     del rows
-    counts = Counter(sorted(labeled.column("label").to_pylist()))
+    manifest = {
+        "version": version,
+        "recipe": dict(zip(_PARTS, recipe, strict=True)),
+        "models": dict(models),
+        "rows": [],  # by _write_documents
+        "left_out": left_out,
+    }
     with translated(f"{out}: the export cannot be written"), replacing(out) as staging:
-        with store.videos.reading():
-            ids = [part.column("_rowid").to_numpy() for part in (labeled, unlabeled)]
-            features = read_embeddings(table, np.concatenate(ids), dimension)
-        give_back()  # what the scan read ahead; torch comes next
-        width, of_labeled = features.shape[1], features[: len(labeled)]
-        parts = {
-            "labeled_embeddings": _labeled(labeled, of_labeled, list(counts)),
-            "unlabeled_embeddings": _unlabeled(unlabeled, features[len(labeled) :]),
-        }
-        _save_features(staging, parts, formats)
-        split = _split(Vectors(labeled, of_labeled, table), train_share) if train_share else None
-        del features, of_labeled, parts  # before what a million rows take as JSON
+        width, split = _write_features(
+            staging, store, table, (labeled, unlabeled), dimension, formats, train_share
+        )
         with store.videos.reading():
             videos = _with_paths(read_rows(table, ["content_hash", "transcript"], wanted), data_dir)
-        texts = videos.select(["path", "transcript"]).to_pydict()
-        _save_json(staging / "transcripts.json", dict(zip(*texts.values(), strict=True)))
-        del texts
-        manifest = {
-            "version": version,
-            "recipe": dict(zip(_PARTS, recipe, strict=True)),
-            "models": dict(models),
-            "rows": videos.select(["path", "content_hash", "label"]).to_pylist(),
-            "left_out": left_out,
-        }
-        _save_json(staging / "manifest.json", manifest | ({"split": split} if split else {}))
+        _write_documents(staging, videos, manifest | ({"split": split} if split else {}))
         stale = _stale(out, staging)
     return ExportSummary(
         out,
         (len(labeled), width),
         (len(unlabeled), width),
-        dict(counts),
+        dict(Counter(sorted(labeled.column("label").to_pylist()))),
         len(left_out),
         (len(split["train"]), len(split["validation"])) if split else None,
         stale,
     )
+
+
+def _write_features(
+    folder: Path,
+    store: Store,
+    table: Any,
+    kinds: tuple[pa.Table, pa.Table],
+    dimension: int,
+    formats: Sequence[str],
+    train_share: float | None,
+) -> tuple[int, dict[str, Any] | None]:
+    """The feature files of the labeled and the unlabeled rows; the width of the features, and the
+    split. No vector is held any more when it returns: the documents of a million rows take room."""
+    labeled, unlabeled = kinds
+    with store.videos.reading():
+        ids = np.concatenate([rows.column("_rowid").to_numpy() for rows in kinds])
+        features = read_embeddings(table, ids, dimension)
+    give_back()  # what the scan read ahead; torch comes next
+    of_labeled = features[: len(labeled)]
+    parts = {
+        "labeled_embeddings": _labeled(labeled, of_labeled),
+        "unlabeled_embeddings": _unlabeled(unlabeled, features[len(labeled) :]),
+    }
+    _save_features(folder, parts, formats)
+    split = _split(Vectors(labeled, of_labeled, table), train_share) if train_share else None
+    return features.shape[1], split
+
+
+def _write_documents(folder: Path, videos: pa.Table, manifest: Mapping[str, Any]) -> None:
+    """transcripts.json, and manifest.json with its `rows`."""
+    texts = videos.select(["path", "transcript"]).to_pydict()
+    _save_json(folder / "transcripts.json", dict(zip(*texts.values(), strict=True)))
+    del texts
+    rows = videos.select(["path", "content_hash", "label"]).to_pylist()
+    _save_json(folder / "manifest.json", {**manifest, "rows": rows})
 
 
 def _with_paths(rows: pa.Table, data_dir: str) -> pa.Table:
@@ -148,9 +170,11 @@ def _why(row: Mapping[str, Any], recipe: RecipeTexts) -> str:
     return "offline: the file was not there at the last look"
 
 
-def _labeled(rows: pa.Table, features: np.ndarray, names: list[str]) -> Content:
+def _labeled(rows: pa.Table, features: np.ndarray) -> Content:
+    of_rows = rows.column("label").to_pylist()
+    names = sorted(set(of_rows))
     index = {name: number for number, name in enumerate(names)}
-    labels = np.array([index[label] for label in rows.column("label").to_pylist()], np.int64)
+    labels = np.array([index[label] for label in of_rows], np.int64)
     return {
         "features": features,
         "labels": labels,
