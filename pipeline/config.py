@@ -79,6 +79,7 @@ class WhisperSettings(_Section):
         ),
     ] = "auto"
     vad: Switch = True
+    windows: Literal["fitted", "full"] = "fitted"
 
 
 class PrecisionSettings(_Section):

@@ -77,6 +77,7 @@ class Models:
                 self._whisper = Transcriber(
                     str(self._settings.whisper_folder or settings.model),
                     language=settings.language,
+                    full_windows=settings.windows == "full",
                     device=place.whisper_device,
                     compute_type=place.whisper_precision,
                     threads=self._threads or devices.usable_cores(),

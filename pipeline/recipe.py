@@ -31,8 +31,9 @@ def recipe_of(settings: Settings) -> Recipe:
         SettingsError: weights that a setting names are not there.
     """
     clip = _clip_identity(settings)
+    whisper = settings.whisper
     transcript = transcript_recipe(
-        _whisper_identity(settings), settings.whisper.language, settings.whisper.vad
+        _whisper_identity(settings), whisper.language, whisper.vad, whisper.windows
     )
     return Recipe(
         visual=(

@@ -153,7 +153,7 @@ class Span:
 
 @dataclass(frozen=True, eq=False)
 class SpeechWindow:
-    """At most 30 s of speech for one pass of the speech model.
+    """Some speech of a video: at most 28 s, for one pass of the speech model, where not joined.
 
     Args:
         samples: int16 `[n]`, mono, 16 kHz: the spans, one after the other.

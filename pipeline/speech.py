@@ -6,6 +6,7 @@
 A window is encoded once, at its own length and a little room, for language and words; windows of
 the same length share a pass, across videos. Where the usual signs say that it went wrong, the
 window gets a second go as Whisper's own recipe has it: padded to 30 s, with temperature fallback.
+Or, with full windows, the speech of each video goes through faster-whisper's own recipe whole.
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ from pipeline.errors import ModelError, VideoError
 from pipeline.listening import listen
 from pipeline.records import SAMPLE_RATE_HZ, Segment, SpeechStatus, SpeechWindow, Transcript
 from pipeline.whisper import WINDOW, Decoded, Language, Whisper
-from pipeline.windows import tail, video_times
+from pipeline.windows import join, tail, video_times
 
 __all__ = ["Transcriber", "listen", "transcript_recipe"]
 
-METHOD = 1  # goes up when a change of this program's method changes transcripts
+METHOD = 2  # goes up when a change of this program's method changes transcripts
 
 # Without room behind the last word the decoder may run into a loop. Lengths are rounded up to
 # whole steps, so that a window's words do not depend on which others share its pass.
 ROOM = 2 * SAMPLE_RATE_HZ
 STEP = 2 * SAMPLE_RATE_HZ
+WHOLE_WINDOWS = 20  # ten minutes' features at a time, not of hours
 BATCH = 120 * SAMPLE_RATE_HZ  # attention takes memory by the square of each window's length
 
 # An end without words that is worth another pass (in a second of quiet behind the last sentence
@@ -38,16 +40,20 @@ UNHEARD_SECONDS = 1.5
 PROGRESS_SECONDS = 1.0
 
 
-def transcript_recipe(model_identity: str, language: str, vad: bool) -> str:
+def transcript_recipe(model_identity: str, language: str, vad: bool, windows: str) -> str:
     """What makes a transcript, for `Recipe.transcript`: the model, the settings, the method.
 
     Args:
         model_identity: the model and where its weights are from, as `base@hub`.
         language: `auto`, or a code.
         vad: whether only what the voice detector hears is transcribed.
+        windows: `fitted` or `full`.
     """
     switch = "on" if vad else "off"
-    return f"whisper {model_identity} language={language} vad={switch} method={METHOD}"
+    return (
+        f"whisper {model_identity} language={language} vad={switch} windows={windows}"
+        f" method={METHOD}"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,24 +74,26 @@ class _Clip:
 
     waiting: list[SpeechWindow]
     language: Language | None
+    ends: list[SpeechWindow] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     error: VideoError | None = None
 
-    def next_windows(self) -> list[SpeechWindow]:
+    def next_asks(self) -> list[_Ask]:
         """Take out what can be heard now."""
         count = len(self.waiting) if self.language else 1
+        ends, self.ends = self.ends, []
         now, self.waiting = self.waiting[:count], self.waiting[count:]
-        return now
+        return [_Ask(self, end, is_end=True) for end in ends] + [_Ask(self, each) for each in now]
 
     def take(self, outcome: _Heard | VideoError) -> None:
         if isinstance(outcome, VideoError):
-            self.error, self.waiting = outcome, []
+            self.error, self.waiting, self.ends = outcome, [], []
             return
         self.segments.extend(outcome.segments)
         if outcome.segments and self.language is None:
             self.language = outcome.language
         if outcome.unheard is not None:
-            self.waiting.insert(0, outcome.unheard)
+            self.ends.append(outcome.unheard)
 
     def result(self) -> Transcript | VideoError:
         if self.error is not None:
@@ -102,10 +110,14 @@ class _Clip:
 
 @dataclass(frozen=True, eq=False)
 class _Ask:
-    """A window to hear; the language is detected where its clip has none yet."""
+    """A window to hear; the language is detected where its clip has none yet.
+
+    `is_end`: it is what was left over of another one.
+    """
 
     clip: _Clip
     window: SpeechWindow
+    is_end: bool = False
 
     @property
     def length(self) -> int:
@@ -120,6 +132,7 @@ class Transcriber:
     Args:
         model: a size (`base`, `large-v3`, ...), a repository of the hub, or a local folder.
         language: a code, or `auto`: detected for each clip.
+        full_windows: hear in faster-whisper's own way, which takes two to four times as long.
         device: `cpu`, `cuda` or `cuda:N`.
         compute_type: CTranslate2's number type: `float32`, `float16`, ...
         threads: cores that one call uses on a CPU; 0 leaves it to CTranslate2.
@@ -135,6 +148,7 @@ class Transcriber:
         model: str,
         *,
         language: str = "auto",
+        full_windows: bool = False,
         device: str = "cpu",
         compute_type: str = "float32",
         threads: int = 0,
@@ -142,6 +156,7 @@ class Transcriber:
     ) -> None:
         self._whisper = Whisper(model, device, compute_type, threads=threads, streams=streams)
         self._language = None if language == "auto" else self._whisper.language(language)
+        self._full_windows = full_windows
 
     def transcribe(self, clips: Sequence[Sequence[SpeechWindow]]) -> list[Transcript | VideoError]:
         """What is said in each clip, of the windows that `listen` made of it.
@@ -152,7 +167,9 @@ class Transcriber:
             ModelError: the device failed.
         """
         states = [_Clip(list(windows), self._language) for windows in clips]
-        while asks := [_Ask(clip, window) for clip in states for window in clip.next_windows()]:
+        if self._full_windows:
+            return [self._hear_whole(state) for state in states]
+        while asks := [ask for clip in states for ask in clip.next_asks()]:
             outcomes: dict[_Ask, _Heard | VideoError] = {}
             for batch in _batches(asks):
                 outcomes.update(zip(batch, self._hear(batch), strict=True))
@@ -168,9 +185,20 @@ class Transcriber:
             if len(batch) > 1:
                 middle = len(batch) // 2
                 return [*self._hear(batch[:middle]), *self._hear(batch[middle:])]
-            if _is_of_device(str(error)):
-                raise ModelError(f"Whisper's device failed: {error}") from error
-            return [VideoError("speech", f"Whisper failed on it: {error}")]
+            return [_failed(error)]
+
+    def _hear_whole(self, clip: _Clip) -> Transcript | VideoError:
+        """A clip in faster-whisper's own way, some minutes of it at a time."""
+        while clip.waiting:
+            part = join(clip.waiting[:WHOLE_WINDOWS])
+            del clip.waiting[:WHOLE_WINDOWS]
+            try:
+                segments, language = self._whisper.transcribe(part.samples, clip.language)
+            except (RuntimeError, ValueError) as error:
+                clip.take(_failed(error))
+            else:
+                clip.take(_Heard(tuple(_in_video(part, each) for each in segments), language))
+        return clip.result()
 
     def _pass(self, batch: Sequence[_Ask]) -> list[_Heard]:
         """Hear windows of the same padded length."""
@@ -192,10 +220,11 @@ class Transcriber:
 
         What is a guess then is dropped, also where Whisper's own recipe keeps it (it asks for
         silence as well): it is what comes of music and noise. What is a repetition at every
-        temperature was said that way.
+        temperature was said that way. An end that was left over has no second go: where there are
+        words in it they come at once, and in the quiet after the last one a second go finds some.
         """
         window = ask.window
-        if decoded.went_wrong:
+        if decoded.went_wrong and not ask.is_end:
             encoded = self._whisper.encode([window.samples], WINDOW)
             language = self._languages([ask], encoded)[0]
             decoded = self._whisper.decode_carefully(encoded, language, len(window.samples))
@@ -205,9 +234,16 @@ class Transcriber:
         return _Heard(segments, language, _unheard(window, decoded.until))
 
 
-def _is_of_device(message: str) -> bool:
-    """Whether CTranslate2's error says that the device is at fault, and not what it was given."""
-    return message.startswith(("CUDA", "cuBLAS", "cuDNN")) and "out of memory" not in message
+def _failed(error: Exception) -> VideoError:
+    """What an error of CTranslate2 means for the clip.
+
+    Raises:
+        ModelError: the device is at fault, and not what it was given.
+    """
+    message = str(error)
+    if message.startswith(("CUDA", "cuBLAS", "cuDNN")) and "out of memory" not in message:
+        raise ModelError(f"Whisper's device failed: {message}") from error
+    return VideoError("speech", f"Whisper failed on it: {message}")
 
 
 def _unheard(window: SpeechWindow, until: float) -> SpeechWindow | None:

@@ -6,17 +6,15 @@ on a CPU that is most of its time. CTranslate2 takes shorter features, and one e
 
 from __future__ import annotations
 
-import ctypes
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.errors import ModelError, SettingsError
+from pipeline.errors import SettingsError
+from pipeline.loading import load_whisper
 from pipeline.records import SAMPLE_RATE_HZ, Segment
 
 WINDOW = 30 * SAMPLE_RATE_HZ  # what the encoder was trained on and takes at most, samples
@@ -27,12 +25,12 @@ MIN_MEAN_LOGPROB = -1.0
 MAX_NO_SPEECH = 0.6
 TEMPERATURES = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
 
+HOP = 160  # samples from one mel frame to the next
 SAMPLES_PER_STATE = 320  # of the encoder's output
 TIMESTAMP_SECONDS = 0.02
 MAX_INITIAL_TIMESTAMP = 1.0  # seconds; the decoder must not begin later than that
 MAX_TOKENS = 224  # openai-whisper's limit, half of the decoder's context
 TOKENS_PER_SECOND = 12  # no language that Whisper knows is spoken so fast
-PARTS = ("model.bin", "config.json", "tokenizer.json")  # and a vocabulary of one form or another
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Whisper:
         from faster_whisper.transcribe import get_suppressed_tokens
 
         self.name = model
-        self._whisper = _load(model, device, compute_type, threads, streams)
+        self._whisper = load_whisper(model, device, compute_type, threads, streams)
         self._model = self._whisper.model
         # By the model's own count of mel bands: a folder may lack the file that tells it.
         self._extractor = FeatureExtractor(feature_size=self._model.n_mels)
@@ -111,7 +109,7 @@ class Whisper:
         return Language(code)
 
     def encode(self, windows: Sequence[np.ndarray], length: int) -> Any:
-        """Encode windows, int16 `[n]`, all padded with silence to `length` samples, in one pass."""
+        """Encode windows, int16 `[n]`, all padded to `length` samples, in one pass."""
         return self._whisper.encode(np.stack([self._mel(window, length) for window in windows]))
 
     def detect(self, encoded: Any) -> list[Language]:
@@ -145,11 +143,25 @@ class Whisper:
         )
         return self._decoded(result, length)
 
+    def transcribe(
+        self, samples: np.ndarray, language: Language | None
+    ) -> tuple[list[Segment], Language]:
+        """As faster-whisper does it: 30 s at a time, each told what was said before.
+
+        Args:
+            samples: int16 `[n]`, of any length; the times are seconds from its start.
+            language: None to have it detected.
+        """
+        code = language.code if language else None
+        heard, info = self._whisper.transcribe(_float32(samples), language=code, beam_size=1)
+        segments = [Segment(each.start, each.end, each.text.strip()) for each in heard]
+        return segments, language or Language(info.language, info.language_probability)
+
     def _mel(self, window: np.ndarray, length: int) -> np.ndarray:
-        samples = window.astype(np.float32) / np.float32(32768)
-        padded = np.pad(samples, (0, length - len(samples)))
-        mel: np.ndarray = self._extractor(padded, padding=0)
-        return mel
+        """float32 `[bands, frames]`. Zeros, a faint hiss, fill it up as in faster-whisper: behind
+        digital silence the decoder hears more words that nobody said."""
+        mel = self._extractor(_float32(window))[:, : len(window) // HOP]
+        return np.pad(mel, ((0, 0), (0, length // HOP - mel.shape[1])))
 
     def _tokenizer(self, code: str) -> Any:
         from faster_whisper.tokenizer import Tokenizer
@@ -206,6 +218,10 @@ class Whisper:
         )
 
 
+def _float32(samples: np.ndarray) -> np.ndarray:
+    return samples.astype(np.float32) / np.float32(32768)
+
+
 def _segments(tokens: Sequence[int], tokenizer: Any, seconds: float) -> Iterator[Segment]:
     """Split at the timestamps: `<0.00> words <7.60><7.60> words <10.60>`.
 
@@ -230,84 +246,3 @@ def _max_length(length: int) -> int:
     """CTranslate2's `max_length` for so many samples: it gives words half of it."""
     seconds = length / SAMPLE_RATE_HZ
     return 2 * min(MAX_TOKENS, 20 + math.ceil(TOKENS_PER_SECOND * seconds))
-
-
-def _load(model: str, device: str, compute_type: str, threads: int, streams: int) -> Any:
-    from faster_whisper import WhisperModel
-
-    _check_folder(model)
-    kind, _, index = device.partition(":")
-    if kind == "cuda":
-        load_cublas()
-    try:
-        return WhisperModel(
-            model,
-            device=kind,
-            device_index=int(index or 0),
-            compute_type=compute_type,
-            cpu_threads=threads,
-            num_workers=streams,
-        )
-    except (RuntimeError, ValueError, OSError) as error:
-        # What the hub, huggingface_hub's HTTP client (an OSError) and CTranslate2 raise.
-        raise ModelError(_advice(model, device, compute_type, error)) from error
-
-
-def _check_folder(model: str) -> None:
-    folder = Path(model)
-    if not folder.is_dir():
-        if folder.is_absolute() or model.startswith((".", "~")):
-            raise ModelError(f"whisper.model = {model}: there is no such folder. {_WANTED}")
-        return
-    missing = [part for part in PARTS if not (folder / part).is_file()]
-    if not list(folder.glob("vocabulary.*")):
-        missing.append("vocabulary.json")
-    if missing:
-        raise ModelError(f"whisper.model = {model}: no {', '.join(missing)} in it. {_WANTED}")
-
-
-_WANTED = (
-    "Set whisper.model to a folder with a Whisper model in CTranslate2's format "
-    "(model.bin, config.json, tokenizer.json, vocabulary.json), or to a name such as base, which "
-    "is downloaded from the Hugging Face hub."
-)
-
-
-def _advice(model: str, device: str, compute_type: str, error: Exception) -> str:
-    reason = str(error).strip().split("\n")[0]
-    if "compute type" in reason:
-        return (
-            f"Whisper on {device}: {reason} "
-            f"Change precision.{device.partition(':')[0]} = {compute_type}."
-        )
-    if Path(model).is_dir():
-        return f"whisper.model = {model}: cannot be loaded on {device}: {reason}"
-    return (
-        f"whisper.model = {model}: it is no folder, and the Hugging Face hub and its local cache "
-        f"were tried: {reason} Without a network: {_WANTED}"
-    )
-
-
-def load_cublas() -> None:
-    """Load the cuBLAS 12 that CTranslate2 asks for by name, where pip installed it.
-
-    CTranslate2 finds a library that is loaded already, but not the folder that pip puts it in.
-
-    Raises:
-        ModelError: it is installed, but does not load.
-    """
-    spec = find_spec("nvidia.cublas") if find_spec("nvidia") else None
-    for folder in (spec and spec.submodule_search_locations) or []:
-        for name in ("libcublasLt.so.12", "libcublas.so.12"):
-            library = Path(folder) / "lib" / name
-            if library.is_file():
-                _load_library(library)
-
-
-def _load_library(library: Path) -> None:
-    try:
-        ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
-    except OSError as error:
-        raise ModelError(
-            f"{library}: cannot be loaded: {error}. Install nvidia-cublas-cu12 again."
-        ) from error

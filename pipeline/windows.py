@@ -8,7 +8,7 @@ spans           a, b                     c
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -42,6 +42,15 @@ def lay(audio: np.ndarray, stretches: Iterable[Stretch]) -> tuple[SpeechWindow, 
         _append(windows[-1], start, end)
         room -= end - start
     return tuple(_window(audio, window) for window in windows)
+
+
+def join(windows: Sequence[SpeechWindow]) -> SpeechWindow:
+    """Windows one after the other, as a longer one."""
+    spans, at = [], 0
+    for window in windows:
+        spans += [Span(at + s.window_start, s.video_start, s.length) for s in window.spans]
+        at += len(window.samples)
+    return SpeechWindow(np.concatenate([window.samples for window in windows]), tuple(spans))
 
 
 def tail(window: SpeechWindow, seconds: float) -> SpeechWindow:

@@ -87,7 +87,7 @@ def test_cores_are_shared_and_not_promised_twice(cores: int) -> None:
 
 LOAD = """
 from pipeline.errors import ModelError
-from pipeline.whisper import load_cublas
+from pipeline.loading import load_cublas
 try:
     load_cublas()
 except ModelError as error:

@@ -48,6 +48,7 @@ def parts_that_differ(first: Recipe, second: Recipe) -> set[str]:
         ("whisper.model=small", {"transcript", "speech"}),
         ("whisper.language=en", {"transcript", "speech"}),
         ("whisper.vad=false", {"transcript", "speech"}),
+        ("whisper.windows=full", {"transcript", "speech"}),
         # Where and how fast, but not what:
         ("device=cuda", set()),
         ("precision.cpu=bfloat16", set()),

@@ -120,6 +120,27 @@ def test_a_long_recording_is_heard_whole(
         assert said_at(transcript, start + 10) & {"do for your", "for your country"}
 
 
+def test_full_windows_give_to_the_word_what_faster_whisper_gives(
+    whisper_dir: Path, jfk: np.ndarray, nasa: np.ndarray
+) -> None:
+    """Three windows, with pauses that the voice detector leaves out; and the times of the video."""
+    from faster_whisper import WhisperModel
+
+    gap = np.zeros(seconds_of(6), np.int16)
+    audio = np.concatenate([gap, jfk, gap, nasa, gap, jfk, nasa, gap, jfk])
+    stock = WhisperModel(str(whisper_dir), device="cpu", compute_type="float32")
+    heard, _ = stock.transcribe(audio.astype(np.float32) / 32768, beam_size=1, vad_filter=True)
+    expected = [(each.text.strip(), each.start) for each in heard]
+    full = Transcriber(str(whisper_dir), full_windows=True, threads=2)
+    transcript = spoken(full, audio)
+    assert [segment.text for segment in transcript.segments] == [text for text, _ in expected]
+    for segment, (_, start) in zip(transcript.segments, expected, strict=True):
+        # What begins at a seam began before the pause to faster-whisper, after it to us.
+        assert start - 1 < segment.start < start + 7
+    assert transcript.language == "en"
+    assert full.transcribe([()]) == [Transcript(SpeechStatus.NO_TEXT)]
+
+
 @pytest.mark.parametrize(
     "sound",
     [
@@ -278,6 +299,7 @@ def test_a_long_recording_takes_little_memory_to_listen_to(jfk: np.ndarray) -> N
 
 
 def test_the_recipe_names_what_changes_a_transcript() -> None:
-    recipe = transcript_recipe("base@hub", "auto", True)
-    assert re.fullmatch(r"whisper base@hub language=auto vad=on method=\d+", recipe)
-    assert transcript_recipe("base@hub", "auto", False) != recipe
+    recipe = transcript_recipe("base@hub", "auto", True, "fitted")
+    assert re.fullmatch(r"whisper base@hub language=auto vad=on windows=fitted method=\d+", recipe)
+    assert transcript_recipe("base@hub", "auto", False, "fitted") != recipe
+    assert transcript_recipe("base@hub", "auto", True, "full") != recipe

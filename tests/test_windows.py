@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow
-from pipeline.windows import LONGEST, Stretch, lay, tail, video_times
+from pipeline.windows import LONGEST, Stretch, join, lay, tail, video_times
 
 GAPS = st.lists(
     st.tuples(st.integers(0, 40 * SAMPLE_RATE_HZ), st.integers(1, 70 * SAMPLE_RATE_HZ)), max_size=6
@@ -46,6 +46,18 @@ def test_windows_hold_the_samples_that_their_spans_name(gaps: list[tuple[int, in
         np.testing.assert_array_equal(window.samples, np.concatenate(named))
         ends = [span.window_start + span.length for span in window.spans]
         assert [span.window_start for span in window.spans] == [0, *ends[:-1]]
+
+
+@given(GAPS.filter(bool))
+def test_windows_joined_are_all_the_speech_in_order(gaps: list[tuple[int, int]]) -> None:
+    audio, stretches = laid_out(gaps)
+    joined = join(lay(audio, stretches))
+    speech = np.concatenate([audio[start:end] for start, end in stretches])
+    np.testing.assert_array_equal(joined.samples, speech)
+    for span in joined.spans:
+        heard = joined.samples[span.window_start : span.window_start + span.length]
+        there = audio[span.video_start : span.video_start + span.length]
+        np.testing.assert_array_equal(heard, there)
 
 
 @given(GAPS, st.data())

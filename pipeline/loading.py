@@ -1,0 +1,98 @@
+"""Loads Whisper's weights, and says what to do where they cannot be loaded."""
+
+from __future__ import annotations
+
+import ctypes
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ModelError
+
+PARTS = ("model.bin", "config.json", "tokenizer.json")  # and a vocabulary of one form or another
+
+
+def load_whisper(model: str, device: str, compute_type: str, threads: int, streams: int) -> Any:
+    """faster-whisper's `WhisperModel`, loaded.
+
+    Raises:
+        ModelError: the weights cannot be found or loaded, or the device cannot be used.
+    """
+    from faster_whisper import WhisperModel
+
+    _check_folder(model)
+    kind, _, index = device.partition(":")
+    if kind == "cuda":
+        load_cublas()
+    try:
+        return WhisperModel(
+            model,
+            device=kind,
+            device_index=int(index or 0),
+            compute_type=compute_type,
+            cpu_threads=threads,
+            num_workers=streams,
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        # What the hub, huggingface_hub's HTTP client (an OSError) and CTranslate2 raise.
+        raise ModelError(_advice(model, device, compute_type, error)) from error
+
+
+def _check_folder(model: str) -> None:
+    folder = Path(model)
+    if not folder.is_dir():
+        if folder.is_absolute() or model.startswith((".", "~")):
+            raise ModelError(f"whisper.model = {model}: there is no such folder. {_WANTED}")
+        return
+    missing = [part for part in PARTS if not (folder / part).is_file()]
+    if not list(folder.glob("vocabulary.*")):
+        missing.append("vocabulary.json")
+    if missing:
+        raise ModelError(f"whisper.model = {model}: no {', '.join(missing)} in it. {_WANTED}")
+
+
+_WANTED = (
+    "Set whisper.model to a folder with a Whisper model in CTranslate2's format "
+    "(model.bin, config.json, tokenizer.json, vocabulary.json), or to a name such as base, which "
+    "is downloaded from the Hugging Face hub."
+)
+
+
+def _advice(model: str, device: str, compute_type: str, error: Exception) -> str:
+    reason = str(error).strip().split("\n")[0]
+    if "compute type" in reason:
+        return (
+            f"Whisper on {device}: {reason} "
+            f"Change precision.{device.partition(':')[0]} = {compute_type}."
+        )
+    if Path(model).is_dir():
+        return f"whisper.model = {model}: cannot be loaded on {device}: {reason}"
+    return (
+        f"whisper.model = {model}: it is no folder, and the Hugging Face hub and its local cache "
+        f"were tried: {reason} Without a network: {_WANTED}"
+    )
+
+
+def load_cublas() -> None:
+    """Load the cuBLAS 12 that CTranslate2 asks for by name, where pip installed it.
+
+    CTranslate2 finds a library that is loaded already, but not the folder that pip puts it in.
+
+    Raises:
+        ModelError: it is installed, but does not load.
+    """
+    spec = find_spec("nvidia.cublas") if find_spec("nvidia") else None
+    for folder in (spec and spec.submodule_search_locations) or []:
+        for name in ("libcublasLt.so.12", "libcublas.so.12"):
+            library = Path(folder) / "lib" / name
+            if library.is_file():
+                _load_library(library)
+
+
+def _load_library(library: Path) -> None:
+    try:
+        ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+    except OSError as error:
+        raise ModelError(
+            f"{library}: cannot be loaded: {error}. Install nvidia-cublas-cu12 again."
+        ) from error
