@@ -20,6 +20,7 @@ from pipeline.writing import Written
 
 log = logging.getLogger(__name__)
 
+LAST = 32  # files of a scan whose order decides whether all threads are busy to its end
 SETTLING_LOOKS = 5  # at a file that is being written, before a scan leaves it for the next one
 
 
@@ -74,7 +75,7 @@ class Feeder:
             line.results.put(Returned(comparison.returned))
         settle = self._settings.watch.settle_seconds
         settled, fresh = _by_age(comparison.todo, settle)
-        self._submit(line, settled)
+        self._submit(line, even_end(settled))
         for _ in range(SETTLING_LOOKS):
             if not fresh or self._stopping.wait(settle):
                 return
@@ -144,6 +145,15 @@ def equation(listing: Listing, comparison: Comparison) -> str:
 def missing_from(listing: Listing, comparison: Comparison) -> list[str]:
     """What has vanished, not merely is in a folder that could not be listed."""
     return [path for path in comparison.vanished if not listing.may_hide(path)]
+
+
+def even_end(files: Sequence[VideoFile]) -> list[VideoFile]:
+    """The same files, but of the last few the largest first: of a long video that comes last one
+    thread has work when all others have none (longest processing time first, Graham, 1969).
+
+    The others keep their order, so that the rate so far tells how long the rest will take.
+    """
+    return [*files[:-LAST], *sorted(files[-LAST:], key=lambda file: -file.size)]
 
 
 def _by_age(

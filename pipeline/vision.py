@@ -5,7 +5,9 @@ The two are kept in one object because they are one model: only vectors of the s
 
 from __future__ import annotations
 
+import copy
 import difflib
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _OPEN_CLIP_PRECISION = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 _QUICK_GELU = "-quickgelu"
+_TOKEN_STEP = 8  # a text's window is a multiple of it
 
 
 class ClipEncoder:
@@ -60,6 +63,7 @@ class ClipEncoder:
         self._batch_frames = batch_frames
         self._geometry, self._mean, self._std = _split_transform(transform, self._device)
         self._context = getattr(self._model, "context_length", 77)
+        self._of_length: dict[int, Any] = {}
         self.dimension = int(self.encode_texts([""]).shape[1])
 
     def prepare(self, image: Image.Image) -> np.ndarray:
@@ -90,15 +94,22 @@ class ClipEncoder:
     def _encode_pixels(self, pixels: np.ndarray) -> torch.Tensor:
         batch = self._to_device(_torch().from_numpy(np.ascontiguousarray(pixels)))
         batch = batch.permute(0, 3, 1, 2).float().div_(255)
-        return self._encode("encode_image", ((batch - self._mean) / self._std).to(self._dtype))
+        return self._encode(
+            self._model.encode_image, ((batch - self._mean) / self._std).to(self._dtype)
+        )
 
     def _encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
         tokens = self._tokenize(list(texts), context_length=self._context)
-        return self._encode("encode_text", self._to_device(tokens))
+        used = int(tokens.any(dim=0).nonzero().max()) + 1
+        length = min(math.ceil(used / _TOKEN_STEP) * _TOKEN_STEP, self._context)
+        if length not in self._of_length:
+            self._of_length[length] = _shortened(self._model, length, self._context)
+        model = self._of_length[length]
+        return self._encode(model.encode_text, self._to_device(tokens[:, : model.context_length]))
 
-    def _encode(self, method: str, batch: torch.Tensor) -> torch.Tensor:
+    def _encode(self, method: Callable[..., Any], batch: torch.Tensor) -> torch.Tensor:
         with _torch().inference_mode():
-            encoded: torch.Tensor = getattr(self._model, method)(batch)
+            encoded: torch.Tensor = method(batch)
             return encoded.float().cpu()
 
     def _to_device(self, batch: torch.Tensor) -> torch.Tensor:
@@ -212,6 +223,27 @@ def _split_transform(transform: Any, device: torch.device) -> tuple[Any, Any, An
         for values in (steps[-1].mean, steps[-1].std)
     )
     return steps[:-2], mean, std
+
+
+def _shortened(model: Any, length: int, context: int) -> Any:
+    """The model with a shorter window for texts, and the same weights.
+
+    Where no token sees a later one and the end of the text is what counts, as in OpenAI's CLIP, the
+    padding behind it changes nothing, but takes most of the time. Other models stay as they are.
+    """
+    import open_clip
+
+    pools_at_end = getattr(model, "text_pool_type", None) in ("argmax", "eos")
+    if type(model) is not open_clip.CLIP or model.attn_mask is None or not pools_at_end:
+        length = context
+    short = copy.copy(model)
+    short.context_length = length
+    if length < context:
+        short._parameters = dict(model._parameters)
+        short._buffers = dict(model._buffers)
+        short.positional_embedding = _torch().nn.Parameter(model.positional_embedding[:length])
+        short.attn_mask = model.attn_mask[:length, :length]
+    return short
 
 
 def _torch() -> Any:

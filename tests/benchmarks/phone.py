@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from tests.benchmarks.measure import ROOT
+from tests.benchmarks.recordings import PAUSE_SECONDS, read_sound, recordings
 from tests.media import RATE_HZ, Sound, synthesise
 
 CLIPS = ROOT / ".cache" / "benchmarks" / "clips"
@@ -69,9 +70,15 @@ class Phone:
                 frame.pts, frame.time_base = index, Fraction(1, self.fps)
                 container.mux(video.encode(frame))
             container.mux(video.encode(None))
-            for sound in _pieces(synthesise(self.sound, self.seconds)):
+            for sound in _pieces(self._heard()):
                 container.mux(audio.encode(sound))
             container.mux(audio.encode(None))
+
+    def _heard(self) -> np.ndarray:
+        """int16 `[n]` at RATE_HZ."""
+        return (
+            _talk(self.seconds) if self.sound == "speech" else synthesise(self.sound, self.seconds)
+        )
 
     def _pictures(self) -> Iterator[np.ndarray]:
         """uint8 `[height * 3 / 2, width]`: Y, then U and V at half the size."""
@@ -96,6 +103,17 @@ class Phone:
             rows, columns = slice(y // 2, (y + height) // 2), slice(x // 2, (x + width) // 2)
             planes = [picture, *(plane[rows, columns] for plane in chroma)]
             yield np.concatenate([plane.ravel() for plane in planes]).reshape(-1, width)
+
+
+def _talk(seconds: float) -> np.ndarray:
+    """int16 `[n]`: recordings one after the other, other ones first for other lengths. One over and
+    over looks to Whisper like a decoder in a loop, and takes it many times as long."""
+    spoken = [r.samples for r in recordings() if r.language == "en" and r.kind != "minutes"]
+    spoken.append(read_sound(ROOT / "tests/assets/nasa_13013.mp4"))
+    first = round(seconds) % len(spoken)
+    pause = np.zeros(round(PAUSE_SECONDS * RATE_HZ), np.int16)
+    parts = [part for each in spoken[first:] + spoken[:first] for part in (each, pause)]
+    return np.resize(np.concatenate(parts), round(seconds * RATE_HZ))
 
 
 def _texture(dice: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

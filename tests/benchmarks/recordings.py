@@ -63,11 +63,11 @@ def recordings(every: int = 1) -> list[Recording]:
     sound of videos in which nobody speaks. Without a media folder: the one that the tests ship."""
     folder = media_folder()
     if folder is None:
-        spoken = [Recording("jfk", _read(ROOT / "tests/assets/jfk.flac"), "en", JFK)]
+        spoken = [Recording("jfk", read_sound(ROOT / "tests/assets/jfk.flac"), "en", JFK)]
         return [*spoken, *_in_a_row(spoken * 10), *_silences()]
     spoken = [
         Recording(
-            str(e["path"]), _read(folder / str(e["path"])), str(e["language"]), str(e["text"])
+            str(e["path"]), read_sound(folder / str(e["path"])), str(e["language"]), str(e["text"])
         )
         for e in entries(folder)
         if e["kind"] == "speech"
@@ -100,7 +100,7 @@ def _music(folder: Path, every: int) -> Iterator[Recording]:
     ]  # fmt: skip
     for entry in quiet[::every]:
         path = str(entry["path"])
-        yield Recording(path, _read(folder / path), "", "")
+        yield Recording(path, read_sound(folder / path), "", "")
 
 
 def _silences() -> Iterator[Recording]:
@@ -109,7 +109,7 @@ def _silences() -> Iterator[Recording]:
     yield Recording("faint noise", noise, "", "")
 
 
-def _read(path: Path) -> np.ndarray:
+def read_sound(path: Path) -> np.ndarray:
     """int16 `[n]`, mono, 16 kHz."""
     from faster_whisper.audio import decode_audio
 
