@@ -17,7 +17,7 @@ from store.schema import Row
 from store.table import Store
 from store.vectors import Vectors, read_vectors
 from tests.project import Project
-from tests.test_store import make_row
+from tests.rows import make_row
 
 D = 32
 

@@ -18,7 +18,7 @@ from store.errors import StoreError
 from store.export import ExportSummary, export
 from store.schema import Row
 from store.table import Store
-from tests.test_store import D, make_row
+from tests.rows import D, make_row
 
 RECIPE = ("clip A", "whisper A", "clip A, whisper A")
 DATA_DIR = "data/Favorites/videos"

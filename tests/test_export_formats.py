@@ -26,7 +26,7 @@ from store.table import Store
 from tests.clusters import Clusters, fill, jpeg, vectors_of
 from tests.conftest import Finished
 from tests.project import Project
-from tests.test_store import make_row
+from tests.rows import make_row
 
 RECIPE = ("clip A", "whisper A", "clip A, whisper A")
 

@@ -19,8 +19,8 @@ from store.schema import Row
 from store.table import Store
 from tests.conftest import ROOT
 from tests.disks import fill, small_disk
+from tests.rows import assert_same, make_row
 from tests.test_export import write
-from tests.test_store import assert_same, make_row
 
 KILLS = int(os.environ.get("KILLS", "4"))
 LONGEST_SECONDS = 0.6  # until the kill: some ten commits, or several exports
@@ -29,7 +29,7 @@ WRITES = """
 import sys
 from dataclasses import replace
 from store.table import Store
-from tests.test_store import make_row
+from tests.rows import make_row
 
 store = Store.open(sys.argv[1], writer=True)
 first = int(sys.argv[2])
@@ -45,7 +45,7 @@ import sys
 from datetime import timedelta
 from store import upkeep
 from store.table import Store
-from tests.test_store import make_row
+from tests.rows import make_row
 
 upkeep.RETENTION = timedelta(0)
 store = Store.open(sys.argv[1], writer=True)

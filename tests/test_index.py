@@ -14,7 +14,7 @@ from store import index
 from store.arrow import rows_to_arrow
 from store.search import Hit, Like, Means, Only, Says, like, search
 from store.table import Store
-from tests.test_store import make_row
+from tests.rows import make_row
 
 D = 64
 ROWS = 21_000

@@ -21,7 +21,7 @@ from store.schema import Row
 from store.table import Store
 from tests.conftest import Finished
 from tests.project import LONG_AGO, Project
-from tests.test_store import make_row
+from tests.rows import make_row
 
 D = 32  # of the small CLIP
 

@@ -30,7 +30,7 @@ from store.search import (
     search,
 )
 from store.table import Store
-from tests.test_store import ODD_PATHS, D, make_row, unit
+from tests.rows import ODD_PATHS, D, make_row, unit
 
 COUNT = 60
 

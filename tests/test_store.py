@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import lancedb
@@ -22,65 +19,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from store import lance, upkeep
+from store import lance
 from store.arrow import VERSION_KEY, rows_from_arrow, rows_to_arrow
 from store.errors import StoreError
 from store.lance import Database, KeyedTable
-from store.schema import FailedFile, Row, Timed
+from store.schema import Timed
 from store.table import Store
-
-D = 8
-NOW = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
-ODD_PATHS = [
-    "a'b.mp4", 'a"b.mp4', "back\\slash.mp4", "new\nline.mp4", "50%_.mp4", "--;DROP TABLE.mp4",
-    "x' OR '1'='1", "cafe\u0301.mp4", "café.mp4", "北京/视频.mp4", "🎬👩\u200d👩\u200d👧.mp4",
-    "`tick`.mp4", " lead", "{}?$1", "ü" * 120 + "/x.mp4",
-]  # fmt: skip
-
-
-def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    vectors = rng.standard_normal(shape)
-    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
-
-
-def make_row(path: str, seed: int = 0, d: int = D, frames: int = 3, windows: int = 2) -> Row:
-    rng = np.random.default_rng(seed)
-    spoken = tuple(Timed(float(i), i + 1.5, f"words {i}") for i in range(windows))
-    top, slash, _ = path.partition("/")
-    return Row(
-        path=path, label=top if slash else None, content_hash=f"hash-{seed}", size=1000 + seed,
-        mtime_ns=1_700_000_000_123_456_789 + seed, duration_seconds=12.5, width=1080, height=1920,
-        visual=unit(rng, d), speech=unit(rng, d) if windows else np.zeros(d, np.float32),
-        frame_times=np.linspace(0, 12, frames), frame_vectors=unit(rng, frames, d),
-        frames_readable=50, frames_total=50, thumbnail=b"\xff\xd8" + bytes(20),
-        speech_status="speech" if windows else "no_audio", language="en" if windows else None,
-        language_probability=0.9 if windows else None, segments=spoken,
-        transcript=" ".join(piece.text for piece in spoken), speech_windows=spoken,
-        speech_vectors=unit(rng, windows, d), visual_recipe="clip A", transcript_recipe="whisper A",
-        speech_recipe="clip A, whisper A", embedded_at=NOW,
-    )  # fmt: skip
-
-
-def failed(path: str, size: int = 7, **other: Any) -> FailedFile:
-    values: dict[str, Any] = {
-        "path": path, "size": size, "mtime_ns": 1, "content_hash": None, "stage": "decode",
-        "reason": "no video stream", "recipe": "r", "failed_at": NOW,
-    }  # fmt: skip
-    return FailedFile(**(values | other))
-
-
-def assert_same(kept: Row, given: Row) -> None:
-    """Equal, apart from the vectors that are kept in half precision."""
-    for name in (field.name for field in fields(Row)):
-        before, after = getattr(given, name), getattr(kept, name)
-        if name in ("frame_vectors", "speech_vectors"):
-            assert after.dtype == np.float32
-            np.testing.assert_array_equal(after, before.astype(np.float16))
-        elif isinstance(before, np.ndarray):
-            assert after.dtype == before.dtype
-            np.testing.assert_array_equal(after, before)
-        else:
-            assert after == before, name
+from tests.rows import NOW, ODD_PATHS, D, assert_same, failed, make_row
 
 
 @pytest.fixture
@@ -334,113 +279,6 @@ def test_a_writer_migrates_and_a_reader_says_what_is_needed(
     assert again.known()["a"].content_hash == "hash-5"
 
 
-def test_upkeep_keeps_a_table_of_small_commits_small(store: Store) -> None:
-    for i in range(upkeep.COMMITS_BETWEEN):
-        assert not store.upkeep()
-        store.upsert([make_row(f"{i}", i)])
-    assert store.facts().fragments == upkeep.COMMITS_BETWEEN
-    assert store.upkeep()
-    assert store.facts().fragments == 1
-    assert len(store.known()) == upkeep.COMMITS_BETWEEN
-    assert not store.upkeep()
-
-
-def test_upkeep_keeps_what_a_table_costs_in_bounds(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The benchmark `soak` in small: 200 commits of a row each."""
-    monkeypatch.setattr(upkeep, "RETENTION_WHEN_BLOATED", timedelta(milliseconds=1))
-    rows = [make_row(f"{i}", i, d=256, frames=5) for i in range(200)]
-    seconds, fragments = [], []
-    for row in rows:
-        began = time.process_time()
-        store.upsert([row])
-        seconds.append(time.process_time() - began)
-        fragments.append(store.videos.fragments())
-        store.upkeep()
-    store.upkeep(idle=True)
-    assert max(fragments) <= 100
-    assert median(seconds[-64:]) <= 2 * median(seconds[:64])
-    fresh = Store.open(str(tmp_path / "fresh"), writer=True)
-    fresh.upsert(rows)
-    fresh.upkeep(force=True)
-    size, bound = (each.facts().bytes_on_disk for each in (store, fresh))
-    assert size is not None
-    assert bound is not None
-    assert size <= 1.5 * bound
-
-
-def test_upkeep_of_an_idle_writer_is_in_proportion_to_what_was_written(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upkeep, "ROWS_PER_COMMIT", 3)
-    store.upsert([make_row(f"{i}", i) for i in range(9)])
-    assert not store.upkeep(idle=True)
-    for i in range(2):
-        store.upsert([make_row(f"{i}", i)])
-    assert store.upkeep(idle=True)
-    assert store.facts().fragments == 1
-
-
-def test_upkeep_of_an_idle_writer_removes_old_versions_that_were_too_young(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for i in range(20):
-        store.upsert([make_row("a", i, d=512)])
-    assert store.upkeep(force=True)
-    assert store.facts().versions > 20
-    monkeypatch.setattr(upkeep, "RETENTION_WHEN_BLOATED", timedelta(milliseconds=1))
-    assert store.upkeep(idle=True)
-    assert store.facts().versions < 5
-    assert not store.upkeep(idle=True)
-
-
-def test_upkeep_is_due_for_what_earlier_runs_left(store: Store) -> None:
-    for i in range(upkeep.COMMITS_BETWEEN):
-        store.upsert([make_row(f"{i}", i)])
-    store.close()
-    with Store.open(store.uri, writer=True) as again:
-        assert again.upkeep()
-
-
-def test_upkeep_removes_old_versions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "RETENTION_WHEN_BLOATED", timedelta(milliseconds=1))
-    for i in range(20):
-        store.upsert([make_row("a", i)])
-    assert store.upkeep(force=True)
-    facts = store.facts()
-    assert facts.versions < 5
-    assert store.known()["a"].content_hash == "hash-19"
-
-
-def test_upkeep_sweeps_what_killed_writers_left(store: Store) -> None:
-    store.upsert([make_row("a")])
-    data = Path(store.uri) / "videos.lance" / "data"
-    old, young = data / ".tmpOLD", data / ".tmpNEW"
-    for file in (old, young):
-        file.write_bytes(b"x")
-    long_ago = time.time() - 2 * upkeep.STALE_SECONDS
-    os.utime(old, (long_ago, long_ago))
-    store.upkeep(force=True)
-    assert not old.exists()
-    assert young.exists()
-
-
-def test_a_failed_upkeep_is_logged_and_counted(
-    store: Store, caplog: pytest.LogCaptureFixture
-) -> None:
-    store.upsert([make_row("a")])
-    (written,) = Path(store.uri).glob("videos.lance/data/*")
-    store.upsert([make_row("b")])
-    written.unlink()
-    with caplog.at_level(logging.WARNING):
-        store.upkeep(force=True)
-    assert store.upkeep_failures == 1
-    assert "upkeep of videos failed" in caplog.text
-    with pytest.raises(StoreError, match="cannot be read"):
-        store.rows(["a"])
-
-
 def test_a_folder_that_cannot_be_one(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("x")
@@ -475,7 +313,7 @@ def test_threads_read_while_one_writes_and_compacts(store: Store) -> None:
 
 LIMITED = """
 import resource, signal, sys
-from tests.test_store import make_row
+from tests.rows import make_row
 from dataclasses import replace
 from store.errors import StoreError
 from store.table import Store

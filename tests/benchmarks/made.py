@@ -18,7 +18,7 @@ from pipeline.config import load
 from pipeline.recipe import recipe_of
 from store.arrow import rows_to_arrow
 from tests.benchmarks.measure import ROOT
-from tests.test_store import make_row
+from tests.rows import make_row
 
 D = 512
 FRAMES = 5

@@ -1,0 +1,53 @@
+"""Whoever takes the changes that a watcher sees."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.discover import Collection
+from pipeline.watching import Changes, Watcher
+
+EXTENSIONS = ("mp4",)
+SETTLE = 0.4
+QUIET = 1.5  # seconds in which what was to come would have come
+PATIENCE = 20.0
+
+
+class Consumer:
+    """Takes changes from a watcher and keeps what they said."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.watcher = watcher
+        self.settled: Counter[str] = Counter()
+        self.sizes: dict[str, int] = {}
+        self.vanished: Counter[str] = Counter()
+        self.rescans = 0
+
+    def take(self, timeout: float) -> Changes:
+        changes = self.watcher.changes(timeout)
+        self.settled.update(video.path for video in changes.settled)
+        self.sizes |= {video.path: video.size for video in changes.settled}
+        self.vanished.update(changes.vanished)
+        self.rescans += changes.rescan
+        return changes
+
+    def until(self, done: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not done() and time.monotonic() < end:
+            self.take(end - time.monotonic())
+        assert done(), (self.settled, self.vanished, self.rescans)
+
+    def until_quiet(self) -> None:
+        while self.take(QUIET):
+            pass
+
+
+@contextmanager
+def watching(root: Path, under: str = "", **options: float | bool) -> Iterator[Consumer]:
+    collection = Collection(root, EXTENSIONS, under)
+    with Watcher(collection, settle_seconds=SETTLE, **options) as watcher:  # type: ignore[arg-type]
+        yield Consumer(watcher)
