@@ -11,7 +11,7 @@ from pipeline.config import Settings
 from pipeline.errors import ModelError
 
 CPU_STREAMS = 4  # each holds the activations of its batch
-CPU_VIDEOS = 4  # a larger batch is no faster on a CPU, and makes the others wait
+CPU_VIDEOS = 8  # their words are decoded together; more would make the others wait
 
 
 @dataclass(frozen=True)

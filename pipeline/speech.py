@@ -4,7 +4,7 @@
     model stage       Transcriber  the windows of each video -> Transcript
 
 A window is encoded once, at its own length and a little room, for language and words; windows of
-the same length share a pass, across videos. Where the usual signs say that it went wrong, the
+several videos are decoded together. Where the usual signs say that it went wrong, the
 window gets a second go as Whisper's own recipe has it: padded to 30 s, with temperature fallback.
 Or, with full windows, the speech of each video goes through faster-whisper's own recipe whole.
 """
@@ -28,11 +28,12 @@ __all__ = ["Transcriber", "listen", "transcript_recipe"]
 METHOD = 2  # goes up when a change of this program's method changes transcripts
 
 # Without room behind the last word the decoder may run into a loop. Lengths are rounded up to
-# whole steps, so that a window's words do not depend on which others share its pass.
-ROOM = 2 * SAMPLE_RATE_HZ
-STEP = 2 * SAMPLE_RATE_HZ
+# whole steps, so that a window's words do not depend on which others are decoded with it.
+ROOM = 3 * SAMPLE_RATE_HZ
+STEP = SAMPLE_RATE_HZ  # when encoded
+DECODED_STEP = 10 * SAMPLE_RATE_HZ  # when decoded
 WHOLE_WINDOWS = 20  # ten minutes' features at a time, not of hours
-BATCH = 120 * SAMPLE_RATE_HZ  # attention takes memory by the square of each window's length
+BATCH = 240 * SAMPLE_RATE_HZ  # decoded together; each second takes about 1.2 MB in Whisper base
 
 # An end without words that is worth another pass (in a second of quiet behind the last sentence
 # Whisper hears "you"); and what a pass must at least get through.
@@ -121,9 +122,13 @@ class _Ask:
 
     @property
     def length(self) -> int:
-        """What to pad it to, samples."""
-        used = len(self.window.samples)
-        return max(used, min(math.ceil((used + ROOM) / STEP) * STEP, WINDOW))
+        """What to pad it to before it is encoded, samples."""
+        return min(math.ceil((len(self.window.samples) + ROOM) / STEP) * STEP, WINDOW)
+
+    @property
+    def decoded_length(self) -> int:
+        """What its states are brought to before they are decoded, samples."""
+        return math.ceil(self.length / DECODED_STEP) * DECODED_STEP
 
 
 class Transcriber:
@@ -201,9 +206,10 @@ class Transcriber:
         return clip.result()
 
     def _pass(self, batch: Sequence[_Ask]) -> list[_Heard]:
-        """Hear windows of the same padded length."""
+        """Hear windows that are decoded at the same length."""
         samples = [ask.window.samples for ask in batch]
-        encoded = self._whisper.encode(samples, batch[0].length)
+        lengths = [ask.length for ask in batch]
+        encoded = self._whisper.encode(samples, lengths, batch[0].decoded_length)
         languages = self._languages(batch, encoded)
         decoded = self._whisper.decode(encoded, languages, [len(window) for window in samples])
         return [self._judge(*one) for one in zip(batch, languages, decoded, strict=True)]
@@ -220,12 +226,13 @@ class Transcriber:
 
         What is a guess then is dropped, also where Whisper's own recipe keeps it (it asks for
         silence as well): it is what comes of music and noise. What is a repetition at every
-        temperature was said that way. An end that was left over has no second go: where there are
-        words in it they come at once, and in the quiet after the last one a second go finds some.
+        temperature, and comes to an end, was said that way. An end that was left over has no second
+        go: where there are words in it they come at once, and in the quiet after the last one a
+        second go finds some.
         """
         window = ask.window
         if decoded.went_wrong and not ask.is_end:
-            encoded = self._whisper.encode([window.samples], WINDOW)
+            encoded = self._whisper.encode([window.samples], [WINDOW], WINDOW)
             language = self._languages([ask], encoded)[0]
             decoded = self._whisper.decode_carefully(encoded, language, len(window.samples))
         if decoded.is_guess:
@@ -260,10 +267,11 @@ def _in_video(window: SpeechWindow, segment: Segment) -> Segment:
 
 
 def _batches(asks: Sequence[_Ask]) -> Iterator[list[_Ask]]:
-    """Windows of the same padded length, as many as a pass may hold."""
+    """Windows that are decoded at the same length, as many as go together; short ones first, so
+    that those that are encoded at the same length are side by side."""
     by_length: dict[int, list[_Ask]] = defaultdict(list)
-    for ask in asks:
-        by_length[ask.length].append(ask)
+    for ask in sorted(asks, key=lambda ask: ask.length):
+        by_length[ask.decoded_length].append(ask)
     for length, same in by_length.items():
         size = max(BATCH // length, 1)
         yield from (same[at : at + size] for at in range(0, len(same), size))

@@ -2,6 +2,7 @@
 
 Whisper's own recipe encodes every window padded to 30 s, and once more to detect the language;
 on a CPU that is most of its time. CTranslate2 takes shorter features, and one encoding for both.
+What is left is decoding, which costs hardly more for several windows than for one.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -23,10 +25,12 @@ WINDOW = 30 * SAMPLE_RATE_HZ  # what the encoder was trained on and takes at mos
 MAX_COMPRESSION_RATIO = 2.4
 MIN_MEAN_LOGPROB = -1.0
 MAX_NO_SPEECH = 0.6
-TEMPERATURES = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+# Its temperatures go up to 1; but what comes of higher ones is a guess, and guesses are dropped.
+TEMPERATURES = [0.0, 0.2, 0.4]
 
 HOP = 160  # samples from one mel frame to the next
 SAMPLES_PER_STATE = 320  # of the encoder's output
+TAIL_STATES = 50  # a second's
 TIMESTAMP_SECONDS = 0.02
 MAX_INITIAL_TIMESTAMP = 1.0  # seconds; the decoder must not begin later than that
 MAX_TOKENS = 224  # openai-whisper's limit, half of the decoder's context
@@ -48,6 +52,7 @@ class Decoded:
     segments: tuple[Segment, ...]
     compression_ratio: float
     mean_logprob: float
+    is_endless: bool = False
 
     @property
     def until(self) -> float:
@@ -56,8 +61,9 @@ class Decoded:
 
     @property
     def is_guess(self) -> bool:
-        """Whether Whisper itself does not trust the words."""
-        return self.mean_logprob < MIN_MEAN_LOGPROB
+        """Whether nobody said that: Whisper itself does not trust the words, or they had no end
+        before there were more than anybody can say in the time."""
+        return self.mean_logprob < MIN_MEAN_LOGPROB or self.is_endless
 
     @property
     def went_wrong(self) -> bool:
@@ -108,9 +114,23 @@ class Whisper:
             raise SettingsError(f"whisper.language = {code!r}: the model {self.name} {knows}")
         return Language(code)
 
-    def encode(self, windows: Sequence[np.ndarray], length: int) -> Any:
-        """Encode windows, int16 `[n]`, all padded to `length` samples, in one pass."""
-        return self._whisper.encode(np.stack([self._mel(window, length) for window in windows]))
+    def encode(self, windows: Sequence[np.ndarray], lengths: Sequence[int], length: int) -> Any:
+        """Encode windows to be decoded together; those of the same length share a pass.
+
+        Decoding reads all weights for each word, whether of one window or of ten, and takes only
+        windows of the same length. So behind the states of a shorter one the last of them, which
+        are of the quiet that it was padded with, are repeated: that is quick, and heard as quiet.
+
+        Args:
+            windows: int16 `[n]` each.
+            lengths: what to pad each to before it is encoded, samples; equal ones side by side.
+            length: what the states of all are brought to, samples.
+        """
+        parts = []
+        for same, group in groupby(zip(windows, lengths, strict=True), key=lambda each: each[1]):
+            mels = np.stack([self._mel(window, same) for window, _ in group])
+            parts.append(self._states(mels, length // SAMPLES_PER_STATE))
+        return _storage(np.concatenate(parts))
 
     def detect(self, encoded: Any) -> list[Language]:
         """The language of each encoded window; English where the model knows no other."""
@@ -123,25 +143,26 @@ class Whisper:
         self, encoded: Any, languages: Sequence[Language], lengths: Sequence[int]
     ) -> list[Decoded]:
         """Greedily, once; `lengths` are the windows' own, samples."""
+        limit = _max_length(max(lengths))
         results = self._model.generate(
             encoded,
             [self._tokenizer(language.code).sot_sequence for language in languages],
             beam_size=1,
-            max_length=_max_length(encoded.shape[1] * SAMPLES_PER_STATE),
+            max_length=limit,
             return_scores=True,
             max_initial_timestamp_index=round(MAX_INITIAL_TIMESTAMP / TIMESTAMP_SECONDS),
             suppress_tokens=self._suppressed,
         )
-        return [self._decoded(*one) for one in zip(results, lengths, strict=True)]
+        return [self._decoded(*one, limit) for one in zip(results, lengths, strict=True)]
 
     def decode_carefully(self, encoded: Any, language: Language, length: int) -> Decoded:
         """One window, encoded at the full 30 s, with Whisper's temperature fallback."""
         tokenizer = self._tokenizer(language.code)
-        prompt = tokenizer.sot_sequence
+        prompt, limit = tokenizer.sot_sequence, _max_length(length)
         result, *_ = self._whisper.generate_with_fallback(
-            encoded, prompt, tokenizer, self._options(_max_length(length) - len(prompt))
+            encoded, prompt, tokenizer, self._options(limit - len(prompt))
         )
-        return self._decoded(result, length)
+        return self._decoded(result, length, limit)
 
     def transcribe(
         self, samples: np.ndarray, language: Language | None
@@ -156,6 +177,13 @@ class Whisper:
         heard, info = self._whisper.transcribe(_float32(samples), language=code, beam_size=1)
         segments = [Segment(each.start, each.end, each.text.strip()) for each in heard]
         return segments, language or Language(info.language, info.language_probability)
+
+    def _states(self, mels: np.ndarray, count: int) -> np.ndarray:
+        """`[n, count, d]`, of mel bands `[n, bands, frames]`."""
+        states = np.asarray(self._model.encode(_storage(mels), to_cpu=True))
+        quiet = states[:, -TAIL_STATES:]
+        more = np.resize(np.arange(quiet.shape[1]), count - states.shape[1])
+        return np.concatenate([states, quiet[:, more]], axis=1)
 
     def _mel(self, window: np.ndarray, length: int) -> np.ndarray:
         """float32 `[bands, frames]`. Zeros, a faint hiss, fill it up as in faster-whisper: behind
@@ -204,7 +232,7 @@ class Whisper:
             hotwords=None,
         )
 
-    def _decoded(self, result: Any, length: int) -> Decoded:
+    def _decoded(self, result: Any, length: int, limit: int) -> Decoded:
         from faster_whisper.transcribe import get_compression_ratio
 
         tokens = result.sequences_ids[0]
@@ -215,7 +243,14 @@ class Whisper:
             tuple(_segments(tokens, tokenizer, length / SAMPLE_RATE_HZ)),
             get_compression_ratio(tokenizer.decode(tokens).strip()),
             mean_logprob,
+            is_endless=2 * len(tokens) >= limit,
         )
+
+
+def _storage(array: np.ndarray) -> Any:
+    from ctranslate2 import StorageView
+
+    return StorageView.from_array(np.ascontiguousarray(array))
 
 
 def _float32(samples: np.ndarray) -> np.ndarray:

@@ -82,7 +82,7 @@ def test_words_tell_who_said_them_when_and_need_no_model(query: Query) -> None:
     assert hit["path"] == "videos/it's said/speech.mp4"
     assert (hit["match"], hit["good"], hit["why"]["kind"]) == (100, True, "words")
     assert "what you can do" in hit["why"]["sentence"].lower()
-    assert 5 < hit["why"]["time"] < hit["why"]["end"] < 12
+    assert 0 <= hit["why"]["time"] < 8 < hit["why"]["end"] < 12  # he says it at 8 s
     imported = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
     assert not imported & {"torch", "open_clip", "faster_whisper", "av", "ctranslate2"}
 

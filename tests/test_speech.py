@@ -175,6 +175,14 @@ def test_noise_without_the_voice_detector_gives_no_text(transcriber: Transcriber
     assert spoken(transcriber, noise(4000), vad=False) == Transcript(SpeechStatus.NO_TEXT)
 
 
+def test_what_has_no_end_was_not_said(
+    transcriber: Transcriber, jfk: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More words than anybody can say in the time, at every temperature."""
+    monkeypatch.setattr("pipeline.whisper._max_length", lambda _: 20)
+    assert spoken(transcriber, jfk) == Transcript(SpeechStatus.NO_TEXT)
+
+
 def test_clips_do_not_change_each_other(transcriber: Transcriber, jfk: np.ndarray) -> None:
     clips = [jfk, jfk[: seconds_of(4)], noise(4000), jfk[: seconds_of(10.4)], jfk]
     windows = [listen(clip, vad=False) for clip in clips]
@@ -210,11 +218,11 @@ class SmallDevice:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._whisper, name)
 
-    def encode(self, windows: Sequence[np.ndarray], length: int) -> Any:
+    def encode(self, windows: Sequence[np.ndarray], lengths: Sequence[int], length: int) -> Any:
         self.passes.append(len(windows))
         if len(windows) > self._room:
             raise RuntimeError(self._message)
-        return self._whisper.encode(windows, length)
+        return self._whisper.encode(windows, lengths, length)
 
 
 def test_a_batch_that_the_device_has_no_room_for_is_halved(

@@ -48,8 +48,9 @@ def test_a_file_that_never_opens_fails_and_the_next_run_goes_on(
     project = Project.make(
         tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir, settings=settings
     )
-    for name in ("a.mp4", "stuck.mp4", "z.mp4"):
-        project.add(made("no_audio.mp4" if name == "a.mp4" else "portrait.mp4"), name)
+    # A scan takes the largest of so few first.
+    for name, clip in {"a": "portrait.mp4", "stuck": "no_audio.mp4", "z": "one_frame.mp4"}.items():
+        project.add(made(clip), f"{name}.mp4")
     with nobody_can_open(project.videos / "stuck.mp4"):
         ended = run("--config", project.config, "scan")
     assert ended.returncode == 1
