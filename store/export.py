@@ -3,14 +3,15 @@ manifest.json. They replace the former ones when all are whole, or not at all.""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -136,8 +137,8 @@ def _write_features(
     give_back()  # what the scan read ahead; torch comes next
     of_labeled = features[: len(labeled)]
     parts = {
-        "labeled_embeddings": _labeled(labeled, of_labeled),
-        "unlabeled_embeddings": _unlabeled(unlabeled, features[len(labeled) :]),
+        "labeled_embeddings": partial(_labeled, labeled, of_labeled),
+        "unlabeled_embeddings": partial(_unlabeled, unlabeled, features[len(labeled) :]),
     }
     _save_features(folder, parts, formats)
     split = _split(Vectors(labeled, of_labeled, table), train_share) if train_share else None
@@ -187,10 +188,13 @@ def _unlabeled(rows: pa.Table, features: np.ndarray) -> Content:
     return {"features": features, "video_paths": rows.column("path").to_pylist()}
 
 
-def _save_features(folder: Path, parts: Mapping[str, Content], formats: Sequence[str]) -> None:
+def _save_features(
+    folder: Path, parts: Mapping[str, Callable[[], Content]], formats: Sequence[str]
+) -> None:
+    """One file's names and paths at a time are in memory, as Python has them."""
     for ending in dict.fromkeys(["pt", *formats]):
         for name, content in parts.items():
-            FORMATS[ending](folder / f"{name}.{ending}", content)
+            FORMATS[ending](folder / f"{name}.{ending}", content())
 
 
 def _stale(out: Path, staging: Path) -> tuple[str, ...]:
@@ -215,16 +219,15 @@ def _split(labeled: Vectors, train_share: float) -> dict[str, Any]:
 
 
 def _save_json(file: Path, content: Mapping[str, Any]) -> None:
-    """An entry a line, of a list an item a line: for an indented document Python's encoder is not
-    the one in C."""
-    encode = json.JSONEncoder(ensure_ascii=False).encode
+    """An entry a line, of a list an item a line: people read it, and search it line by line."""
+    encode = orjson.dumps
     with durable(file) as stream:
         for i, (key, value) in enumerate(content.items()):
-            stream.write(f"{',' if i else '{'}\n{encode(key)}: ".encode())
+            stream.write(b"%s\n%s: " % (b"," if i else b"{", encode(key)))
             if isinstance(value, list) and value:
                 for j, item in enumerate(value):
-                    stream.write(f"{',' if j else '['}\n{encode(item)}".encode())
+                    stream.write(b"%s\n%s" % (b"," if j else b"[", encode(item)))
                 stream.write(b"\n]")
             else:
-                stream.write(encode(value).encode())
+                stream.write(encode(value))
         stream.write(b"\n}\n" if content else b"{}\n")

@@ -219,9 +219,8 @@ def _nearest(store: Store, query: np.ndarray, where: str, only: Only, k: int) ->
 
     def find(limit: int) -> pa.Table:
         search: Any = table.search(query, vector_column_name="embedding")
-        search = index.tuned(search, table, where, limit, narrow=only.is_narrow)
-        columns = [*_ROW, *_VECTORS, "_distance"]
-        return search.distance_type("dot").where(where).select(columns).limit(limit).to_arrow()
+        search = index.tuned(search, table, where, limit).distance_type("dot")
+        return search.select([*_ROW, *_VECTORS, "_distance"]).limit(limit).to_arrow()
 
     return _with_equals(store, find, "_distance", k)
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from store.arrow import dimension_of, matrix, video_schema
 from store.errors import StoreError
 from store.lance import KEYS_PER_FILTER, Expr, Table, col, lit, translated
-from store.memory import give_back
+from store.memory import give_back, keep_no_large_blocks
 from store.schema import RecipeTexts
 from store.table import Store
 
@@ -124,6 +124,7 @@ def read_embeddings(table: Table | None, row_ids: np.ndarray, dimension: int) ->
     if table is None:
         return np.empty((0, dimension), np.float32)
     width = 2 * dimension_of(table.schema)
+    keep_no_large_blocks()
     give_back()  # what reading the rows took
     embeddings = np.empty((len(row_ids), width), np.float32)
     if not len(row_ids):
