@@ -123,6 +123,16 @@ def test_new_rows_are_found_at_once_beside_the_indexes(large: Store) -> None:
     assert all("new/one" not in paths(ask()) for ask in wishes)
 
 
+def test_a_filter_counts_once_it_leaves_out_anything(large: Store) -> None:
+    wish = like(large, "000007")
+    assert wish is not None
+    assert paths(search(large, wish, k=1)) == ["000007"]
+    large.set_offline(["000007"], True)
+    assert "000007" not in paths(search(large, wish, k=10))
+    large.set_offline(["000007"], False)
+    assert paths(search(large, wish, k=1)) == ["000007"]
+
+
 def test_an_index_in_many_pieces_is_made_anew(
     large: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
