@@ -4,8 +4,8 @@
     model stage       Transcriber  the windows of each video -> Transcript
 
 A window is encoded once, at its own length and a little room, for language and words; windows of
-several videos are decoded together. Where the usual signs say that it went wrong, the
-window gets a second go as Whisper's own recipe has it: padded to 30 s, with temperature fallback.
+several videos are decoded together. Where the usual signs say that it went wrong, the window gets a
+second go, padded to the full 30 s. There is no chance in it: the same speech, the same words.
 Or, with full windows, the speech of each video goes through faster-whisper's own recipe whole.
 """
 
@@ -25,7 +25,7 @@ from pipeline.windows import join, tail, video_times
 
 __all__ = ["Transcriber", "listen", "transcript_recipe"]
 
-METHOD = 2  # goes up when a change of this program's method changes transcripts
+METHOD = 3  # goes up when a change of this program's method changes transcripts
 
 # Without room behind the last word the decoder may run into a loop. Lengths are rounded up to
 # whole steps, so that a window's words do not depend on which others are decoded with it.
@@ -59,14 +59,11 @@ def transcript_recipe(model_identity: str, language: str, vad: bool, windows: st
 
 @dataclass(frozen=True, eq=False)
 class _Heard:
-    """What one window says; no segments where it says nothing.
-
-    `unheard` is its end, where the words do not go that far.
-    """
+    """What one window says, and what is to be heard next of it."""
 
     segments: tuple[Segment, ...]
     language: Language
-    unheard: SpeechWindow | None = None
+    then: _Ask | None = None
 
 
 @dataclass(eq=False)
@@ -75,26 +72,26 @@ class _Clip:
 
     waiting: list[SpeechWindow]
     language: Language | None
-    ends: list[SpeechWindow] = field(default_factory=list)
+    more: list[_Ask] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     error: VideoError | None = None
 
     def next_asks(self) -> list[_Ask]:
         """Take out what can be heard now."""
-        count = len(self.waiting) if self.language else 1
-        ends, self.ends = self.ends, []
+        more, self.more = self.more, []
+        count = len(self.waiting) if self.language else int(not more)
         now, self.waiting = self.waiting[:count], self.waiting[count:]
-        return [_Ask(self, end, is_end=True) for end in ends] + [_Ask(self, each) for each in now]
+        return [*more, *(_Ask(self, each) for each in now)]
 
     def take(self, outcome: _Heard | VideoError) -> None:
         if isinstance(outcome, VideoError):
-            self.error, self.waiting, self.ends = outcome, [], []
+            self.error, self.waiting, self.more = outcome, [], []
             return
         self.segments.extend(outcome.segments)
         if outcome.segments and self.language is None:
             self.language = outcome.language
-        if outcome.unheard is not None:
-            self.ends.append(outcome.unheard)
+        if outcome.then is not None:
+            self.more.append(outcome.then)
 
     def result(self) -> Transcript | VideoError:
         if self.error is not None:
@@ -113,17 +110,28 @@ class _Clip:
 class _Ask:
     """A window to hear; the language is detected where its clip has none yet.
 
-    `is_end`: it is what was left over of another one.
+    Args:
+        is_end: it is what was left over of another one.
+        first: what was heard in it before, where this is the second go.
     """
 
     clip: _Clip
     window: SpeechWindow
     is_end: bool = False
+    first: Decoded | None = None
 
     @property
     def length(self) -> int:
         """What to pad it to before it is encoded, samples."""
+        if self.first is not None:
+            return WINDOW
         return min(math.ceil((len(self.window.samples) + ROOM) / STEP) * STEP, WINDOW)
+
+    @property
+    def may_go_again(self) -> bool:
+        """An end has no second go: where there are words in it they come at once, and in the quiet
+        after the last one a second go finds some."""
+        return not self.is_end and self.length < WINDOW
 
     @property
     def decoded_length(self) -> int:
@@ -225,20 +233,17 @@ class Transcriber:
         """Take what was decoded, or give it a second go.
 
         What is a guess then is dropped, also where Whisper's own recipe keeps it (it asks for
-        silence as well): it is what comes of music and noise. What is a repetition at every
-        temperature, and comes to an end, was said that way. An end that was left over has no second
-        go: where there are words in it they come at once, and in the quiet after the last one a
-        second go finds some.
+        silence as well): it is what comes of music and noise. So is a repetition where the first
+        go guessed; where it did not, it was said that way.
         """
-        window = ask.window
-        if decoded.went_wrong and not ask.is_end:
-            encoded = self._whisper.encode([window.samples], [WINDOW], WINDOW)
-            language = self._languages([ask], encoded)[0]
-            decoded = self._whisper.decode_carefully(encoded, language, len(window.samples))
-        if decoded.is_guess:
+        window, first = ask.window, ask.first
+        if (decoded.is_guess or decoded.is_repetition) and ask.may_go_again:
+            return _Heard((), language, _Ask(ask.clip, window, first=decoded))
+        if decoded.is_guess or (decoded.is_repetition and first and first.is_guess):
             return _Heard((), language)
         segments = tuple(_in_video(window, segment) for segment in decoded.segments)
-        return _Heard(segments, language, _unheard(window, decoded.until))
+        end = _unheard(window, decoded.until)
+        return _Heard(segments, language, _Ask(ask.clip, end, is_end=True) if end else None)
 
 
 def _failed(error: Exception) -> VideoError:

@@ -1,4 +1,4 @@
-"""Whisper itself: loads the weights, and decodes windows, quickly or carefully.
+"""Whisper itself: loads the weights, and decodes windows.
 
 Whisper's own recipe encodes every window padded to 30 s, and once more to detect the language;
 on a CPU that is most of its time. CTranslate2 takes shorter features, and one encoding for both.
@@ -21,12 +21,9 @@ from pipeline.records import SAMPLE_RATE_HZ, Segment
 
 WINDOW = 30 * SAMPLE_RATE_HZ  # what the encoder was trained on and takes at most, samples
 
-# openai-whisper's thresholds (transcribe.py) for a decoding that went wrong, and for silence.
+# openai-whisper's thresholds (transcribe.py) for a decoding that went wrong.
 MAX_COMPRESSION_RATIO = 2.4
 MIN_MEAN_LOGPROB = -1.0
-MAX_NO_SPEECH = 0.6
-# Its temperatures go up to 1; but what comes of higher ones is a guess, and guesses are dropped.
-TEMPERATURES = [0.0, 0.2, 0.4]
 
 HOP = 160  # samples from one mel frame to the next
 SAMPLES_PER_STATE = 320  # of the encoder's output
@@ -66,9 +63,9 @@ class Decoded:
         return self.mean_logprob < MIN_MEAN_LOGPROB or self.is_endless
 
     @property
-    def went_wrong(self) -> bool:
-        """Whether to try again: the words are a guess, or the decoder repeats itself."""
-        return self.is_guess or self.compression_ratio > MAX_COMPRESSION_RATIO
+    def is_repetition(self) -> bool:
+        """Whether the same words come again and again."""
+        return self.compression_ratio > MAX_COMPRESSION_RATIO
 
 
 class Whisper:
@@ -155,15 +152,6 @@ class Whisper:
         )
         return [self._decoded(*one, limit) for one in zip(results, lengths, strict=True)]
 
-    def decode_carefully(self, encoded: Any, language: Language, length: int) -> Decoded:
-        """One window, encoded at the full 30 s, with Whisper's temperature fallback."""
-        tokenizer = self._tokenizer(language.code)
-        prompt, limit = tokenizer.sot_sequence, _max_length(length)
-        result, *_ = self._whisper.generate_with_fallback(
-            encoded, prompt, tokenizer, self._options(limit - len(prompt))
-        )
-        return self._decoded(result, length, limit)
-
     def transcribe(
         self, samples: np.ndarray, language: Language | None
     ) -> tuple[list[Segment], Language]:
@@ -199,38 +187,6 @@ class Whisper:
                 self._whisper.hf_tokenizer, self._model.is_multilingual, "transcribe", code
             )
         return self._tokenizers[code]
-
-    def _options(self, max_new_tokens: int) -> Any:
-        from faster_whisper.transcribe import TranscriptionOptions
-
-        return TranscriptionOptions(
-            beam_size=1,
-            best_of=1,
-            patience=1,
-            length_penalty=1,
-            repetition_penalty=1,
-            no_repeat_ngram_size=0,
-            log_prob_threshold=MIN_MEAN_LOGPROB,
-            no_speech_threshold=MAX_NO_SPEECH,
-            compression_ratio_threshold=MAX_COMPRESSION_RATIO,
-            condition_on_previous_text=False,
-            prompt_reset_on_temperature=0.5,
-            temperatures=TEMPERATURES,
-            initial_prompt=None,
-            prefix=None,
-            suppress_blank=True,
-            suppress_tokens=self._suppressed,
-            without_timestamps=False,
-            max_initial_timestamp=MAX_INITIAL_TIMESTAMP,
-            word_timestamps=False,
-            prepend_punctuations="",
-            append_punctuations="",
-            multilingual=False,
-            max_new_tokens=max_new_tokens,
-            clip_timestamps="0",
-            hallucination_silence_threshold=None,
-            hotwords=None,
-        )
 
     def _decoded(self, result: Any, length: int, limit: int) -> Decoded:
         from faster_whisper.transcribe import get_compression_ratio

@@ -178,9 +178,33 @@ def test_noise_without_the_voice_detector_gives_no_text(transcriber: Transcriber
 def test_what_has_no_end_was_not_said(
     transcriber: Transcriber, jfk: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More words than anybody can say in the time, at every temperature."""
+    """More words than anybody can say in the time, in the second go, too."""
     monkeypatch.setattr("pipeline.whisper._max_length", lambda _: 20)
     assert spoken(transcriber, jfk) == Transcript(SpeechStatus.NO_TEXT)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end", "said"),
+    [
+        ("jfk", 6.5, 9, "can do for you ask what you"),
+        ("nasa", 7, 11, "rooms in the world at nasa's goddard space flight center in"),
+    ],
+    ids=["a loop", "a guess"],
+)
+def test_what_goes_wrong_gets_a_second_go(
+    transcriber: Transcriber,
+    request: pytest.FixtureRequest,
+    name: str,
+    start: float,
+    end: float,
+    said: str,
+) -> None:
+    """Speech that breaks off; the first go, in a window of its own length, ends in a loop or stops
+    after a word. The same words each time."""
+    part = request.getfixturevalue(name)[seconds_of(start) : seconds_of(end)]
+    heard = [spoken(transcriber, part, vad=False) for _ in range(3)]
+    assert words(heard[0].text) == said
+    assert heard[1:] == heard[:1] * 2
 
 
 def test_clips_do_not_change_each_other(transcriber: Transcriber, jfk: np.ndarray) -> None:
