@@ -74,6 +74,12 @@ def _is_slow(index: Any) -> bool:
     )
 
 
+def is_used(table: Table) -> bool:
+    """Whether searches are not exact."""
+    rows: int = table.count_rows()
+    return rows >= ROWS_TO_INDEX
+
+
 def tuned(search: Any, table: Table, where: str, limit: int) -> Any:
     """A vector search with a filter that compares enough to find the nearest. In a table without an
     index it is exact.
@@ -88,10 +94,9 @@ def tuned(search: Any, table: Table, where: str, limit: int) -> Any:
         where: the filter.
         limit: how many it will look for.
     """
-    rows = table.count_rows()
-    if rows < ROWS_TO_INDEX:
+    if not is_used(table):
         return search.where(where)
-    wanted = table.count_rows(where)
+    rows, wanted = table.count_rows(), table.count_rows(where)
     if wanted < rows:
         search = search.where(where)
     if wanted <= FEW_ROWS:

@@ -138,6 +138,10 @@ class Database:
     def _connect(self) -> Any:
         with self._lock:
             if self._connection is None:
+                if not self.writer:
+                    # By itself LanceDB leaves two cores free: two searches of a reader that has
+                    # two take turns on one. Beside a writer the models compute.
+                    os.environ.setdefault("LANCE_CPU_THREADS", str(os.cpu_count() or 1))
                 session = lancedb.Session(
                     index_cache_size_bytes=_INDEX_CACHE_BYTES,
                     metadata_cache_size_bytes=_METADATA_CACHE_BYTES,

@@ -6,7 +6,6 @@ and, where the collection is large enough to tell, how far that is above what is
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from store import index
 from store.arrow import matrix
 from store.background import GOOD_MATCH, Extremes, Sample, percent, sample
 from store.hits import RRF_K, Hit, Why, ordered
 from store.lance import Expr, col, lit
 from store.moments import Pieces
+from store.nearest import ROW, nearest, with_equals
 from store.only import Only
 from store.schema import Timed
 from store.table import Store
@@ -30,14 +29,6 @@ from store.words import Wanted
 DEPTH = 50
 """How many candidates of each kind are ranked by their best moment at least: a video may have one
 that is very like, and as a whole not be among the first."""
-
-MOST_EQUALS = 2_000
-"""Among more videos that are exactly as near, which of them are found is chance."""
-
-_ROW = ["path", "label", "transcript"]
-_VECTORS = ["embedding", "frame_times", "frame_vectors", "speech_windows", "speech_vectors"]
-
-_SPOKEN = col("speech_status") == lit("speech")
 
 
 def rank(store: Store, wish: Wish, only: Only, depth: int) -> list[Hit]:
@@ -88,7 +79,7 @@ class _Candidates:
     """Rows that may be among the best, in path order.
 
     Args:
-        rows: with the columns of `_ROW` and `_VECTORS`.
+        rows: as `nearest` finds them.
         dimension: of each half.
     """
 
@@ -131,8 +122,8 @@ def _by_likeness(store: Store, wish: Like, only: Only, depth: int) -> list[Hit]:
     halves = {"picture": _given(wish.visual), "speech": _given(wish.speech)}
     d = len(wish.vectors[0])
     query = np.concatenate([_or_zeros(half, d) for half in halves.values()])
-    where = only.where(*_recipes(wish), *([] if halves["picture"] is not None else [_SPOKEN]))
-    found = _nearest(store, query, where, only, depth)
+    recipes, no_picture = _recipes(wish), halves["picture"] is None
+    found = nearest(store, query, only, recipes, depth, speech_alone=no_picture)
     candidates, usual = _Candidates(found, d), _sample(store, wish)
     scores = (1 - found.column("_distance").to_numpy().astype(float)) / float(query @ query)
     evidence = []
@@ -175,12 +166,10 @@ def _looked_in(wish: Means) -> list[Literal["picture", "speech"]]:
 
 
 def _nearest_of_kind(store: Store, wish: Means, kind: str, only: Only, depth: int) -> pa.Table:
-    nothing = np.zeros_like(wish.vector)
-    if kind == "picture":
-        query, where = np.concatenate([wish.vector, nothing]), only.where(*_recipes(wish))
-    else:
-        query, where = np.concatenate([nothing, wish.vector]), only.where(*_recipes(wish), _SPOKEN)
-    return _nearest(store, query, where, only, max(depth, DEPTH))
+    halves = [wish.vector, np.zeros_like(wish.vector)]
+    query = np.concatenate(halves if kind == "picture" else halves[::-1])
+    k, recipes = max(depth, DEPTH), _recipes(wish)
+    return nearest(store, query, only, recipes, k, speech_alone=kind == "speech")
 
 
 def _usual(wish: Means, sample: Sample, kind: str) -> Extremes | None:
@@ -195,7 +184,7 @@ def _hits(candidates: _Candidates, evidence: list[_Evidence], scores: np.ndarray
     strengths = _strengths(evidence) if judged else -np.stack([e.ranks for e in evidence])
     best = strengths.argmax(axis=0)
     reasons = [candidates.why(each) for each in evidence]
-    rows = candidates.rows.select(_ROW).to_pylist()
+    rows = candidates.rows.select(ROW).to_pylist()
     hits = []
     for i, row in enumerate(rows):
         match = percent(float(strengths[best[i], i])) if judged else None
@@ -210,35 +199,6 @@ def _strengths(evidence: list[_Evidence]) -> np.ndarray:
     looks = sum(each.usual is not None for each in evidence)
     strengths: np.ndarray = np.stack([each.strengths for each in evidence]) - np.log(looks)
     return strengths
-
-
-def _nearest(store: Store, query: np.ndarray, where: str, only: Only, k: int) -> pa.Table:
-    """The `k` rows of the largest dot product with `query`, and those as near as the last."""
-    table = store.videos.table
-    assert table is not None
-
-    def find(limit: int) -> pa.Table:
-        search: Any = table.search(query, vector_column_name="embedding")
-        search = index.tuned(search, table, where, limit).distance_type("dot")
-        return search.select([*_ROW, *_VECTORS, "_distance"]).limit(limit).to_arrow()
-
-    return _with_equals(store, find, "_distance", k)
-
-
-def _with_equals(store: Store, find: Callable[[int], pa.Table], number: str, k: int) -> pa.Table:
-    """The first `k` rows and those that are equal to the last of them, in path order.
-
-    Copies of a video are equally near. As long as one of them may not have been returned, which of
-    them are among the best is chance.
-    """
-    limit = k + 1
-    while True:
-        with store.videos.reading():
-            found = find(limit)
-        numbers = found.column(number).to_pylist()
-        if len(found) < limit or numbers[k - 1] != numbers[-1] or limit > k + MOST_EQUALS:
-            return found.sort_by("path")
-        limit *= 2
 
 
 def _united(tables: list[pa.Table]) -> pa.Table:
@@ -274,13 +234,13 @@ def _by_words(store: Store, wish: Says, only: Only, depth: int) -> list[Hit]:
     wanted = Wanted(wish.text)
     table = store.videos.table
     assert table is not None
-    where, columns = only.where(), [*_ROW, "segments", "_score"]
+    where, columns = only.where(), [*ROW, "segments", "_score"]
 
     def find(limit: int) -> pa.Table:
         search: Any = table.search(wanted.query(some=wish.some), query_type="fts")
         return search.where(where).select(columns).limit(limit).to_arrow()
 
-    found = _with_equals(store, find, "_score", depth)
+    found = with_equals(store, find, "_score", depth)
     return ordered(_said(row, wanted, whole=not wish.some) for row in found.to_pylist())[:depth]
 
 
