@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
@@ -85,11 +85,11 @@ def export(
     """
     table = store.videos.snapshot()
     wanted = of_recipe(recipe, offline=offline)
+    root = (PurePath(data_dir) / "x").as_posix()[:-1]
     with store.videos.reading():
-        columns = ["content_hash"] if train_share else []
-        rows = _with_paths(read_rows(table, columns, wanted), data_dir)
-        rest = _with_paths(read_rows(table, [*RECIPE_COLUMNS, "offline"], ~wanted), data_dir)
-    left_out = [{"path": row["path"], "why": _why(row, recipe)} for row in rest.to_pylist()]
+        rows = read_rows(table, ["content_hash"] if train_share else [], wanted)
+        rest = read_rows(table, [*RECIPE_COLUMNS, "offline"], ~wanted)
+    left_out = [{"path": root + row["path"], "why": _why(row, recipe)} for row in rest.to_pylist()]
     labeled = rows.filter(pc.is_valid(rows.column("label")))
     unlabeled = rows.filter(pc.is_null(rows.column("label")))
     del rows
@@ -102,11 +102,13 @@ def export(
     }
     with translated(f"{out}: the export cannot be written"), replacing(out) as staging:
         width, split = _write_features(
-            staging, store, table, (labeled, unlabeled), dimension, formats, train_share
+            staging, store, table, (labeled, unlabeled), root, dimension, formats, train_share
         )
         with store.videos.reading():
-            videos = _with_paths(read_rows(table, ["content_hash", "transcript"], wanted), data_dir)
-        _write_documents(staging, videos, manifest | ({"split": split} if split else {}))
+            videos = read_rows(table, ["content_hash", "transcript"], wanted)
+        _write_documents(
+            staging, _shown(videos, root), manifest | ({"split": split} if split else {})
+        )
         stale = _stale(out, staging)
     return ExportSummary(
         out,
@@ -124,6 +126,7 @@ def _write_features(
     store: Store,
     table: Any,
     kinds: tuple[pa.Table, pa.Table],
+    root: str,
     dimension: int,
     formats: Sequence[str],
     train_share: float | None,
@@ -137,11 +140,12 @@ def _write_features(
     give_back()  # what the scan read ahead; torch comes next
     of_labeled = features[: len(labeled)]
     parts = {
-        "labeled_embeddings": partial(_labeled, labeled, of_labeled),
-        "unlabeled_embeddings": partial(_unlabeled, unlabeled, features[len(labeled) :]),
+        "labeled_embeddings": partial(_labeled, labeled, root, of_labeled),
+        "unlabeled_embeddings": partial(_unlabeled, unlabeled, root, features[len(labeled) :]),
     }
     _save_features(folder, parts, formats)
-    split = _split(Vectors(labeled, of_labeled, table), train_share) if train_share else None
+    videos = Vectors(labeled, of_labeled, table)
+    split = _split(videos, root, train_share) if train_share else None
     return features.shape[1], split
 
 
@@ -154,13 +158,10 @@ def _write_documents(folder: Path, videos: pa.Table, manifest: Mapping[str, Any]
     _save_json(folder / "manifest.json", {**manifest, "rows": rows})
 
 
-def _with_paths(rows: pa.Table, data_dir: str) -> pa.Table:
-    """The rows with their paths as the artifacts show them, below the configured folder, and their
-    own as `key`."""
-    prefix = (PurePath(data_dir) / "x").as_posix()[:-1]
-    paths = pc.binary_join_element_wise(prefix, rows.column("path"), "")
-    keyed = rows.append_column("key", rows.column("path"))
-    return keyed.set_column(rows.schema.get_field_index("path"), "path", paths)
+def _shown(rows: pa.Table, root: str) -> pa.Table:
+    """The rows with their paths as the artifacts show them, below the configured folder."""
+    paths = pc.binary_join_element_wise(root, rows.column("path"), "")
+    return rows.set_column(rows.schema.get_field_index("path"), "path", paths)
 
 
 def _why(row: Mapping[str, Any], recipe: RecipeTexts) -> str:
@@ -171,21 +172,19 @@ def _why(row: Mapping[str, Any], recipe: RecipeTexts) -> str:
     return "offline: the file was not there at the last look"
 
 
-def _labeled(rows: pa.Table, features: np.ndarray) -> Content:
-    of_rows = rows.column("label").to_pylist()
-    names = sorted(set(of_rows))
-    index = {name: number for number, name in enumerate(names)}
-    labels = np.array([index[label] for label in of_rows], np.int64)
+def _labeled(rows: pa.Table, root: str, features: np.ndarray) -> Content:
+    labels = rows.column("label")
+    names = pa.array(sorted(pc.unique(labels).to_pylist()), labels.type)
     return {
         "features": features,
-        "labels": labels,
-        "label_names": names,
-        "video_paths": rows.column("path").to_pylist(),
+        "labels": pc.index_in(labels, names).to_numpy().astype(np.int64),
+        "label_names": names.to_pylist(),
+        "video_paths": _shown(rows, root).column("path").to_pylist(),
     }
 
 
-def _unlabeled(rows: pa.Table, features: np.ndarray) -> Content:
-    return {"features": features, "video_paths": rows.column("path").to_pylist()}
+def _unlabeled(rows: pa.Table, root: str, features: np.ndarray) -> Content:
+    return {"features": features, "video_paths": _shown(rows, root).column("path").to_pylist()}
 
 
 def _save_features(
@@ -203,14 +202,13 @@ def _stale(out: Path, staging: Path) -> tuple[str, ...]:
     return tuple(sorted(former - {file.name for file in staging.iterdir()}))
 
 
-def _split(labeled: Vectors, train_share: float) -> dict[str, Any]:
+def _split(labeled: Vectors, root: str, train_share: float) -> dict[str, Any]:
     from store.duplicates import duplicate_groups
     from store.splitting import split
 
-    keyed = replace(labeled, rows=labeled.rows.drop_columns("path").rename_columns({"key": "path"}))
     labels = [label or "" for label in labeled.labels]
-    trains = split(labels, labeled.hashes, duplicate_groups(keyed), train_share)
-    paths = np.array(labeled.paths, np.object_)
+    trains = split(labels, labeled.hashes, duplicate_groups(labeled), train_share)
+    paths = np.array([root + path for path in labeled.paths], np.object_)
     return {
         "train_share": train_share,
         "train": paths[trains].tolist(),
