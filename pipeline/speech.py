@@ -129,8 +129,9 @@ class _Ask:
 
     @property
     def may_go_again(self) -> bool:
-        """An end has no second go: where there are words in it they come at once, and in the quiet
-        after the last one a second go finds some."""
+        """A window that fills the 30 s would be heard the same way again. An end has no second go:
+        where there are words in it they come at once, and in the quiet after the last one a second
+        go finds some."""
         return not self.is_end and self.length < WINDOW
 
     @property

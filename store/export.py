@@ -89,17 +89,10 @@ def export(
     with store.videos.reading():
         rows = read_rows(table, ["content_hash"] if train_share else [], wanted)
         rest = read_rows(table, [*RECIPE_COLUMNS, "offline"], ~wanted)
-    left_out = [{"path": root + row["path"], "why": _why(row, recipe)} for row in rest.to_pylist()]
     labeled = rows.filter(pc.is_valid(rows.column("label")))
     unlabeled = rows.filter(pc.is_null(rows.column("label")))
     del rows
-    manifest = {
-        "version": version,
-        "recipe": dict(zip(_PARTS, recipe, strict=True)),
-        "models": dict(models),
-        "rows": [],  # by _write_documents
-        "left_out": left_out,
-    }
+    manifest = _manifest(version, recipe, models, rest, root)
     with translated(f"{out}: the export cannot be written"), replacing(out) as staging:
         width, split = _write_features(
             staging, store, table, (labeled, unlabeled), root, dimension, formats, train_share
@@ -115,10 +108,29 @@ def export(
         (len(labeled), width),
         (len(unlabeled), width),
         dict(Counter(sorted(labeled.column("label").to_pylist()))),
-        len(left_out),
+        len(rest),
         (len(split["train"]), len(split["validation"])) if split else None,
         stale,
     )
+
+
+def _manifest(
+    version: str, recipe: RecipeTexts, models: Mapping[str, Any], rest: pa.Table, root: str
+) -> dict[str, Any]:
+    """manifest.json but for its `rows`, which `_write_documents` adds, and its `split`.
+
+    Args:
+        rest: the rows that are left out.
+    """
+    return {
+        "version": version,
+        "recipe": dict(zip(_PARTS, recipe, strict=True)),
+        "models": dict(models),
+        "rows": [],
+        "left_out": [
+            {"path": root + row["path"], "why": _why(row, recipe)} for row in rest.to_pylist()
+        ],
+    }
 
 
 def _write_features(
