@@ -201,3 +201,9 @@ def _end(process: subprocess.Popen[str]) -> None:
     for pipe in (process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
+
+
+@pytest.fixture(scope="session")
+def new_project(small_clip_dir: Path, whisper_dir: Path) -> Callable[..., Project]:
+    """`new_project(folder, settings="")`"""
+    return functools.partial(Project.make, clip=small_clip_dir, whisper=whisper_dir)
