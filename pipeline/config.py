@@ -80,6 +80,7 @@ class WhisperSettings(_Section):
     ] = "auto"
     vad: Switch = True
     windows: Literal["fitted", "full"] = "fitted"
+    weights: Literal["auto", "int8", "float"] = "auto"
 
 
 class PrecisionSettings(_Section):

@@ -16,7 +16,13 @@ CPU_VIDEOS = 8  # their words are decoded together; more would make the others w
 
 @dataclass(frozen=True)
 class Placement:
-    """Devices as torch names them, and number types: `float32`, `float16` or `bfloat16`."""
+    """Devices as torch names them, and number types.
+
+    Args:
+        clip_precision: `float32`, `float16` or `bfloat16`.
+        whisper_precision: one of these, or `int8_` and one of these: weights in 8 bits, scaled row
+            by row, and what is multiplied with them too; all else in the number type behind it.
+    """
 
     clip_device: str
     clip_precision: str
@@ -72,8 +78,19 @@ def place(settings: Settings, found: Sequence[str]) -> Placement:
         clip_device=wanted,
         clip_precision=getattr(settings.precision, kind),
         whisper_device=whisper,
-        whisper_precision=getattr(settings.precision, whisper.partition(":")[0]),
+        whisper_precision=_whisper_precision(settings, whisper.partition(":")[0]),
     )
+
+
+def _whisper_precision(settings: Settings, kind: str) -> str:
+    """On a CPU CTranslate2 knows no half precision. There each word costs a pass over all weights,
+    so small ones are what makes it quick; but a word here and there is another, which who asks for
+    faster-whisper's own words does not want."""
+    number = "float32" if kind == "cpu" else getattr(settings.precision, kind)
+    weights = settings.whisper.weights
+    if weights == "auto":
+        weights = "int8" if kind == "cpu" and settings.whisper.windows == "fitted" else "float"
+    return f"int8_{number}" if weights == "int8" else number
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,8 @@ def _advice(model: str, device: str, compute_type: str, error: Exception) -> str
     reason = str(error).strip().split("\n")[0]
     if "compute type" in reason:
         return (
-            f"Whisper on {device}: {reason} "
-            f"Change precision.{device.partition(':')[0]} = {compute_type}."
+            f"Whisper on {device}: {reason} Change whisper.weights or"
+            f" precision.{device.partition(':')[0]}, which make {compute_type}."
         )
     if Path(model).is_dir():
         return f"whisper.model = {model}: cannot be loaded on {device}: {reason}"

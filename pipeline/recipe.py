@@ -1,6 +1,7 @@
 """What makes each part of a row, as readable text: a fingerprint that a person can compare.
 
-Devices and number types are left out: they change a vector by less than what tells two apart.
+Devices and number types are left out, also that of Whisper's weights: they change a vector by less
+than what tells two apart, and of words one here and there that is hard to hear.
 """
 
 from __future__ import annotations

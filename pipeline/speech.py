@@ -148,7 +148,7 @@ class Transcriber:
         language: a code, or `auto`: detected for each clip.
         full_windows: hear in faster-whisper's own way, which takes two to four times as long.
         device: `cpu`, `cuda` or `cuda:N`.
-        compute_type: CTranslate2's number type: `float32`, `float16`, ...
+        compute_type: CTranslate2's number type: `float32`, `int8_float32`, `float16`, ...
         threads: cores that one call uses on a CPU; 0 leaves it to CTranslate2.
         streams: calls that run at the same time, from as many threads.
 
@@ -164,7 +164,7 @@ class Transcriber:
         language: str = "auto",
         full_windows: bool = False,
         device: str = "cpu",
-        compute_type: str = "float32",
+        compute_type: str = "int8_float32",
         threads: int = 0,
         streams: int = 1,
     ) -> None:

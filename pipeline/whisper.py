@@ -74,7 +74,7 @@ class Whisper:
     Args:
         model: a size (`base`, `large-v3`, ...), a repository of the hub, or a local folder.
         device: `cpu`, `cuda` or `cuda:N`.
-        compute_type: CTranslate2's number type: `float32`, `float16`, ...
+        compute_type: CTranslate2's number type: `float32`, `int8_float32`, `float16`, ...
         threads: cores that one call uses on a CPU; 0 leaves it to CTranslate2.
         streams: calls that run at the same time, from as many threads.
 

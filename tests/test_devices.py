@@ -28,7 +28,7 @@ def with_settings(*overrides: str) -> Settings:
 @pytest.mark.skipif(HAS_GPU, reason="this machine has a GPU")
 def test_without_a_gpu_everything_runs_on_the_cpu() -> None:
     assert found_devices() == ()
-    assert choose(with_settings()) == Placement("cpu", "float32", "cpu", "float32")
+    assert choose(with_settings()) == Placement("cpu", "float32", "cpu", "int8_float32")
 
 
 @pytest.mark.skipif(HAS_GPU, reason="this machine has a GPU")
@@ -54,10 +54,30 @@ def test_the_best_device_or_the_forced_one(
 ) -> None:
     overrides = [f"device={device}", "precision.cuda=bfloat16", "precision.mps=float16"]
     placement = place(with_settings(*overrides), found)
-    precisions = {"cuda": "bfloat16", "mps": "float16", "cpu": "float32"}
+    of_clip = {"cuda": "bfloat16", "mps": "float16", "cpu": "float32"}
+    of_whisper = {"cuda": "bfloat16", "cpu": "int8_float32"}
     assert placement == Placement(
-        clip, precisions[clip.split(":")[0]], whisper, precisions[whisper.split(":")[0]]
+        clip, of_clip[clip.split(":")[0]], whisper, of_whisper[whisper.split(":")[0]]
     )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "on_cpu", "on_gpu"),
+    [
+        ((), "int8_float32", "float16"),
+        (("precision.cpu=bfloat16", "precision.cuda=float32"), "int8_float32", "float32"),
+        (("whisper.windows=full",), "float32", "float16"),
+        (("whisper.windows=full", "whisper.weights=int8"), "int8_float32", "int8_float16"),
+        (("whisper.weights=float",), "float32", "float16"),
+        (("whisper.weights=int8", "precision.cuda=bfloat16"), "int8_float32", "int8_bfloat16"),
+    ],
+)
+def test_whisper_has_small_weights_where_they_pay(
+    overrides: tuple[str, ...], on_cpu: str, on_gpu: str
+) -> None:
+    settings = with_settings(*overrides)
+    assert place(settings, ()).whisper_precision == on_cpu
+    assert place(settings, TWO_GPUS).whisper_precision == on_gpu
 
 
 def test_the_second_gpu_of_one_is_an_error_that_names_the_first() -> None:

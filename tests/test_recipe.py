@@ -53,6 +53,7 @@ def parts_that_differ(first: Recipe, second: Recipe) -> set[str]:
         ("device=cuda", set()),
         ("precision.cpu=bfloat16", set()),
         ("precision.cuda=float32", set()),
+        ("whisper.weights=float", set()),
         ("clip.batch_frames=1", set()),
         ("decode.workers=7", set()),
         ("queue.items=1", set()),
