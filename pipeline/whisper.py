@@ -87,7 +87,11 @@ class Whisper:
     ) -> None:
         from faster_whisper.feature_extractor import FeatureExtractor
         from faster_whisper.transcribe import get_suppressed_tokens
+        from threadpoolctl import threadpool_limits
 
+        if threads:
+            # NumPy's, which make the features: idle ones spin for a while on cores of others.
+            threadpool_limits(threads, user_api="blas")
         self.name = model
         self._whisper = load_whisper(model, device, compute_type, threads, streams)
         self._model = self._whisper.model

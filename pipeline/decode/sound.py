@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import av
 import numpy as np
+from av.audio.fifo import AudioFifo
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from pipeline.decode.opening import Packet, decoded
 from pipeline.records import SAMPLE_RATE_HZ
+
+PIECE = 16384  # samples that are resampled at a time: a codec's frame of 1,024 costs as much
 
 FARTHEST_SECONDS = 3600.0
 """Sound that claims to start so long before or after the first picture has a broken clock."""
@@ -42,6 +45,7 @@ class Listener:
     def __init__(self, stream: AudioStream) -> None:
         self.stream = stream
         self._sound = bytearray()
+        self._heard = AudioFifo()
         self._resampler: AudioResampler | None = None
         self._format: tuple[str, str, int] | None = None
         self._start: float | None = None
@@ -49,10 +53,7 @@ class Listener:
     def hear(self, packet: Packet | None) -> None:
         """Take the next packet; None is the end."""
         for frame in decoded(self.stream, packet):
-            try:
-                self._take(frame)
-            except av.error.FFmpegError:  # the packet claims a format that there is not
-                self._resampler = self._format = None
+            self._take(frame)
 
     def finish(self, zero_seconds: float) -> Sound | None:
         """The sound, with its start counted from `zero_seconds`; None if nothing decoded."""
@@ -71,20 +72,30 @@ class Listener:
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
         if now != self._format:
             self._flush()
+            self._heard = AudioFifo()
             self._resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
             self._format = now
         frame.pts = None  # broken timestamps must not stop the resampler
-        self._write(frame)
+        self._heard.write(frame)
+        if self._heard.samples >= PIECE:
+            self._resample(self._heard.read())
 
-    def _write(self, frame: av.AudioFrame | None) -> None:
-        assert self._resampler is not None
-        for resampled in self._resampler.resample(frame):
-            self._sound += resampled.to_ndarray().tobytes()
+    def _resample(self, frame: av.AudioFrame | None) -> None:
+        """Add what the resampler makes of it; None empties it."""
+        if self._resampler is None:
+            return
+        try:
+            for resampled in self._resampler.resample(frame):
+                (plane,) = resampled.planes
+                self._sound += memoryview(plane)[: 2 * resampled.samples]
+        except av.error.FFmpegError:  # the packets claim a format that there is not
+            self._resampler = self._format = None
 
     def _flush(self) -> None:
-        if self._resampler is not None:
-            self._write(None)
-            self._resampler = None
+        if self._heard.samples:
+            self._resample(self._heard.read())
+        self._resample(None)
+        self._resampler = None
 
 
 def first_listener(container: InputContainer) -> Listener | None:
