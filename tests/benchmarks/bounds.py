@@ -5,8 +5,9 @@
 The clips of the end-to-end benchmark, one part of the recipe after the other on one core, each over
 all clips at once, with nothing else to do and nobody to wait for. A scan cannot be faster than
 the sum of that on all cores. Beside it what the processor would need for the same work if it did
-nothing but multiply matrices as fast as it multiplies large ones, and read weights as fast as it
-reads a large array: the rest is the libraries'.
+nothing but multiply matrices as fast as it multiplies large ones, of float32 or of the 8 bits that
+Whisper's weights have, and read weights as fast as it reads a large array: the rest is the
+libraries'.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ def main() -> None:
     parser.add_argument("--of", default="real,speech,phone", help="collections, commas between")
     names = parser.parse_args().of.split(",")
     core = Core.measured()
-    print(f"one core: {core.flops / 1e9:.0f} GFLOP/s, {core.bytes / 1e9:.1f} GB/s")
+    print(
+        f"one core, 10^9 a second: {core.flops / 1e9:.0f} operations in float32,"
+        f" {core.small / 1e9:.0f} in 8 bits, {core.bytes / 1e9:.1f} bytes read"
+    )
     rows = []
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
@@ -53,9 +57,11 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Core:
-    """What one core does in a second at most: float32 operations, bytes read from memory."""
+    """What one core does in a second at most: operations in float32 and in 8 bits, bytes read from
+    memory."""
 
     flops: float
+    small: float
     bytes: float
 
     @classmethod
@@ -64,9 +70,18 @@ class Core:
 
         torch.set_num_threads(1)
         a, b = torch.rand(MATRIX, MATRIX), torch.rand(MATRIX, MATRIX)
+        c, d = (torch.randint(-127, 128, (MATRIX, MATRIX), dtype=torch.int8) for _ in range(2))
         array = torch.rand(ARRAY)
-        flops = 2 * MATRIX**3 * _rate(lambda: torch.mm(a, b, out=b.new_empty(MATRIX, MATRIX)))
-        return cls(flops, 4 * ARRAY * _rate(array.sum))
+        operations = 2 * MATRIX**3
+        return cls(
+            operations * _rate(lambda: torch.mm(a, b)),
+            operations * _rate(lambda: torch._int_mm(c, d)),
+            4 * ARRAY * _rate(array.sum),
+        )
+
+    def seconds(self, spent: Spent) -> float:
+        """What that takes at least."""
+        return spent.flops / self.flops + spent.small / self.small + spent.bytes / self.bytes
 
 
 def _rate(work: Callable[[], Any]) -> float:
@@ -85,6 +100,7 @@ class Spent:
 
     seconds: float = 0.0
     flops: float = 0.0
+    small: float = 0.0
     bytes: float = 0.0
 
     @contextmanager
@@ -99,7 +115,7 @@ class MeteredWhisper:
     """CTranslate2's Whisper, which notes what its encoder and decoder take.
 
     The work is that of matrix products alone: of each state of the encoder, and, in each step of
-    the decoder, all weights and what each window's states have become.
+    the decoder, all weights, a byte each, and what each window's states have become, in float32.
     """
 
     model: Any
@@ -116,8 +132,8 @@ class MeteredWhisper:
         count, bands, frames = features.shape
         n, d = frames // 2, self.width
         convolutions = 3 * bands * d * frames + 3 * d * d * n
-        layers = self.layers * (12 * d * d * n + 2 * d * n * n)
-        self.encoder.flops += 2 * count * (convolutions + layers)
+        self.encoder.flops += 2 * count * (convolutions + self.layers * 2 * d * n * n)
+        self.encoder.small += 2 * count * self.layers * 12 * d * d * n
         with self.encoder():
             return self.model.encode(features, to_cpu=to_cpu)
 
@@ -136,8 +152,8 @@ class MeteredWhisper:
         count, n, d = states.shape
         weights = self.words * d + self.layers * 14 * d * d
         heard = self.layers * 2 * n * d * count
-        self.decoder.bytes += 4 * steps * (weights + heard)
-        self.decoder.flops += 2 * heard * d  # once; that of a step is little
+        self.decoder.bytes += steps * (weights + 4 * heard)
+        self.decoder.small += 2 * heard * d  # once; that of a step is little
 
 
 def measure(name: str, folder: Path, core: Core) -> list[dict[str, Any]]:
@@ -204,8 +220,8 @@ def rows(
     """Seconds of one core a video; of a whole scan, those of the cores that it had."""
     made = []
     for part, spent in parts.items():
-        arithmetic = spent.flops / core.flops + spent.bytes / core.bytes
-        made.append(_row(name, part, spent.seconds / videos, arithmetic / videos or None))
+        arithmetic = core.seconds(spent) / videos
+        made.append(_row(name, part, spent.seconds / videos, arithmetic or None))
     alone = sum(row["core_seconds"] for row in made)
     at_most = sum(row["arithmetic"] or row["core_seconds"] for row in made)
     return [
