@@ -74,13 +74,12 @@ def _is_slow(index: Any) -> bool:
     )
 
 
-def is_used(table: Table) -> bool:
-    """Whether searches are not exact."""
-    rows: int = table.count_rows()
+def is_used(rows: int) -> bool:
+    """Whether searches in a table of so many rows are not exact."""
     return rows >= ROWS_TO_INDEX
 
 
-def tuned(search: Any, table: Table, where: str, limit: int) -> Any:
+def tuned(search: Any, table: Table, rows: int, where: str, limit: int) -> Any:
     """A vector search with a filter that compares enough to find the nearest. In a table without an
     index it is exact.
 
@@ -91,12 +90,13 @@ def tuned(search: Any, table: Table, where: str, limit: int) -> Any:
 
     Args:
         search: LanceDB's query, without a limit yet.
+        rows: of the table.
         where: the filter.
         limit: how many it will look for.
     """
-    if not is_used(table):
+    if not is_used(rows):
         return search.where(where)
-    rows, wanted = table.count_rows(), table.count_rows(where)
+    wanted = table.count_rows(where)
     if wanted < rows:
         search = search.where(where)
     if wanted <= FEW_ROWS:

@@ -6,6 +6,7 @@ and, where the collection is large enough to tell, how far that is above what is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,6 +44,11 @@ def rank(store: Store, wish: Wish, only: Only, depth: int) -> list[Hit]:
 
 # by vectors
 
+Kind = Literal["picture", "speech"]
+
+_PIECES: dict[Kind, str] = {"picture": "frame_vectors", "speech": "speech_vectors"}
+_MOMENTS: dict[Kind, str] = {"picture": "frame_times", "speech": "speech_windows"}
+
 
 @dataclass(frozen=True, eq=False)
 class _Evidence:
@@ -55,7 +61,7 @@ class _Evidence:
         vector: float32 `[d]`, to find the moment by.
     """
 
-    kind: Literal["picture", "speech"]
+    kind: Kind
     scores: np.ndarray
     usual: Extremes | None
     vector: np.ndarray
@@ -79,7 +85,7 @@ class _Candidates:
     """Rows that may be among the best, in path order.
 
     Args:
-        rows: as `nearest` finds them.
+        rows: as `nearest` finds them, with what is asked of them here.
         dimension: of each half.
     """
 
@@ -93,24 +99,28 @@ class _Candidates:
         return whole[:, :d], whole[:, d:]
 
     @cached_property
-    def pieces(self) -> dict[str, Pieces]:
-        columns = {"picture": "frame_vectors", "speech": "speech_vectors"}
+    def pieces(self) -> dict[Kind, Pieces]:
+        there = {kind: name for kind, name in _PIECES.items() if name in self.rows.column_names}
         return {
-            kind: Pieces.of(self.rows.column(name), self.dimension)
-            for kind, name in columns.items()
+            kind: Pieces.of(self.rows.column(name), self.dimension) for kind, name in there.items()
         }
 
     def why(self, evidence: _Evidence) -> list[Why]:
         """The best moment of each, of that kind."""
         pieces = self.pieces[evidence.kind].which(evidence.vector)
-        column = "frame_times" if evidence.kind == "picture" else "speech_windows"
+        column = self.rows.column(_MOMENTS[evidence.kind]).to_pylist()
         return [
             _moment(evidence.kind, None if at is None else moments[at])
-            for at, moments in zip(pieces, self.rows.column(column).to_pylist(), strict=True)
+            for at, moments in zip(pieces, column, strict=True)
         ]
 
 
-def _moment(kind: str, found: Any) -> Why:
+def _columns(kinds: Sequence[Kind]) -> list[str]:
+    """What finds the best moments."""
+    return [name for kind in kinds for name in (_PIECES[kind], _MOMENTS[kind])]
+
+
+def _moment(kind: Kind, found: Any) -> Why:
     if found is None:
         return Why(kind)
     if kind == "picture":
@@ -119,11 +129,15 @@ def _moment(kind: str, found: Any) -> Why:
 
 
 def _by_likeness(store: Store, wish: Like, only: Only, depth: int) -> list[Hit]:
+    halves: dict[Kind, np.ndarray | None]
     halves = {"picture": _given(wish.visual), "speech": _given(wish.speech)}
     d = len(wish.vectors[0])
+    columns = ["embedding", *_columns([kind for kind in halves if halves[kind] is not None])]
     query = np.concatenate([_or_zeros(half, d) for half in halves.values()])
-    recipes, no_picture = _recipes(wish), halves["picture"] is None
-    found = nearest(store, query, only, recipes, depth, speech_alone=no_picture)
+    no_picture = halves["picture"] is None
+    found = nearest(
+        store, query, only, _recipes(wish), depth, columns=columns, speech_alone=no_picture
+    )
     candidates, usual = _Candidates(found, d), _sample(store, wish)
     scores = (1 - found.column("_distance").to_numpy().astype(float)) / float(query @ query)
     evidence = []
@@ -160,19 +174,20 @@ def _by_meaning(store: Store, wish: Means, only: Only, depth: int) -> list[Hit]:
     return ordered(_hits(candidates, evidence, scores))[:depth]
 
 
-def _looked_in(wish: Means) -> list[Literal["picture", "speech"]]:
-    kinds: list[Literal["picture", "speech"]] = ["picture"] if wish.picture else []
+def _looked_in(wish: Means) -> list[Kind]:
+    kinds: list[Kind] = ["picture"] if wish.picture else []
     return [*kinds, "speech"] if wish.speech else kinds
 
 
-def _nearest_of_kind(store: Store, wish: Means, kind: str, only: Only, depth: int) -> pa.Table:
+def _nearest_of_kind(store: Store, wish: Means, kind: Kind, only: Only, depth: int) -> pa.Table:
     halves = [wish.vector, np.zeros_like(wish.vector)]
     query = np.concatenate(halves if kind == "picture" else halves[::-1])
-    k, recipes = max(depth, DEPTH), _recipes(wish)
-    return nearest(store, query, only, recipes, k, speech_alone=kind == "speech")
+    k, columns = max(depth, DEPTH), _columns(_looked_in(wish))
+    spoken = kind == "speech"
+    return nearest(store, query, only, _recipes(wish), k, columns=columns, speech_alone=spoken)
 
 
-def _usual(wish: Means, sample: Sample, kind: str) -> Extremes | None:
+def _usual(wish: Means, sample: Sample, kind: Kind) -> Extremes | None:
     rows = sample.picture if kind == "picture" else sample.speech
     if wish.unrelated is not None:
         return rows.for_questions(wish.unrelated)
