@@ -147,8 +147,7 @@ def _write_features(
     split. No vector is held any more when it returns: the documents of a million rows take room."""
     labeled, unlabeled = kinds
     with store.videos.reading():
-        ids = np.concatenate([rows.column("_rowid").to_numpy() for rows in kinds])
-        features = read_embeddings(table, ids, dimension)
+        features = read_embeddings(table, _row_ids(kinds), dimension)
     give_back()  # what the scan read ahead; torch comes next
     of_labeled = features[: len(labeled)]
     parts = {
@@ -159,6 +158,11 @@ def _write_features(
     videos = Vectors(labeled, of_labeled, table)
     split = _split(videos, root, train_share) if train_share else None
     return features.shape[1], split
+
+
+def _row_ids(kinds: tuple[pa.Table, pa.Table]) -> np.ndarray:
+    """uint64 `[n]`, of the labeled rows and then the others."""
+    return np.concatenate([rows.column("_rowid").to_numpy() for rows in kinds])
 
 
 def _write_documents(folder: Path, videos: pa.Table, manifest: Mapping[str, Any]) -> None:
@@ -205,7 +209,9 @@ def _save_features(
     """One file's names and paths at a time are in memory, as Python has them."""
     for ending in dict.fromkeys(["pt", *formats]):
         for name, content in parts.items():
-            FORMATS[ending](folder / f"{name}.{ending}", content())
+            written = content()
+            give_back()
+            FORMATS[ending](folder / f"{name}.{ending}", written)
 
 
 def _stale(out: Path, staging: Path) -> tuple[str, ...]:

@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,7 +33,20 @@ def save_torch(file: Path, content: Content) -> None:
         for name, value in content.items()
     }
     with durable(file) as stream:  # a stream: a name would be written into the file
-        torch.save(tensors, stream)
+        torch.save(tensors, stream, pickle_module=_PICKLE)
+
+
+class _ForgetfulPickler(pickle.Pickler):
+    """Keeps no table of what it has written, to write what comes again as a reference: here nothing
+    does, and that of a million paths takes 40 MB."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fast = True
+
+
+_PICKLE = SimpleNamespace(__name__="pickle", Pickler=_ForgetfulPickler)
+"""As much of a pickle module as torch.save looks at."""
 
 
 def save_npz(file: Path, content: Content) -> None:
