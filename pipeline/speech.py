@@ -146,7 +146,7 @@ class Transcriber:
     Args:
         model: a size (`base`, `large-v3`, ...), a repository of the hub, or a local folder.
         language: a code, or `auto`: detected for each clip.
-        full_windows: hear in faster-whisper's own way, which takes two to four times as long.
+        full_windows: hear in faster-whisper's own way, which takes several times as long.
         device: `cpu`, `cuda` or `cuda:N`.
         compute_type: CTranslate2's number type: `float32`, `int8_float32`, `float16`, ...
         threads: cores that one call uses on a CPU; 0 leaves it to CTranslate2.
