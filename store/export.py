@@ -4,11 +4,11 @@ manifest.json. They replace the former ones when all are whole, or not at all.""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import orjson
@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 from store.files import durable, replacing
 from store.formats import FORMATS, Content
 from store.lance import translated
-from store.memory import give_back
 from store.schema import RecipeTexts
 from store.table import Store
-from store.vectors import RECIPE_COLUMNS, Vectors, of_recipe, read_embeddings, read_rows
+from store.vectors import RECIPE_COLUMNS, Embeddings, Vectors, of_recipe, read_rows
 
 _PARTS = ("visual", "transcript", "speech")
+_BATCH_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -87,26 +87,30 @@ def export(
     wanted = of_recipe(recipe, offline=offline)
     root = (PurePath(data_dir) / "x").as_posix()[:-1]
     with store.videos.reading():
-        rows = read_rows(table, ["content_hash"] if train_share else [], wanted)
+        videos = read_rows(table, ["content_hash", "transcript"], wanted)
         rest = read_rows(table, [*RECIPE_COLUMNS, "offline"], ~wanted)
-    labeled = rows.filter(pc.is_valid(rows.column("label")))
-    unlabeled = rows.filter(pc.is_null(rows.column("label")))
-    del rows
+    named = videos.drop_columns(["transcript"])
+    labeled = named.filter(pc.is_valid(named.column("label")))
+    unlabeled = named.filter(pc.is_null(named.column("label")))
     manifest = _manifest(version, recipe, models, rest, root)
     with translated(f"{out}: the export cannot be written"), replacing(out) as staging:
-        width, split = _write_features(
-            staging, store, table, (labeled, unlabeled), root, dimension, formats, train_share
-        )
-        with store.videos.reading():
-            videos = read_rows(table, ["content_hash", "transcript"], wanted)
-        _write_documents(
-            staging, _shown(videos, root), manifest | ({"split": split} if split else {})
-        )
+        features = Embeddings.of(labeled, table, dimension)
+        others = Embeddings.of(unlabeled, table, dimension)
+        parts = {
+            "labeled_embeddings": partial(_labeled, labeled, root, features),
+            "unlabeled_embeddings": partial(_unlabeled, unlabeled, root, others),
+        }
+        _save_features(staging, parts, formats)
+        split = {}
+        if train_share:
+            split = _split(Vectors(labeled, features.whole(), table), root, train_share)
+            manifest["split"] = split
+        _write_documents(staging, _shown(videos, root), manifest)
         stale = _stale(out, staging)
     return ExportSummary(
         out,
-        (len(labeled), width),
-        (len(unlabeled), width),
+        features.shape,
+        others.shape,
         dict(Counter(sorted(labeled.column("label").to_pylist()))),
         len(rest),
         (len(split["train"]), len(split["validation"])) if split else None,
@@ -133,45 +137,18 @@ def _manifest(
     }
 
 
-def _write_features(
-    folder: Path,
-    store: Store,
-    table: Any,
-    kinds: tuple[pa.Table, pa.Table],
-    root: str,
-    dimension: int,
-    formats: Sequence[str],
-    train_share: float | None,
-) -> tuple[int, dict[str, Any] | None]:
-    """The feature files of the labeled and the unlabeled rows; the width of the features, and the
-    split. No vector is held any more when it returns: the documents of a million rows take room."""
-    labeled, unlabeled = kinds
-    with store.videos.reading():
-        features = read_embeddings(table, _row_ids(kinds), dimension)
-    give_back()  # what the scan read ahead; torch comes next
-    of_labeled = features[: len(labeled)]
-    parts = {
-        "labeled_embeddings": partial(_labeled, labeled, root, of_labeled),
-        "unlabeled_embeddings": partial(_unlabeled, unlabeled, root, features[len(labeled) :]),
-    }
-    _save_features(folder, parts, formats)
-    videos = Vectors(labeled, of_labeled, table)
-    split = _split(videos, root, train_share) if train_share else None
-    return features.shape[1], split
-
-
-def _row_ids(kinds: tuple[pa.Table, pa.Table]) -> np.ndarray:
-    """uint64 `[n]`, of the labeled rows and then the others."""
-    return np.concatenate([rows.column("_rowid").to_numpy() for rows in kinds])
-
-
 def _write_documents(folder: Path, videos: pa.Table, manifest: Mapping[str, Any]) -> None:
     """transcripts.json, and manifest.json with its `rows`."""
-    texts = videos.select(["path", "transcript"]).to_pydict()
-    _save_json(folder / "transcripts.json", dict(zip(*texts.values(), strict=True)))
-    del texts
-    rows = videos.select(["path", "content_hash", "label"]).to_pylist()
-    _save_json(folder / "manifest.json", {**manifest, "rows": rows})
+    texts = ((row["path"], row["transcript"]) for row in _each(videos, "path", "transcript"))
+    _save_json(folder / "transcripts.json", texts)
+    rows = _each(videos, "path", "content_hash", "label")
+    _save_json(folder / "manifest.json", {**manifest, "rows": rows}.items())
+
+
+def _each(rows: pa.Table, *columns: str) -> Iterator[dict[str, Any]]:
+    """Row by row; as Python has them, a million take a gigabyte."""
+    for batch in rows.select(columns).to_batches(max_chunksize=_BATCH_ROWS):
+        yield from batch.to_pylist()
 
 
 def _shown(rows: pa.Table, root: str) -> pa.Table:
@@ -188,7 +165,7 @@ def _why(row: Mapping[str, Any], recipe: RecipeTexts) -> str:
     return "offline: the file was not there at the last look"
 
 
-def _labeled(rows: pa.Table, root: str, features: np.ndarray) -> Content:
+def _labeled(rows: pa.Table, root: str, features: Embeddings) -> Content:
     labels = rows.column("label")
     names = pa.array(sorted(pc.unique(labels).to_pylist()), labels.type)
     return {
@@ -199,7 +176,7 @@ def _labeled(rows: pa.Table, root: str, features: np.ndarray) -> Content:
     }
 
 
-def _unlabeled(rows: pa.Table, root: str, features: np.ndarray) -> Content:
+def _unlabeled(rows: pa.Table, root: str, features: Embeddings) -> Content:
     return {"features": features, "video_paths": _shown(rows, root).column("path").to_pylist()}
 
 
@@ -209,9 +186,7 @@ def _save_features(
     """One file's names and paths at a time are in memory, as Python has them."""
     for ending in dict.fromkeys(["pt", *formats]):
         for name, content in parts.items():
-            written = content()
-            give_back()
-            FORMATS[ending](folder / f"{name}.{ending}", written)
+            FORMATS[ending](folder / f"{name}.{ending}", content())
 
 
 def _stale(out: Path, staging: Path) -> tuple[str, ...]:
@@ -234,16 +209,23 @@ def _split(labeled: Vectors, root: str, train_share: float) -> dict[str, Any]:
     }
 
 
-def _save_json(file: Path, content: Mapping[str, Any]) -> None:
+def _save_json(file: Path, content: Iterable[tuple[str, Any]]) -> None:
     """An entry a line, of a list an item a line: people read it, and search it line by line."""
-    encode = orjson.dumps
     with durable(file) as stream:
-        for i, (key, value) in enumerate(content.items()):
-            stream.write(b"%s\n%s: " % (b"," if i else b"{", encode(key)))
-            if isinstance(value, list) and value:
-                for j, item in enumerate(value):
-                    stream.write(b"%s\n%s" % (b"," if j else b"[", encode(item)))
-                stream.write(b"\n]")
+        before = b"{"
+        for key, value in content:
+            stream.write(b"%s\n%s: " % (before, orjson.dumps(key)))
+            before = b","
+            if isinstance(value, list | Iterator):
+                _save_list(stream, value)
             else:
-                stream.write(encode(value))
-        stream.write(b"\n}\n" if content else b"{}\n")
+                stream.write(orjson.dumps(value))
+        stream.write(b"{}\n" if before == b"{" else b"\n}\n")
+
+
+def _save_list(stream: IO[bytes], items: Iterable[Any]) -> None:
+    before = b"["
+    for item in items:
+        stream.write(b"%s\n%s" % (before, orjson.dumps(item)))
+        before = b","
+    stream.write(b"[]" if before == b"[" else b"\n]")

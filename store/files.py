@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 _STAGING = ".export-"
+_PASSING_BYTES = 1 << 26
 
 
 @contextmanager
@@ -36,10 +38,27 @@ def replacing(folder: Path) -> Iterator[Path]:
 @contextmanager
 def durable(file: Path) -> Iterator[IO[bytes]]:
     """A new file to write, on the disk when the block ends."""
-    with file.open("xb") as stream:
+    with io.BufferedWriter(_Passing(file, "xb")) as stream:
         yield stream
         stream.flush()
         os.fsync(stream.fileno())
+
+
+class _Passing(io.FileIO):
+    """Of what has been written to it, at most so much stays in memory (where the system can be
+    told): a file of gigabytes would drive out what other programs have there, and on a virtual
+    machine new memory can take longer than the disk."""
+
+    _held = 0
+
+    def write(self, data: Any) -> int:
+        written = super().write(data)
+        self._held += written
+        if self._held >= _PASSING_BYTES and hasattr(os, "posix_fadvise"):
+            os.fdatasync(self.fileno())  # only what is on the disk can go
+            os.posix_fadvise(self.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            self._held = 0
+        return written
 
 
 def _sync_folder(folder: Path) -> None:

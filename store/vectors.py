@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import and_
@@ -14,12 +15,84 @@ import pyarrow as pa
 from store.arrow import dimension_of, matrix, video_schema
 from store.errors import StoreError
 from store.lance import KEYS_PER_FILTER, Expr, Table, col, lit, translated
-from store.memory import give_back, keep_no_large_blocks
 from store.schema import RecipeTexts
 from store.table import Store
 
-_BATCH_ROWS = 1024
+_BLOCK_ROWS = 4096
 RECIPE_COLUMNS = ("visual_recipe", "transcript_recipe", "speech_recipe")
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """The embeddings of rows, which are read block by block whenever they are gone through: in
+    memory those of a million are 4 GB.
+
+    Args:
+        table: where they are; None where there are none.
+        row_ids: uint64 `[n]`, in the order wanted. Reading is quickest where they ascend.
+        width: of an embedding.
+    """
+
+    table: Table | None
+    row_ids: np.ndarray
+    width: int
+
+    @classmethod
+    def of(cls, rows: pa.Table, table: Table | None, dimension: int = 0) -> Embeddings:
+        """Those of rows that `read_rows` found. `dimension`: the width where there is no table."""
+        width = dimension if table is None else 2 * dimension_of(table.schema)
+        return cls(table, rows.column("_rowid").to_numpy(), width)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.row_ids), self.width
+
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        return np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """float32 `[b, width]`, block after block; the next one is read meanwhile.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        parts = (self.row_ids[at : at + _BLOCK_ROWS] for at in range(0, len(self), _BLOCK_ROWS))
+        with ThreadPoolExecutor(1) as pool:
+            reads = (pool.submit(self._read, part) for part in parts)
+            block = next(reads, None)
+            while block is not None:
+                following = next(reads, None)
+                yield block.result()
+                block = following
+
+    def whole(self) -> np.ndarray:
+        """float32 `[n, width]`: all of them, in memory.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        embeddings, at = np.empty(self.shape, np.float32), 0
+        for block in self:
+            embeddings[at : at + len(block)] = block
+            at += len(block)
+        return embeddings
+
+    def _read(self, row_ids: np.ndarray) -> np.ndarray:
+        assert self.table is not None
+        with translated("the store cannot be read"):
+            wanted = self.table.take_row_ids(row_ids.tolist()).select(["embedding"])
+            found = wanted.with_row_id().to_arrow()  # in the table's order
+        seen = found.column("_rowid").to_numpy()
+        order = np.argsort(seen)
+        place = order[np.searchsorted(seen, row_ids, sorter=order).clip(max=len(order) - 1)]
+        if not np.array_equal(seen[place], row_ids):
+            raise StoreError(f"{len(seen)} of {len(row_ids)} vectors could be read; try once more")
+        vectors: np.ndarray = matrix(found.column("embedding"), self.width)[place]
+        return vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +163,7 @@ def read_vectors(store: Store, recipe: RecipeTexts, columns: Sequence[str] = ())
     table = store.videos.snapshot()
     with store.videos.reading():
         rows = read_rows(table, ["content_hash", *columns], of_recipe(recipe))
-        embeddings = read_embeddings(table, rows.column("_rowid").to_numpy(), 0)
+    embeddings = Embeddings.of(rows, table).whole()
     return Vectors(rows.drop_columns(["_rowid"]), embeddings, table)
 
 
@@ -109,38 +182,3 @@ def read_rows(table: Table | None, columns: Sequence[str], where: Expr) -> pa.Ta
         return empty.append_column("_rowid", pa.array([], pa.uint64()))
     scan = table.search().where(where).select(names).limit(None).with_row_id(True)
     return scan.to_arrow().sort_by("path")
-
-
-def read_embeddings(table: Table | None, row_ids: np.ndarray, dimension: int) -> np.ndarray:
-    """float32 `[n, width]`: the embeddings of these rows, in this order.
-
-    One scan, whose batches are scattered to their places: sorting or permuting the whole column
-    takes several times the memory (8 GB more for a million rows).
-
-    Args:
-        row_ids: uint64 `[n]`.
-        dimension: the width where there is no table.
-    """
-    if table is None:
-        return np.empty((0, dimension), np.float32)
-    width = 2 * dimension_of(table.schema)
-    keep_no_large_blocks()
-    give_back()  # what reading the rows took
-    embeddings = np.empty((len(row_ids), width), np.float32)
-    if not len(row_ids):
-        return embeddings
-    order = np.argsort(row_ids)
-    filled = 0
-    scan = table.search().select(["embedding"]).limit(None).with_row_id(True)
-    for batch in scan.to_batches(batch_size=_BATCH_ROWS):
-        seen = batch.column("_rowid").to_numpy()
-        place = order[np.searchsorted(row_ids, seen, sorter=order).clip(max=len(order) - 1)]
-        vectors = matrix(batch.column("embedding"), width)
-        mine = row_ids[place] == seen
-        if not mine.all():  # a copy less, where all are
-            place, vectors = place[mine], vectors[mine]
-        embeddings[place] = vectors
-        filled += len(place)
-    if filled != len(row_ids):
-        raise StoreError(f"{filled} of {len(row_ids)} vectors could be read; try once more")
-    return embeddings

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
 from store import export as exporting
+from store import files, vectors
 from store.errors import StoreError
 from store.export import ExportSummary, export
 from store.schema import Row
@@ -101,7 +103,11 @@ def test_the_artifacts_of_the_seed_document(store: Store, tmp_path: Path) -> Non
     assert sorted(file.name for file in out.iterdir()) == FILES
 
 
-def test_many_rows_in_any_order_keep_their_vectors(store: Store, tmp_path: Path) -> None:
+def test_many_rows_in_any_order_keep_their_vectors(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "_BLOCK_ROWS", 400)  # as if they were a million
+    monkeypatch.setattr(files, "_PASSING_BYTES", 10_000)
     rng = np.random.default_rng(0)
     rows = [make_row(f"{i % 7}/{i:05}" if i % 3 else f"{i:05}", i) for i in rng.permutation(3000)]
     for start in range(0, len(rows), 500):
@@ -111,12 +117,12 @@ def test_many_rows_in_any_order_keep_their_vectors(store: Store, tmp_path: Path)
     store.upkeep(force=True)
     store.upsert(rows[5::10])
     write(store, tmp_path / "out")
-    vectors = {f"{DATA_DIR}/{row.path}": embedding(row) for row in rows}
+    made = {f"{DATA_DIR}/{row.path}": embedding(row) for row in rows}
     total = 0
     for name in ("labeled_embeddings.pt", "unlabeled_embeddings.pt"):
         data = load(tmp_path / "out", name)
         assert data["video_paths"] == sorted(data["video_paths"])
-        expected = [vectors[path] for path in data["video_paths"]]
+        expected = [made[path] for path in data["video_paths"]]
         np.testing.assert_array_equal(data["features"], expected)
         assert (tmp_path / "out" / name).stat().st_size < 300 * len(data["video_paths"])
         total += len(expected)
@@ -199,14 +205,15 @@ def test_a_snapshot_is_exported_while_the_store_goes_on(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.upsert([make_row(f"x/{i}", i) for i in range(50)])
-    plain = exporting.read_embeddings
+    plain = exporting.read_rows
 
-    def meanwhile(*arguments: Any) -> np.ndarray:
+    def meanwhile(*arguments: Any) -> pa.Table:
+        rows = plain(*arguments)
         store.remove([f"x/{i}" for i in range(25)])
         store.upkeep(force=True)
-        return plain(*arguments)
+        return rows
 
-    monkeypatch.setattr(exporting, "read_embeddings", meanwhile)
+    monkeypatch.setattr(exporting, "read_rows", meanwhile)
     assert write(store, tmp_path / "out").labeled == (50, 2 * D)
     monkeypatch.undo()
     assert write(store, tmp_path / "out").labeled == (25, 2 * D)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import struct
+import tempfile
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +22,7 @@ from hypothesis import strategies as st
 
 from store.duplicates import duplicate_groups
 from store.export import export
+from store.formats import save_torch
 from store.schema import Row, Timed
 from store.splitting import split
 from store.subtitles import srt, timestamp, vtt, write_subtitles
@@ -129,6 +133,41 @@ def test_every_format_says_the_same(store: Store, tmp_path: Path) -> None:
             assert table["label"].to_pylist() == ["a", "b", "b"]
             assert npz["label_names"].tolist() == pt["label_names"]
         npz.close()
+
+
+@given(rows=st.integers(0, 9), width=st.integers(1, 5), names=st.lists(st.text(), max_size=9))
+def test_a_torch_file_is_what_torch_itself_writes(rows: int, width: int, names: list[str]) -> None:
+    features = np.random.default_rng(rows).normal(size=(rows, width)).astype(np.float32)
+    content = {"features": features, "labels": np.arange(rows), "label_names": names}
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = Path(folder, "ours.pt"), Path(folder, "theirs.pt")
+        save_torch(ours, content)
+        torch.save(
+            {n: torch.from_numpy(v) if n != "label_names" else v for n, v in content.items()},
+            theirs,
+        )
+        for mmap in (False, True):
+            read = [torch.load(it, weights_only=True, mmap=mmap) for it in (ours, theirs)]
+            for name in ("features", "labels"):
+                a, b = (each[name] for each in read)
+                assert (a.dtype, a.shape) == (b.dtype, b.shape)
+                assert torch.equal(a, b)
+                assert a.is_contiguous()
+            assert read[0]["label_names"] == read[1]["label_names"] == names
+            assert list(read[0]) == list(read[1])
+
+
+def test_the_archives_are_sound_and_can_be_mapped(store: Store, tmp_path: Path) -> None:
+    store.upsert([make_row(f"x/{'é' * i}{i}", i) for i in range(20)])
+    write(store, tmp_path, formats=["npz"])
+    for name in ("labeled_embeddings.pt", "labeled_embeddings.npz"):
+        with zipfile.ZipFile(tmp_path / name) as archive, (tmp_path / name).open("rb") as raw:
+            assert archive.testzip() is None
+            for entry in archive.infolist():
+                assert entry.compress_type == zipfile.ZIP_STORED
+                raw.seek(entry.header_offset + 26)  # the lengths of the name and the extra field
+                start = raw.tell() + 4 + sum(struct.unpack("<HH", raw.read(4)))
+                assert start % 64 == 0, entry
 
 
 def test_formats_of_nothing(store: Store, tmp_path: Path) -> None:

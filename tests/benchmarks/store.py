@@ -156,7 +156,7 @@ def export(place: Place, size: int) -> dict[str, Any]:
         "rows_per_second": size / done.wall,
         "over_fill_and_write": done.wall / plain,
         "peak_mb": done.peak_mb,
-        "beside_tensor_mb": done.peak_mb - tensor_mb,
+        "tensor_mb": tensor_mb,
         "goal": "50,000 rows/s, tensor + 1,024 MB",
         "reached": size / done.wall >= 50_000 and done.peak_mb - tensor_mb <= 1_024,
     }
