@@ -1,12 +1,15 @@
-"""The rows that a search begins with: the nearest to a query, or with the best score for words."""
+"""The rows that a search begins with: the nearest to a vector, or with the best score for words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from store import index
 from store.lance import Expr, col, lit
@@ -21,46 +24,67 @@ MOST_EQUALS = 2_000
 _SPOKEN = col("speech_status") == lit("speech")
 
 
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What rows are to be near to.
+
+    Args:
+        vector: float32 `[2d]`.
+        speech_alone: it has no picture, and only rows with words are looked for.
+    """
+
+    vector: np.ndarray
+    speech_alone: bool = False
+
+
 def nearest(
     store: Store,
-    query: np.ndarray,
+    probes: Sequence[Probe],
     only: Only,
     recipes: Sequence[Expr],
     k: int,
     *,
     columns: Sequence[str],
-    speech_alone: bool = False,
-) -> pa.Table:
-    """The `k` rows of the largest dot product with `query`, and those as near as the last, in path
-    order, with `_distance`, which is 1 less the dot product, and the columns of `ROW`.
+) -> list[pa.Table]:
+    """For each probe the `k` rows of the largest dot product with it, and those as near as the
+    last, in path order, with `_distance`, which is 1 less the dot product, and the columns of
+    `ROW`.
 
     Args:
-        query: float32 `[2d]`.
         only: which rows.
         recipes: what else they have to fulfil.
         columns: what else of each row. Vectors of all pieces take longer to read than the search
             in a table of 100,000 rows.
-        speech_alone: the query has no picture, and only rows with words are looked for. The others
-            have a dot product of zero: in a large table, where a filter takes a fifth of the time,
-            it is applied only if one of them is found.
     """
     table = store.videos.table
     assert table is not None
     rows: int = table.count_rows()
-    filters = [only.where(*recipes, _SPOKEN)] if speech_alone else []
-    if not speech_alone or index.is_used(rows):
-        filters.insert(0, only.where(*recipes))
 
-    def find(limit: int) -> pa.Table:
-        for where in filters:
-            search: Any = table.search(query, vector_column_name="embedding")
-            search = index.tuned(search, table, rows, where, limit).distance_type("dot")
-            found = search.select([*ROW, *columns, "_distance"]).limit(limit).to_arrow()
-            if (found.column("_distance").to_numpy() < 1).all():
-                break
-        return found
+    def search(vectors: np.ndarray, where: str, limit: int) -> pa.Table:
+        query: Any = table.search(vectors, vector_column_name="embedding")
+        query = index.tuned(query, table, rows, where, limit).distance_type("dot")
+        return query.select([*ROW, *columns, "_distance"]).limit(limit).to_arrow()
 
-    return with_equals(store, find, "_distance", k)
+    wherever, where_spoken = only.where(*recipes), only.where(*recipes, _SPOKEN)
+    together: list[pa.Table] = []
+    if len(probes) > 1 and index.is_used(rows):  # at once they share the cores better
+        with store.videos.reading():
+            found = search(np.stack([probe.vector for probe in probes]), wherever, k + 1)
+        numbers = found.column("query_index")
+        together = [found.filter(pc.equal(numbers, i)) for i in range(len(probes))]
+
+    def find(number: int, limit: int) -> pa.Table:
+        probe = probes[number]
+        # Rows without words have a dot product of zero. In a large table, where a filter takes a
+        # fifth of the time, it is applied only if one of them is found.
+        if index.is_used(rows) or not probe.speech_alone:
+            is_there = together and limit == k + 1
+            found = together[number] if is_there else search(probe.vector, wherever, limit)
+            if not probe.speech_alone or (found.column("_distance").to_numpy() < 1).all():
+                return found
+        return search(probe.vector, where_spoken, limit)
+
+    return [with_equals(store, partial(find, i), "_distance", k) for i in range(len(probes))]
 
 
 def with_equals(store: Store, find: Callable[[int], pa.Table], number: str, k: int) -> pa.Table:

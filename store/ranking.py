@@ -7,7 +7,6 @@ and, where the collection is large enough to tell, how far that is above what is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -20,7 +19,7 @@ from store.background import GOOD_MATCH, Extremes, Sample, percent, sample
 from store.hits import RRF_K, Hit, Why, ordered
 from store.lance import Expr, col, lit
 from store.moments import Pieces
-from store.nearest import ROW, nearest, with_equals
+from store.nearest import ROW, Probe, nearest, with_equals
 from store.only import Only
 from store.schema import Timed
 from store.table import Store
@@ -134,10 +133,8 @@ def _by_likeness(store: Store, wish: Like, only: Only, depth: int) -> list[Hit]:
     d = len(wish.vectors[0])
     columns = ["embedding", *_columns([kind for kind in halves if halves[kind] is not None])]
     query = np.concatenate([_or_zeros(half, d) for half in halves.values()])
-    no_picture = halves["picture"] is None
-    found = nearest(
-        store, query, only, _recipes(wish), depth, columns=columns, speech_alone=no_picture
-    )
+    probe = Probe(query, speech_alone=halves["picture"] is None)
+    (found,) = nearest(store, [probe], only, _recipes(wish), depth, columns=columns)
     candidates, usual = _Candidates(found, d), _sample(store, wish)
     scores = (1 - found.column("_distance").to_numpy().astype(float)) / float(query @ query)
     evidence = []
@@ -155,9 +152,10 @@ def _by_likeness(store: Store, wish: Like, only: Only, depth: int) -> list[Hit]:
 
 def _by_meaning(store: Store, wish: Means, only: Only, depth: int) -> list[Hit]:
     kinds, d = _looked_in(wish), len(wish.vector)
-    with ThreadPoolExecutor(len(kinds)) as pool:  # each mostly on one core
-        tables = pool.map(lambda kind: _nearest_of_kind(store, wish, kind, only, depth), kinds)
-    candidates, usual = _Candidates(_united(list(tables)), d), _sample(store, wish)
+    probes = [_probe(wish.vector, kind) for kind in kinds]
+    k, columns = max(depth, DEPTH), _columns(kinds)
+    tables = nearest(store, probes, only, _recipes(wish), k, columns=columns)
+    candidates, usual = _Candidates(_united(tables), d), _sample(store, wish)
     evidence = [
         _Evidence(
             kind,
@@ -179,12 +177,10 @@ def _looked_in(wish: Means) -> list[Kind]:
     return [*kinds, "speech"] if wish.speech else kinds
 
 
-def _nearest_of_kind(store: Store, wish: Means, kind: Kind, only: Only, depth: int) -> pa.Table:
-    halves = [wish.vector, np.zeros_like(wish.vector)]
-    query = np.concatenate(halves if kind == "picture" else halves[::-1])
-    k, columns = max(depth, DEPTH), _columns(_looked_in(wish))
-    spoken = kind == "speech"
-    return nearest(store, query, only, _recipes(wish), k, columns=columns, speech_alone=spoken)
+def _probe(vector: np.ndarray, kind: Kind) -> Probe:
+    halves = [vector, np.zeros_like(vector)]
+    is_speech = kind == "speech"
+    return Probe(np.concatenate(halves[::-1] if is_speech else halves), speech_alone=is_speech)
 
 
 def _usual(wish: Means, sample: Sample, kind: Kind) -> Extremes | None:
