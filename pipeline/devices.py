@@ -101,29 +101,27 @@ class Threads:
         decode: threads that decode, one core each.
         models: threads that run the models.
         per_model: cores that one of those uses; 0 for all there are.
-        slots: how many of all these threads may compute at a time; None for any number.
+        cores: that all these threads may use at a time; None for any number.
         videos: the most that one of the models' threads takes at a time.
     """
 
     decode: int
     models: int
     per_model: int
-    slots: int | None
+    cores: int | None
     videos: int
 
 
 def share_cores(settings: Settings, *, gpu: bool, cores: int) -> Threads:
     """With a GPU, one thread feeds it and the cores decode. On the CPU several videos at a time, on
-    few cores each, lose less to waiting than one video at a time on all of them; and no more
-    threads compute than there are cores."""
+    few cores each, lose less to waiting than one video at a time on all of them. There are more
+    threads than cores, so that none idles while some wait for others, but no more compute."""
     most = max(settings.clip.batch_frames // settings.clip.frames, 1)
     workers = settings.decode.workers
     if gpu:
         return Threads(workers or max(cores - 1, 1), 1, 0, None, most)
     streams = min(cores, CPU_STREAMS)
-    return Threads(
-        workers or max(cores // 2, 1), streams, cores // streams, cores, min(most, CPU_VIDEOS)
-    )
+    return Threads(workers or cores, streams, cores // streams, cores, min(most, CPU_VIDEOS))
 
 
 def expects_gpu(settings: Settings) -> bool:

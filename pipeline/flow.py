@@ -114,7 +114,7 @@ class Flow:
             self._models.whisper,
             first_window_only=settings.clip.transcript == "first_window",
         )
-        self._crew = Crew(self._threads.slots, on_stop=self._wake)
+        self._crew = Crew(self._threads.cores, on_stop=self._wake)
         self._feeder = Feeder(settings, collection, self._library, report, self._crew.stopping)
         self._doubt = Doubt(store, collection, settings.store.max_vanished)
         self._model_failures = 0
@@ -196,6 +196,7 @@ class Flow:
             results,
             threads=threads.models,
             most=threads.videos,
+            cores=max(threads.per_model, 1),
         )
         crew.sink("write", lambda: self._write(results), results)
         return results

@@ -13,7 +13,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter, thread_time
 from typing import Generic, TypeVar
@@ -115,6 +115,34 @@ class Channel(Generic[T]):
         return self._stopped or self._producers <= 0
 
 
+class Cores:
+    """So many cores, of which each thread takes one or several while it computes.
+
+    There is no line: a thread that goes on at once finds its core still free. So decoding runs
+    ahead until its channel is full, and the models find more to take together.
+
+    Args:
+        count: how many there are.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, count: int) -> Iterator[None]:
+        """Wait for `count` cores, no more than there are, and give them back at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= count)
+            self._free -= count
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += count
+                self._changed.notify_all()
+
+
 @dataclass
 class StageTimes:
     """Seconds, summed over a stage's threads; `cpu` is what these used of the cores themselves,
@@ -133,17 +161,17 @@ class Crew:
     """The threads of one run, from start to join.
 
     Args:
-        slots: how many stage threads may compute at a time, where they share the cores; None for
-            all of them. One that waits for a channel holds no slot.
+        cores: that all stages together may use at a time; None for any number. A thread that waits
+            for a channel uses none.
         on_stop: called by `stop`, also where an exception stops the crew: wakes a source that
             waits for something else than a channel.
     """
 
     def __init__(
-        self, slots: int | None = None, *, on_stop: Callable[[], None] = lambda: None
+        self, cores: int | None = None, *, on_stop: Callable[[], None] = lambda: None
     ) -> None:
         self._on_stop = on_stop
-        self._slot = threading.Semaphore(slots) if slots else nullcontext()
+        self._cores = Cores(cores) if cores else None
         self._threads: list[threading.Thread] = []
         self._channels: list[Channel[object]] = []
         self._error: BaseException | None = None
@@ -175,9 +203,11 @@ class Crew:
         *,
         threads: int = 1,
         most: int = 1,
+        cores: int = 1,
         size_of: Callable[[Out], int] = lambda _: 0,
     ) -> None:
-        """`threads` threads that take up to `most` items, work on them, and pass results on."""
+        """`threads` threads that take up to `most` items, work on them, each on so many cores, and
+        pass results on."""
 
         def body() -> None:
             while True:
@@ -186,7 +216,7 @@ class Crew:
                 waited = perf_counter() - asked
                 found = len(items) + len(input)
                 self.note(name, waiting_for_input=waited, takes=1, queued=found)
-                for result in self._computed(name, work, items):
+                for result in self._computed(name, work, items, cores):
                     made = perf_counter()
                     output.put(result, size_of(result))
                     self.note(name, waiting_for_output=perf_counter() - made)
@@ -227,13 +257,13 @@ class Crew:
             raise self._error
 
     def _computed(
-        self, name: str, work: Callable[[list[In]], Iterable[Out]], items: list[In]
+        self, name: str, work: Callable[[list[In]], Iterable[Out]], items: list[In], cores: int
     ) -> Iterator[Out]:
-        """The results, each made in a slot and passed on outside of it."""
+        """The results; none waits for its way out on the cores that it was made on."""
         results = _lazily(work, items)
         while True:
             asked = perf_counter()
-            with self._slot:
+            with self._cores.taken(cores) if self._cores else nullcontext():
                 began, used = perf_counter(), thread_time()
                 try:
                     result = next(results)

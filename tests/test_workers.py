@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.workers import Channel, Crew
+from pipeline.workers import Channel, Cores, Crew
 from tests.threads import PATIENCE, Background, Held, drain, each, join
 
 
@@ -178,7 +178,7 @@ def test_a_stop_wakes_a_source_that_waits_for_something_else() -> None:
     assert hung == [False]
 
 
-def test_no_more_threads_compute_than_there_are_slots() -> None:
+def test_no_more_threads_compute_than_there_are_cores() -> None:
     crew, held, two = Crew(2), Held(), threading.Barrier(2)
     numbers, results = crew.channel(100), crew.channel(1, producers=8)
     for number in range(100):
@@ -201,7 +201,24 @@ def test_no_more_threads_compute_than_there_are_slots() -> None:
     assert 100 < times.queued <= sum(range(101))
 
 
-def test_a_failure_gives_its_slot_back() -> None:
+def test_one_that_needs_several_cores_waits_for_all_of_them() -> None:
+    cores, held = Cores(3), Held()
+
+    def use(count: int) -> None:
+        with cores.taken(count):
+            held.add(count)
+            held.add(-count)
+
+    with cores.taken(2):
+        wide = [Background(lambda: use(2)) for _ in range(4)]
+        assert all(each.is_waiting() for each in wide)
+        Background(lambda: use(1)).wait()
+    for each_of_them in wide:
+        each_of_them.wait()
+    assert held.most <= 3
+
+
+def test_a_failure_gives_its_cores_back() -> None:
     crew = Crew(1)
     numbers, results = crew.channel(10), crew.channel(1, producers=4)
     for number in range(10):
