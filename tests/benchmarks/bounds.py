@@ -15,16 +15,16 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter, thread_time
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from pipeline.decode import Contents, read_video
+from pipeline.decode import Contents, frames, read_video, sound
 from pipeline.listening import listen
 from pipeline.speech import Transcriber
 from pipeline.vision import ClipEncoder
@@ -162,22 +162,38 @@ def measure(name: str, folder: Path, core: Core) -> list[dict[str, Any]]:
         f"local-dir:{clip_folder('base')}", "", device="cpu", precision="float32",
         batch_frames=BATCH_FRAMES, threads=1,
     )  # fmt: skip
-    decode, see = Spent(), Spent()
-    began = thread_time()
-    contents = [decoded(path, clip) for path in paths]
-    windows = [listen(c.sound.samples, vad=True) if c.sound else () for c in contents]
-    decode.seconds = thread_time() - began
+    reading, pictures, sounds, voices, see = (Spent() for _ in range(5))
+    with metered(frames, pictures), metered(sound, sounds), reading():
+        contents = [read(path, clip) for path in paths]
+    reading.seconds -= pictures.seconds + sounds.seconds
+    with voices():
+        windows = [listen(c.sound.samples, vad=True) if c.sound else () for c in contents]
     pixels = np.concatenate([each.frames.pixels for each in contents if each.frames])
     see.flops = flops_of(clip, pixels[:1]) * len(pixels)
     with see():
         clip.encode_frames(pixels)
     whisper = heard(windows)
-    parts = {"decode and listen": decode, "frames": see}
-    parts |= {"sound": whisper.encoder, "words": whisper.decoder}
+    parts = {"FFmpeg's decoders, pictures": pictures, "FFmpeg's decoders, sound": sounds}
+    parts |= {"the rest of reading": reading, "voices": voices}
+    parts |= {"CLIP": see, "Whisper's encoder": whisper.encoder, "its words": whisper.decoder}
     return rows(name, len(paths), parts, scanned(folder), core)
 
 
-def decoded(path: Path, clip: ClipEncoder) -> Contents:
+@contextmanager
+def metered(module: Any, spent: Spent) -> Iterator[None]:
+    """What a module's calls of FFmpeg's decoders take."""
+    decoded = module.decoded
+
+    def timed(*arguments: Any) -> Any:
+        with spent():
+            return decoded(*arguments)
+
+    module.decoded = timed
+    yield
+    module.decoded = decoded
+
+
+def read(path: Path, clip: ClipEncoder) -> Contents:
     return read_video(
         path, n_frames=FRAMES, want_sound=True, prepare=clip.prepare, max_megapixels=100.0
     )
