@@ -55,14 +55,15 @@ def test_lost_events_ask_for_a_rescan(root: Path, caplog: pytest.LogCaptureFixtu
 
 
 def _overflow(folder: Path) -> None:
-    """More events than the kernel keeps, while no other thread of this process can run."""
+    """Twice the events that the kernel keeps (a rename is two), while no other thread of this
+    process can run: but one that was already waiting to, and reads some."""
     rename = ctypes.PyDLL(None).rename  # which keeps the interpreter to itself
     one, other = (os.fsencode(folder / name) for name in ("one.txt", "other.txt"))
     Path(os.fsdecode(one)).touch()
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     interval = sys.getswitchinterval()
     sys.setswitchinterval(PATIENCE)
-    for _ in range(limit // 4 + 100):
+    for _ in range(limit // 2):
         rename(one, other)
         rename(other, one)
     sys.setswitchinterval(interval)
