@@ -4,9 +4,8 @@ manifest.json. They replace the former ones when all are whole, or not at all.""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePath
 from typing import IO, Any
 
@@ -22,7 +21,7 @@ from store.schema import RecipeTexts
 from store.table import Store
 from store.vectors import RECIPE_COLUMNS, Embeddings, Vectors, of_recipe, read_rows
 
-_PARTS = ("visual", "transcript", "speech")
+_RECIPES = ("visual", "transcript", "speech")
 _BATCH_ROWS = 10_000
 
 
@@ -89,30 +88,50 @@ def export(
     with store.videos.reading():
         videos = read_rows(table, ["content_hash", "transcript"], wanted)
         rest = read_rows(table, [*RECIPE_COLUMNS, "offline"], ~wanted)
-    named = videos.drop_columns(["transcript"])
-    labeled = named.filter(pc.is_valid(named.column("label")))
-    unlabeled = named.filter(pc.is_null(named.column("label")))
+    parts = _parts(store, table, videos, dimension)
     manifest = _manifest(version, recipe, models, rest, root)
     with translated(f"{out}: the export cannot be written"), replacing(out) as staging:
-        features = Embeddings.of(labeled, table, dimension)
-        others = Embeddings.of(unlabeled, table, dimension)
-        parts = {
-            "labeled_embeddings": partial(_labeled, labeled, root, features),
-            "unlabeled_embeddings": partial(_unlabeled, unlabeled, root, others),
-        }
-        _save_features(staging, parts, formats)
-        split = {}
+        _save_features(staging, parts, root, formats)
         if train_share:
-            split = _split(Vectors(labeled, features.whole(), table), root, train_share)
-            manifest["split"] = split
+            manifest["split"] = _split(parts[0].vectors(), root, train_share)
         _write_documents(staging, _shown(videos, root), manifest)
         stale = _stale(out, staging)
+    return _summary(out, parts, manifest, stale)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The labeled rows, or the others, and their embeddings."""
+
+    rows: pa.Table
+    features: Embeddings
+
+    def vectors(self) -> Vectors:
+        """All in memory."""
+        return Vectors(self.rows, self.features.whole(), self.features.table)
+
+
+def _parts(store: Store, table: Any, videos: pa.Table, dimension: int) -> tuple[_Part, _Part]:
+    rows = videos.drop_columns(["transcript"])
+    labels = rows.column("label")
+    labeled, others = (
+        _Part(part, Embeddings.of(store.videos, table, part, dimension))
+        for part in (rows.filter(pc.is_valid(labels)), rows.filter(pc.is_null(labels)))
+    )
+    return labeled, others
+
+
+def _summary(
+    out: Path, parts: tuple[_Part, _Part], manifest: Mapping[str, Any], stale: tuple[str, ...]
+) -> ExportSummary:
+    labeled, unlabeled = parts
+    split = manifest.get("split")
     return ExportSummary(
         out,
-        features.shape,
-        others.shape,
-        dict(Counter(sorted(labeled.column("label").to_pylist()))),
-        len(rest),
+        labeled.features.shape,
+        unlabeled.features.shape,
+        dict(Counter(sorted(labeled.rows.column("label").to_pylist()))),
+        len(manifest["left_out"]),
         (len(split["train"]), len(split["validation"])) if split else None,
         stale,
     )
@@ -128,7 +147,7 @@ def _manifest(
     """
     return {
         "version": version,
-        "recipe": dict(zip(_PARTS, recipe, strict=True)),
+        "recipe": dict(zip(_RECIPES, recipe, strict=True)),
         "models": dict(models),
         "rows": [],
         "left_out": [
@@ -158,35 +177,38 @@ def _shown(rows: pa.Table, root: str) -> pa.Table:
 
 
 def _why(row: Mapping[str, Any], recipe: RecipeTexts) -> str:
-    parts = zip(_PARTS, RECIPE_COLUMNS, recipe, strict=True)
+    parts = zip(_RECIPES, RECIPE_COLUMNS, recipe, strict=True)
     other = [f"{part}: {row[name]}" for part, name, text in parts if row[name] != text]
     if other:
         return f"made by another recipe ({'; '.join(other)})"
     return "offline: the file was not there at the last look"
 
 
-def _labeled(rows: pa.Table, root: str, features: Embeddings) -> Content:
-    labels = rows.column("label")
+def _save_features(
+    folder: Path, parts: tuple[_Part, _Part], root: str, formats: Sequence[str]
+) -> None:
+    """One file's names and paths at a time are in memory, as Python has them."""
+    labeled, unlabeled = parts
+    for ending in dict.fromkeys(["pt", *formats]):
+        save = FORMATS[ending]
+        save(folder / f"labeled_embeddings.{ending}", _labeled(labeled, root))
+        save(folder / f"unlabeled_embeddings.{ending}", _unlabeled(unlabeled, root))
+
+
+def _labeled(part: _Part, root: str) -> Content:
+    labels = part.rows.column("label")
     names = pa.array(sorted(pc.unique(labels).to_pylist()), labels.type)
     return {
-        "features": features,
+        "features": part.features,
         "labels": pc.index_in(labels, names).to_numpy().astype(np.int64),
         "label_names": names.to_pylist(),
-        "video_paths": _shown(rows, root).column("path").to_pylist(),
+        "video_paths": _shown(part.rows, root).column("path").to_pylist(),
     }
 
 
-def _unlabeled(rows: pa.Table, root: str, features: Embeddings) -> Content:
-    return {"features": features, "video_paths": _shown(rows, root).column("path").to_pylist()}
-
-
-def _save_features(
-    folder: Path, parts: Mapping[str, Callable[[], Content]], formats: Sequence[str]
-) -> None:
-    """One file's names and paths at a time are in memory, as Python has them."""
-    for ending in dict.fromkeys(["pt", *formats]):
-        for name, content in parts.items():
-            FORMATS[ending](folder / f"{name}.{ending}", content())
+def _unlabeled(part: _Part, root: str) -> Content:
+    paths = _shown(part.rows, root).column("path").to_pylist()
+    return {"features": part.features, "video_paths": paths}
 
 
 def _stale(out: Path, staging: Path) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from store.arrow import dimension_of, matrix, video_schema
 from store.errors import StoreError
-from store.lance import KEYS_PER_FILTER, Expr, Table, col, lit, translated
+from store.lance import KEYS_PER_FILTER, Expr, KeyedTable, Table, col, lit, translated
 from store.schema import RecipeTexts
 from store.table import Store
 
@@ -28,20 +28,24 @@ class Embeddings:
     memory those of a million are 4 GB.
 
     Args:
-        table: where they are; None where there are none.
+        videos: whose rows they are.
+        table: these as they were at some time; None where there were none.
         row_ids: uint64 `[n]`, in the order wanted. Reading is quickest where they ascend.
         width: of an embedding.
     """
 
+    videos: KeyedTable
     table: Table | None
     row_ids: np.ndarray
     width: int
 
     @classmethod
-    def of(cls, rows: pa.Table, table: Table | None, dimension: int = 0) -> Embeddings:
+    def of(
+        cls, videos: KeyedTable, table: Table | None, rows: pa.Table, dimension: int = 0
+    ) -> Embeddings:
         """Those of rows that `read_rows` found. `dimension`: the width where there is no table."""
         width = dimension if table is None else 2 * dimension_of(table.schema)
-        return cls(table, rows.column("_rowid").to_numpy(), width)
+        return cls(videos, table, rows.column("_rowid").to_numpy(), width)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -83,7 +87,7 @@ class Embeddings:
 
     def _read(self, row_ids: np.ndarray) -> np.ndarray:
         assert self.table is not None
-        with translated("the store cannot be read"):
+        with self.videos.reading():
             wanted = self.table.take_row_ids(row_ids.tolist()).select(["embedding"])
             found = wanted.with_row_id().to_arrow()  # in the table's order
         seen = found.column("_rowid").to_numpy()
@@ -163,7 +167,7 @@ def read_vectors(store: Store, recipe: RecipeTexts, columns: Sequence[str] = ())
     table = store.videos.snapshot()
     with store.videos.reading():
         rows = read_rows(table, ["content_hash", *columns], of_recipe(recipe))
-    embeddings = Embeddings.of(rows, table).whole()
+    embeddings = Embeddings.of(store.videos, table, rows).whole()
     return Vectors(rows.drop_columns(["_rowid"]), embeddings, table)
 
 
