@@ -1,0 +1,1 @@
+"""What a scan does about what has happened since the one before."""
