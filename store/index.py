@@ -30,9 +30,10 @@ BITS = 2
 """How many the index keeps of a number. It finds as many of the 10 nearest among 100 candidates as
 with one bit among 250, and each candidate is a read; 270 MB for a million rows."""
 
-CANDIDATES = 150
-"""How many are compared exactly after the index has found them. More than 95 of 100 true neighbours
-are among them in a table of a million rows, for half of a vector too."""
+CANDIDATES_PER_TENFOLD = 50
+"""How many more rows a table of ten times the rows needs to be compared exactly after the index has
+found them: 100 of 100,000, 150 of a million. More than 95 of 100 true neighbours are among them,
+for half of a vector too; each costs a read."""
 
 FEW_ROWS = 250
 """That many behind a narrow filter are compared exactly in as much time."""
@@ -102,4 +103,8 @@ def tuned(search: Any, table: Table, rows: int, where: str, limit: int) -> Any:
     if wanted <= FEW_ROWS:
         return search.bypass_vector_index()
     search = search.minimum_nprobes(rows).maximum_nprobes(0)  # zero: no bound
-    return search.refine_factor(math.ceil(CANDIDATES / limit))
+    return search.refine_factor(math.ceil(_candidates(rows) / limit))
+
+
+def _candidates(rows: int) -> float:
+    return CANDIDATES_PER_TENFOLD * math.log10(rows / 1000)

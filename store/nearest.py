@@ -47,7 +47,7 @@ def nearest(
     columns: Sequence[str],
 ) -> list[pa.Table]:
     """For each probe the `k` rows of the largest dot product with it, and those as near as the
-    last, in path order, with `_distance`, which is 1 less the dot product, and the columns of
+    last, nearest first, with `_distance`, which is 1 less the dot product, and the columns of
     `ROW`.
 
     Args:
@@ -88,7 +88,7 @@ def nearest(
 
 
 def with_equals(store: Store, find: Callable[[int], pa.Table], number: str, k: int) -> pa.Table:
-    """The first `k` rows and those that are equal to the last of them, in path order.
+    """The first `k` rows and those that are equal to the last of them, best first.
 
     Copies of a video are equally near. As long as one of them may not have been returned, which of
     them are among the best is chance.
@@ -103,5 +103,5 @@ def with_equals(store: Store, find: Callable[[int], pa.Table], number: str, k: i
             found = find(limit)
         numbers = found.column(number).to_pylist()
         if len(found) < limit or numbers[k - 1] != numbers[-1] or limit > k + MOST_EQUALS:
-            return found.sort_by("path")
+            return found
         limit *= 2

@@ -104,13 +104,22 @@ class _Candidates:
             kind: Pieces.of(self.rows.column(name), self.dimension) for kind, name in there.items()
         }
 
-    def why(self, evidence: _Evidence) -> list[Why]:
-        """The best moment of each, of that kind."""
+    @classmethod
+    def of(cls, tables: Sequence[pa.Table], dimension: int) -> _Candidates:
+        """The rows of one or two tables, each row once."""
+        rows = pa.concat_tables(tables)
+        paths = rows.column("path").to_pylist()
+        places = dict(zip(paths, range(len(paths)), strict=True))
+        in_order = pa.array([places[path] for path in sorted(places)], pa.int64())
+        return cls(rows.take(in_order), dimension)
+
+    def why(self, evidence: _Evidence, chosen: np.ndarray) -> list[Why]:
+        """The best moment, of that kind, of each of the rows of these numbers."""
         pieces = self.pieces[evidence.kind].which(evidence.vector)
-        column = self.rows.column(_MOMENTS[evidence.kind]).to_pylist()
+        column = self.rows.column(_MOMENTS[evidence.kind]).take(chosen).to_pylist()
         return [
-            _moment(evidence.kind, None if at is None else moments[at])
-            for at, moments in zip(pieces, column, strict=True)
+            _moment(evidence.kind, None if pieces[i] is None else moments[pieces[i]])
+            for i, moments in zip(chosen, column, strict=True)
         ]
 
 
@@ -135,8 +144,9 @@ def _by_likeness(store: Store, wish: Like, only: Only, depth: int) -> list[Hit]:
     query = np.concatenate([_or_zeros(half, d) for half in halves.values()])
     probe = Probe(query, speech_alone=halves["picture"] is None)
     (found,) = nearest(store, [probe], only, _recipes(wish), depth, columns=columns)
-    candidates, usual = _Candidates(found, d), _sample(store, wish)
-    scores = (1 - found.column("_distance").to_numpy().astype(float)) / float(query @ query)
+    candidates, usual = _Candidates.of([found], d), _sample(store, wish)
+    distances = candidates.rows.column("_distance").to_numpy().astype(float)
+    scores = (1 - distances) / float(query @ query)
     evidence = []
     if halves["picture"] is not None:
         seen = candidates.halves[0] @ halves["picture"]
@@ -147,7 +157,7 @@ def _by_likeness(store: Store, wish: Like, only: Only, depth: int) -> list[Hit]:
         heard[~candidates.halves[1].any(axis=1)] = -np.inf
         extremes = usual.speech.for_half(halves["speech"]) if usual else None
         evidence.append(_Evidence("speech", heard, extremes, halves["speech"]))
-    return ordered(_hits(candidates, evidence, scores))[:depth]
+    return _best(candidates, evidence, scores, depth)
 
 
 def _by_meaning(store: Store, wish: Means, only: Only, depth: int) -> list[Hit]:
@@ -155,7 +165,7 @@ def _by_meaning(store: Store, wish: Means, only: Only, depth: int) -> list[Hit]:
     probes = [_probe(wish.vector, kind) for kind in kinds]
     k, columns = max(depth, DEPTH), _columns(kinds)
     tables = nearest(store, probes, only, _recipes(wish), k, columns=columns)
-    candidates, usual = _Candidates(_united(tables), d), _sample(store, wish)
+    candidates, usual = _Candidates.of(tables, d), _sample(store, wish)
     evidence = [
         _Evidence(
             kind,
@@ -169,7 +179,7 @@ def _by_meaning(store: Store, wish: Means, only: Only, depth: int) -> list[Hit]:
         scores = _strengths(evidence).max(axis=0)
     else:
         scores = sum(1 / (RRF_K + each.ranks) for each in evidence) * (RRF_K + 1) / len(evidence)
-    return ordered(_hits(candidates, evidence, scores))[:depth]
+    return _best(candidates, evidence, scores, depth)
 
 
 def _looked_in(wish: Means) -> list[Kind]:
@@ -190,17 +200,20 @@ def _usual(wish: Means, sample: Sample, kind: Kind) -> Extremes | None:
     return rows.for_picture(wish.vector, sample.pictures)
 
 
-def _hits(candidates: _Candidates, evidence: list[_Evidence], scores: np.ndarray) -> list[Hit]:
+def _best(
+    candidates: _Candidates, evidence: list[_Evidence], scores: np.ndarray, depth: int
+) -> list[Hit]:
     judged = any(each.usual for each in evidence)
     strengths = _strengths(evidence) if judged else -np.stack([e.ranks for e in evidence])
-    best = strengths.argmax(axis=0)
-    reasons = [candidates.why(each) for each in evidence]
-    rows = candidates.rows.select(ROW).to_pylist()
+    chosen = np.argsort(-scores, kind="stable")[:depth]  # candidates are in path order
+    rows = candidates.rows.select(ROW).take(chosen).to_pylist()
+    reasons = [candidates.why(each, chosen) for each in evidence]
     hits = []
-    for i, row in enumerate(rows):
-        match = percent(float(strengths[best[i], i])) if judged else None
+    for place, (i, row) in enumerate(zip(chosen, rows, strict=True)):
+        best = strengths[:, i].argmax()
+        match = percent(float(strengths[best, i])) if judged else None
         good = None if match is None else match >= GOOD_MATCH
-        why = reasons[best[i]][i]
+        why = reasons[best][place]
         hits.append(Hit(**row, score=float(scores[i]), match=match, good=good, why=why))
     return hits
 
@@ -210,14 +223,6 @@ def _strengths(evidence: list[_Evidence]) -> np.ndarray:
     looks = sum(each.usual is not None for each in evidence)
     strengths: np.ndarray = np.stack([each.strengths for each in evidence]) - np.log(looks)
     return strengths
-
-
-def _united(tables: list[pa.Table]) -> pa.Table:
-    """The rows of one or two tables, each row once, in path order."""
-    rows = pa.concat_tables(tables).sort_by("path")
-    paths = rows.column("path").to_pylist()
-    is_new = [a != b for a, b in zip(paths, [None, *paths], strict=False)]
-    return rows.filter(pa.array(is_new, pa.bool_()))
 
 
 def _sample(store: Store, wish: Like | Means) -> Sample | None:
