@@ -131,6 +131,8 @@ class _Handler(FileSystemEventHandler):
             self._listener.on_error(error)
 
     def _tell(self, event: FileSystemEvent) -> None:
+        if event.is_synthetic and event.event_type == "created":
+            return  # the listener lists a folder that has appeared: this would tell it twice
         source, target = self._relative(event.src_path), self._relative(event.dest_path)
         if event.is_directory:
             self._tell_folder(event.event_type, source, target)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from watchdog.events import FileSystemEvent
 
 from pipeline.discover import Collection, list_videos
 from pipeline.watching import Changes, Watcher
@@ -142,6 +144,29 @@ def test_a_folder_moved_in_reports_all_that_is_in_it(root: Path, outside: Path) 
         (root / "pack/1/late.mp4").write_bytes(b"abc")
         consumer.until(lambda: "pack/1/late.mp4" in consumer.settled)
     assert set(consumer.settled.values()) == {1}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another observer")
+def test_files_of_a_folder_moved_in_are_reported_once_however_late_the_observer_names_them(
+    root: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from watchdog.observers import inotify
+
+    may_walk, walk = threading.Event(), inotify.generate_sub_created_events
+
+    def late(folder: str) -> Iterator[FileSystemEvent]:
+        assert may_walk.wait(PATIENCE)
+        yield from walk(folder)
+
+    monkeypatch.setattr(inotify, "generate_sub_created_events", late)
+    (outside / "pack/deep").mkdir(parents=True)
+    (outside / "pack/deep/a.mp4").write_bytes(b"abc")
+    with watching(root) as consumer:
+        (outside / "pack").rename(root / "pack")
+        consumer.until(lambda: "pack/deep/a.mp4" in consumer.settled)
+        may_walk.set()
+        consumer.until_quiet()
+    assert consumer.settled == {"pack/deep/a.mp4": 1}
 
 
 def test_a_renamed_folder_asks_for_a_rescan_and_tells_its_files(root: Path) -> None:
