@@ -79,7 +79,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         hits = Asker(store, settings, place).ask(question, k=options.k, only=only)
         is_weak = nothing_matches(hits)
         in_vain = is_weak and not (options.nearest or _is_example(options))
-        remark = NOTHING_MATCHES if in_vain else _remark(store, hits, only)
+        remark = NOTHING_MATCHES if in_vain else _remark(store, hits, only, options)
         if is_weak and not in_vain:
             remark = ONLY_NEAREST
     if remark and (options.json or options.paths or not in_vain):
@@ -125,13 +125,16 @@ def _only(options: argparse.Namespace) -> Only:
     )
 
 
-def _remark(store: Store, hits: Sequence[Hit], only: Only) -> str | None:
+def _remark(
+    store: Store, hits: Sequence[Hit], only: Only, options: argparse.Namespace
+) -> str | None:
     """What a person has to know beside the hits."""
     from store.background import FEWEST_ROWS
 
     if store.dimension is None:
         return "Nothing is embedded yet: run `scan` first."
-    if not hits and not only.is_narrow and store.known():
+    by_meaning = options.text or options.image or options.video
+    if not hits and by_meaning and not only.is_narrow and store.known():
         return "What was made with other settings is not compared: scan, or see `status`."
     if hits and all(hit.match is None for hit in hits):
         return f"Not enough videos to judge how well they match: it takes {FEWEST_ROWS}."
