@@ -75,8 +75,8 @@ def nearest(
 
     def find(number: int, limit: int) -> pa.Table:
         probe = probes[number]
-        # Rows without words have a dot product of zero. In a large table, where a filter takes a
-        # fifth of the time, it is applied only if one of them is found.
+        # Rows without words have a dot product of zero. In a large table, where a filter takes up
+        # to two fifths of the time, it is applied only if one of them is found.
         if index.is_used(rows) or not probe.speech_alone:
             is_there = together and limit == k + 1
             found = together[number] if is_there else search(probe.vector, wherever, limit)
