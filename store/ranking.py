@@ -84,12 +84,21 @@ class _Candidates:
     """Rows that may be among the best, in path order.
 
     Args:
-        rows: as `nearest` finds them, with what is asked of them here.
+        rows: as `nearest` finds them, each once, with what is asked of them here.
         dimension: of each half.
     """
 
     rows: pa.Table
     dimension: int
+
+    @classmethod
+    def of(cls, tables: Sequence[pa.Table], dimension: int) -> _Candidates:
+        """The rows of one or two tables, each row once."""
+        rows = pa.concat_tables(tables)
+        paths = rows.column("path").to_pylist()
+        places = dict(zip(paths, range(len(paths)), strict=True))
+        in_order = pa.array([places[path] for path in sorted(places)], pa.int64())
+        return cls(rows.take(in_order), dimension)
 
     @cached_property
     def halves(self) -> tuple[np.ndarray, np.ndarray]:
@@ -103,15 +112,6 @@ class _Candidates:
         return {
             kind: Pieces.of(self.rows.column(name), self.dimension) for kind, name in there.items()
         }
-
-    @classmethod
-    def of(cls, tables: Sequence[pa.Table], dimension: int) -> _Candidates:
-        """The rows of one or two tables, each row once."""
-        rows = pa.concat_tables(tables)
-        paths = rows.column("path").to_pylist()
-        places = dict(zip(paths, range(len(paths)), strict=True))
-        in_order = pa.array([places[path] for path in sorted(places)], pa.int64())
-        return cls(rows.take(in_order), dimension)
 
     def why(self, evidence: _Evidence, chosen: np.ndarray) -> list[Why]:
         """The best moment, of that kind, of each of the rows of these numbers."""

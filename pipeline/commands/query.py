@@ -79,7 +79,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         hits = Asker(store, settings, place).ask(question, k=options.k, only=only)
         is_weak = nothing_matches(hits)
         in_vain = is_weak and not (options.nearest or _is_example(options))
-        remark = NOTHING_MATCHES if in_vain else _remark(store, hits, only, options)
+        remark = NOTHING_MATCHES if in_vain else _remark(store, hits, only, question)
         if is_weak and not in_vain:
             remark = ONLY_NEAREST
     if remark and (options.json or options.paths or not in_vain):
@@ -125,15 +125,13 @@ def _only(options: argparse.Namespace) -> Only:
     )
 
 
-def _remark(
-    store: Store, hits: Sequence[Hit], only: Only, options: argparse.Namespace
-) -> str | None:
+def _remark(store: Store, hits: Sequence[Hit], only: Only, question: Question) -> str | None:
     """What a person has to know beside the hits."""
     from store.background import FEWEST_ROWS
 
     if store.dimension is None:
         return "Nothing is embedded yet: run `scan` first."
-    by_meaning = options.text or options.image or options.video
+    by_meaning = question.text or question.image or question.video  # words need no recipe
     if not hits and by_meaning and not only.is_narrow and store.known():
         return "What was made with other settings is not compared: scan, or see `status`."
     if hits and all(hit.match is None for hit in hits):

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -188,9 +189,8 @@ def metered(module: Any, spent: Spent) -> Iterator[None]:
         with spent():
             return decoded(*arguments)
 
-    module.decoded = timed
-    yield
-    module.decoded = decoded
+    with patch.object(module, "decoded", timed):
+        yield
 
 
 def read(path: Path, clip: ClipEncoder) -> Contents:

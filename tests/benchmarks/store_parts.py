@@ -6,7 +6,7 @@ import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
@@ -31,6 +31,14 @@ ROWS_PER_FILL = 20_000
 NOT_FILLED = 100_000  # blocks from here on are in no size
 SINGLE, BULK, BULK_ROWS = 50, 10, 1_000
 GOALS_MS = {100_000: 20, 1_000_000: 50}
+
+
+class Took(NamedTuple):
+    """Seconds of a search: by the clock, of the CPU, and by the clock in LanceDB's own search."""
+
+    wall: float
+    cpu: float
+    lancedb: float
 
 
 def fill(place: Place, begin: int, end: int) -> list[dict[str, Any]]:
@@ -125,11 +133,8 @@ def ask(place: Place, size: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _asked(
-    store: Store, asked: list[tuple[Wish, Only]]
-) -> tuple[list[set[int]], list[tuple[float, float, float]]]:
-    """The numbers of the rows that were found, and how long it took: by the clock, of the CPU, and
-    by the clock in LanceDB's own search. A first few warm up."""
+def _asked(store: Store, asked: list[tuple[Wish, Only]]) -> tuple[list[set[int]], list[Took]]:
+    """The numbers of the rows that were found, and how long it took. A first few warm up."""
     for wish, only in asked[:3]:
         search(store, wish, k=K, only=only)
     found, times = [], []
@@ -137,7 +142,7 @@ def _asked(
         began = perf_counter(), process_time()
         with _in_lancedb() as spans:
             hits = search(store, wish, k=K, only=only)
-        times.append((perf_counter() - began[0], process_time() - began[1], sum(spans)))
+        times.append(Took(perf_counter() - began[0], process_time() - began[1], sum(spans)))
         found.append({int(hit.path[-11:-4]) for hit in hits})
     return found, times
 
@@ -165,13 +170,9 @@ def _in_lancedb() -> Iterator[list[float]]:
 
 
 def _answered(
-    size: int,
-    kind: str,
-    filtered: bool,
-    times: list[tuple[float, float, float]],
-    recall: float | None,
+    size: int, kind: str, filtered: bool, times: list[Took], recall: float | None
 ) -> dict[str, Any]:
-    p50, p95 = (1000 * float(np.quantile([wall for wall, *_ in times], q)) for q in (0.5, 0.95))
+    p50, p95 = (1000 * float(np.quantile([took.wall for took in times], q)) for q in (0.5, 0.95))
     goal = GOALS_MS.get(size)
     reached = goal is not None and p50 <= goal and (recall is None or recall >= 0.95)
     return {
@@ -180,8 +181,8 @@ def _answered(
         "label": "one" if filtered else "any",
         "p50_ms": p50,
         "p95_ms": p95,
-        "cpu_ms": 1000 * float(np.median([cpu for _, cpu, _ in times])),
-        "lancedb_ms": 1000 * float(np.median([within for *_, within in times])),
+        "cpu_ms": 1000 * float(np.median([took.cpu for took in times])),
+        "lancedb_ms": 1000 * float(np.median([took.lancedb for took in times])),
         "recall": "" if recall is None else recall,
         "goal": f"{goal} ms, 0.95" if goal else "",
         "reached": reached if goal else "",
