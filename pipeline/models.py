@@ -10,6 +10,7 @@ from pipeline.config import LOCAL_DIR, Settings
 from pipeline.decode import Prepare
 from pipeline.speech import Transcriber
 from pipeline.vision import ClipEncoder
+from pipeline.weights import let_hub_log
 
 
 class Models:
@@ -91,6 +92,7 @@ class Models:
 
     def _place(self) -> devices.Placement:
         if self._placement is None:
+            let_hub_log()  # the models' libraries are imported next
             self._placement = devices.choose(self._settings)
             self._say(f"Using device: {self._placement}")
         return self._placement

@@ -1,4 +1,4 @@
-"""Where the weights of the models are, or would come from; nothing is fetched."""
+"""The hub and folders of weights: where they are, or would come from; nothing is fetched here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ from pipeline.findings import OK, PROBLEM, WARNING, Finding
 ADVICE = "a scan fetches them; without a network, see README, Settings"
 # The names that open_clip looks for in a repository of the hub, in its order.
 HUB_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+
+
+def let_hub_log() -> None:
+    """Have what huggingface_hub logs go where everything goes. Its own handler, which comes with
+    the import, writes it to stderr a second time, as plain text."""
+    from huggingface_hub.utils import logging as hub
+
+    hub.get_logger().handlers.clear()
 
 
 def clip(settings: Settings) -> Finding:

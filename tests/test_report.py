@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from pipeline.report import LINE_SECONDS, LogLines, Report, clock, dataset_summary, printable
+from pipeline.weights import let_hub_log
 from pipeline.writing import Outcome
 
 NASTY = "a\nerror: forged\x1b[31m\x9b2J\x07\r\u202e\udcff.mp4"
@@ -89,6 +90,16 @@ def test_log_records_are_lines_that_cannot_be_forged(capsys: pytest.CaptureFixtu
     log.addHandler(LogLines(Report()))
     log.warning("%s is odd", NASTY)
     assert capsys.readouterr().err == f"warning: {printable(NASTY)} is odd\n"
+
+
+def test_what_the_hub_warns_of_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    let_hub_log()
+    log, ours = logging.getLogger("huggingface_hub.utils"), LogLines(Report(as_json=True))
+    logging.getLogger().addHandler(ours)
+    log.warning("Retrying")
+    logging.getLogger().removeHandler(ours)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["message"] == "Retrying"
 
 
 def test_json_lines_are_json_whatever_they_hold(capsys: pytest.CaptureFixture[str]) -> None:
