@@ -10,6 +10,7 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from traceback import format_exc
 
 CONFIG = Path(__file__).resolve().with_name("config.toml")
 
@@ -18,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     from pipeline import config
     from pipeline.errors import PipelineError, SettingsError
+    from pipeline.logline import json_line
     from store.errors import StoreError
 
     try:
@@ -25,17 +27,21 @@ def main(arguments: list[str] | None = None) -> int:
         code: int = import_module(f"pipeline.commands.{options.command}").run(settings, options)
         sys.stdout.flush()
         return code
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except (PipelineError, StoreError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        text = str(error)
+        is_json = options.log_format == "json"
+        print(json_line("error", text) if is_json else f"error: {text}", file=sys.stderr)
+        return 2 if isinstance(error, SettingsError) else 1
     except BrokenPipeError:  # whoever read the output has enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as bug:
+        if options.log_format == "text":
+            raise
+        print(json_line("critical", repr(bug), traceback=format_exc()), file=sys.stderr)
+        return 1
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -58,7 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--log-format",
         choices=("text", "json"),
         default="text",
-        help="how scan and watch log on stderr: lines for people, or one JSON object a line",
+        help="how scan, watch and errors are told, on stderr: as text, or one JSON object a line",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in NAMES:

@@ -6,16 +6,15 @@ could steer a terminal or forge a line escaped.
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from pipeline.logline import json_line
 from pipeline.writing import Outcome
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class Report:
         console: Console | None = None,
         now: Callable[[], float] = monotonic,
     ) -> None:
-        self._as_json = as_json
+        self.as_json = as_json
         self.counts: Counter[Outcome] = Counter()
         self._console = console or _stderr()
         self._bar: Progress | None = None
@@ -54,17 +53,16 @@ class Report:
 
     def say(self, text: str) -> None:
         """One line (or more) of plain text."""
-        if self._as_json:
+        if self.as_json:
             self.log("info", text.strip())
         else:
             self._console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def log(self, level: str, text: str, **facts: str) -> None:
         """A line of the log: `facts`, such as stage and path, are fields of their own in JSON."""
-        if self._as_json:
-            now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            line = {"time": now, "level": level, **facts, "message": text}
-            print(json.dumps(line), file=sys.stderr, flush=True)
+        if self.as_json:
+            # In one call: `print` makes two, and another thread's line may come between them.
+            sys.stderr.write(json_line(level, text, **facts) + "\n")
         else:
             self.say(f"{level}: {printable(text)}")
 
@@ -82,7 +80,7 @@ class Report:
         """A file has come to the end of the line."""
         with self._lock:
             self.counts[outcome] += 1
-        if outcome is Outcome.FAILED and self._as_json:
+        if outcome is Outcome.FAILED and self.as_json:
             self.log("warning", f"skipped: {reason}", stage=stage, path=path)
         elif outcome is Outcome.FAILED:
             self.say(f"Skipping {printable(path)} ({stage}: {printable(reason)})")
@@ -91,7 +89,7 @@ class Report:
 
     @property
     def _has_bar(self) -> bool:
-        return self._console.is_terminal and not self._as_json
+        return self._console.is_terminal and not self.as_json
 
     def close(self) -> None:
         """Take the bar away."""

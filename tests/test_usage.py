@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.commands import scan
+from run import main
 from store.table import Store
 from tests.asking import Run, ask, imports
 from tests.project import Project, put
@@ -71,6 +73,26 @@ def test_a_model_folder_that_is_not_there_is_named(
     assert ended.returncode == 2
     assert setting in ended.stderr
     assert str(project.folder / "nowhere") in ended.stderr
+
+
+def test_with_a_log_of_json_errors_are_json_too(run: Run, tmp_path: Path) -> None:
+    store = ("--set", f"store.uri={tmp_path / 'store'}")
+    ended = run("--log-format", "json", *store, "scan", "no/such/folder")
+    assert ended.returncode == 2
+    (line,) = map(json.loads, ended.stderr.splitlines())
+    assert line["level"] == "error"
+    assert "no/such/folder" in line["message"]
+
+
+def test_with_a_log_of_json_a_bug_is_json_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(scan, "run", lambda *_: 1 // 0)
+    assert main(["--log-format", "json", "scan"]) == 1
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert line["level"] == "critical"
+    assert "ZeroDivisionError" in line["message"]
+    assert "Traceback" in line["traceback"]
 
 
 def test_without_weights_the_program_says_what_to_do(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands.output import INTERRUPTED, show
+from pipeline.logline import json_line
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -81,7 +82,8 @@ def _stop_on_signals(flow: Flow, report: Report) -> None:
         if len(signals) > 1:
             # Every commit is whole by itself; threads inside a model cannot be asked to leave.
             flow.abandon()
-            os.write(2, b"\nStopped.\n")
+            stopped = json_line("info", "Stopped.") if report.as_json else "\nStopped."
+            os.write(2, f"{stopped}\n".encode())
             os._exit(INTERRUPTED)
         # In a thread of its own: the main thread may hold a lock that stopping needs.
         threading.Thread(target=_stop, args=(flow, report), daemon=True).start()
