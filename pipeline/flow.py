@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from pipeline import neutral
 from pipeline.config import Settings
-from pipeline.decode import content_hash
 from pipeline.devices import expects_gpu, share_cores, usable_cores
 from pipeline.discover import Collection
 from pipeline.embed import Embedder
-from pipeline.errors import ModelError, VideoError
+from pipeline.errors import ModelError
 from pipeline.feeding import Feeder, Line, missing_from
 from pipeline.intake import Intake
 from pipeline.journal import Journal
@@ -34,9 +32,6 @@ from pipeline.records import (
     Failure,
     Returned,
     Reused,
-    Segment,
-    SpeechStatus,
-    Transcript,
     Vanished,
     VideoFile,
 )
@@ -181,7 +176,7 @@ class Flow:
             self._settings,
             self._library,
             self._models.prepare,
-            self._transcript_of,
+            self._writer.transcript_of,
             self._journal,
             pulse=self._pulse,
         )
@@ -210,15 +205,9 @@ class Flow:
             f"The last run was cut short with {len(suspects)} videos in hand: trying them first,"
             " in a process of their own."
         )
-        for file, reason in guilty_among(self._settings, suspects, self._crew.stopping):
-            self._give_up(file, reason)
-
-    def _give_up(self, file: VideoFile, reason: str) -> None:
-        """A file that must not be opened in this process fails."""
-        with suppress(VideoError):  # it went away meanwhile
-            digest = content_hash(file.location)
-            self._library.submit(file)
-            self._writer.write([Failure(file, "crash", reason, digest)])
+        for failure in guilty_among(self._settings, suspects, self._crew.stopping):
+            self._library.submit(failure.file)
+            self._writer.write([failure])
 
     def _suspects(self) -> list[VideoFile]:
         """Files that were in hand when the last run was cut short, and still need work."""
@@ -283,18 +272,6 @@ class Flow:
         self._writer.mark_offline(rows, True)
         self._report.say(
             f"{len(rows)} videos are gone, but {doubt}: their rows are kept, as offline."
-        )
-
-    def _transcript_of(self, content_hash: str) -> Transcript | None:
-        """The words of a row, for a new speech vector."""
-        row = self._writer.row_of(content_hash)
-        if row is None:
-            return None
-        return Transcript(
-            SpeechStatus(row.speech_status),
-            tuple(Segment(each.start, each.end, each.text) for each in row.segments),
-            row.language,
-            row.language_probability,
         )
 
     def _summary(self, seconds: float) -> Summary:

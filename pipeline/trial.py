@@ -12,12 +12,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
 from pipeline.config import Settings
+from pipeline.decode import content_hash
 from pipeline.errors import VideoError
-from pipeline.records import VideoFile
+from pipeline.records import Failure, VideoFile
 
 SHORTEST_LIMIT_SECONDS = 600.0  # a large model takes its time to load
 _FROM_OUTSIDE = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -30,16 +32,18 @@ def limit_seconds(settings: Settings) -> float:
 
 def guilty_among(
     settings: Settings, suspects: Sequence[VideoFile], stopping: Event
-) -> Iterator[tuple[VideoFile, str]]:
-    """The files that must not be opened, and why. All are tried in one process, for most runs are
-    cut short by something else, and only if that does not end well each of them alone."""
+) -> Iterator[Failure]:
+    """The files that must not be opened by the run itself, and why. All are tried in one process,
+    for most runs are cut short by something else, and only if that does not end well each of them
+    alone."""
     limit = limit_seconds(settings)
     reason = crash_of(settings, [file.location for file in suspects], limit)
     for file in suspects if reason else ():
         if len(suspects) > 1 and not stopping.is_set():
             reason = crash_of(settings, [file.location], limit)
         if reason and not stopping.is_set():
-            yield file, reason
+            with suppress(VideoError):  # it went away meanwhile
+                yield Failure(file, "crash", reason, content_hash(file.location))
 
 
 def crash_of(settings: Settings, locations: Sequence[Path], limit_seconds: float) -> str | None:

@@ -8,26 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
 from pipeline.former import FormerRows
-from pipeline.library import Library, recipe_text
-from pipeline.records import (
-    EmbeddedVideo,
-    Failure,
-    Recipe,
-    Returned,
-    Reused,
-    Segment,
-    SpeechHalf,
-    Transcript,
-    Vanished,
-    VideoFile,
-    VisualHalf,
-)
-from store.schema import FailedFile, Known, Row, Timed
+from pipeline.library import Library
+from pipeline.records import EmbeddedVideo, Failure, Returned, Reused, Transcript, Vanished
+from pipeline.rows import failed_file, known, make_row, place, transcript_of
+from store.schema import Row
 from store.table import Store
 
 log = logging.getLogger(__name__)
@@ -88,13 +75,14 @@ class Writer:
             results = [waiting for result in results for waiting in self._settle(result)]
         self._former.forget_when_idle()
 
-    def row_of(self, content_hash: str) -> Row | None:
-        """A row of this content, the one nearest to the recipe, or one that was written over. Safe
-        in any thread."""
+    def transcript_of(self, content_hash: str) -> Transcript | None:
+        """The words of a row of this content, the one nearest to the recipe, or one that was
+        written over. Safe in any thread."""
         path = self._library.source_for("", content_hash)
         row = self._store.rows([path]).get(path) if path is not None else None
-        is_it = row is not None and row.content_hash == content_hash
-        return row if is_it else self._former.row_of(content_hash)
+        if row is None or row.content_hash != content_hash:
+            row = self._former.row_of(content_hash)
+        return transcript_of(row) if row else None
 
     def remove(self, paths: Sequence[str]) -> None:
         """Remove the rows and failures of files that are gone."""
@@ -156,7 +144,7 @@ class Writer:
             _leave(result)
             return
         file = result.file
-        batch.rows[file.path] = replace(source, **_place(file), offline=False)
+        batch.rows[file.path] = replace(source, **place(file), offline=False)
         gone = [path for path in self._gone(result) if path not in batch.moved_from]
         if self._library.hash_of(file.path) == result.content_hash:
             batch.outcomes[file.path] = Outcome.UNCHANGED
@@ -173,7 +161,7 @@ class Writer:
         return [p for p in others if p != result.file.path and not (root / p).exists()]
 
     def _commit(self, batch: _Batch) -> None:
-        failures = [_failed_file(failure, self._library.recipe) for failure in batch.failures]
+        failures = [failed_file(failure, self._library.recipe) for failure in batch.failures]
         self._former.keep(batch.rows, batch.overwritten)
         self._store.upsert(batch.rows.values())
         self._store.remove([*batch.moved_from, *batch.overwritten])
@@ -184,7 +172,7 @@ class Writer:
         for path in (*mended, *batch.moved_from, *batch.overwritten):
             self._library.remove(path)
         for path, row in batch.rows.items():
-            self._library.put(path, _known(row))
+            self._library.put(path, known(row))
         for failed in failures:
             self._library.put_failure(failed)
         self._tell(batch)
@@ -209,86 +197,6 @@ def _is_part(result: Result) -> bool:
     return isinstance(result, EmbeddedVideo) and result.task.source is not None
 
 
-def make_row(video: EmbeddedVideo, source: Row | None, recipe: Recipe) -> Row:
-    """The row of a video; the parts that were not made come from `source`."""
-    values: dict[str, Any] = {
-        **(vars(source) if source else {}),
-        **_place(video.file),
-        **(_visual(video.visual, recipe) if video.visual else {}),
-        **(_transcript(video.transcript, recipe) if video.transcript else {}),
-        **(_speech(video.speech, recipe) if video.speech else {}),
-        "content_hash": video.content_hash,
-        "embedded_at": datetime.now(UTC),
-        "offline": False,
-    }
-    if source is None:
-        values |= vars(video.facts)
-    return Row(**values)
-
-
 def _leave(result: Result) -> None:
     path = result.file.path
     log.warning("%r: the row of its content went away; it is left for the next scan", path)
-
-
-def _place(file: VideoFile) -> dict[str, Any]:
-    return {
-        "path": file.path,
-        "label": file.label,
-        "size": file.size,
-        "mtime_ns": file.mtime_ns,
-    }
-
-
-def _visual(half: VisualHalf, recipe: Recipe) -> dict[str, Any]:
-    return {
-        "visual": half.vector,
-        "frame_vectors": half.frame_vectors,
-        "frame_times": half.frames.times,
-        "frames_readable": half.frames.readable,
-        "frames_total": half.frames.total,
-        "thumbnail": half.frames.thumbnail,
-        "visual_recipe": recipe.visual,
-    }
-
-
-def _transcript(transcript: Transcript, recipe: Recipe) -> dict[str, Any]:
-    return {
-        "speech_status": str(transcript.status),
-        "language": transcript.language,
-        "language_probability": transcript.language_probability,
-        "segments": _timed(transcript.segments),
-        "transcript": transcript.text,
-        "transcript_recipe": recipe.transcript,
-    }
-
-
-def _speech(half: SpeechHalf, recipe: Recipe) -> dict[str, Any]:
-    return {
-        "speech": half.vector,
-        "speech_vectors": half.window_vectors,
-        "speech_windows": _timed(half.windows),
-        "speech_recipe": recipe.speech,
-    }
-
-
-def _timed(segments: Sequence[Segment]) -> tuple[Timed, ...]:
-    return tuple(Timed(segment.start, segment.end, segment.text) for segment in segments)
-
-
-def _known(row: Row) -> Known:
-    return Known(*(getattr(row, name) for name in Known._fields))
-
-
-def _failed_file(failure: Failure, recipe: Recipe) -> FailedFile:
-    file = failure.file
-    return FailedFile(
-        path=file.path,
-        size=file.size,
-        mtime_ns=file.mtime_ns,
-        content_hash=failure.content_hash,
-        stage=failure.stage,
-        reason=failure.reason,
-        recipe=recipe_text(recipe),
-        failed_at=datetime.now(UTC),
-    )

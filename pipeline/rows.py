@@ -1,0 +1,114 @@
+"""Records of the stages -> rows of the store, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline.library import recipe_text
+from pipeline.records import (
+    EmbeddedVideo,
+    Failure,
+    Recipe,
+    Segment,
+    SpeechHalf,
+    SpeechStatus,
+    Transcript,
+    VideoFile,
+    VisualHalf,
+)
+from store.schema import FailedFile, Known, Row, Timed
+
+
+def make_row(video: EmbeddedVideo, source: Row | None, recipe: Recipe) -> Row:
+    """The row of a video; the parts that were not made come from `source`."""
+    values: dict[str, Any] = {
+        **(vars(source) if source else {}),
+        **place(video.file),
+        **(_visual(video.visual, recipe) if video.visual else {}),
+        **(_transcript(video.transcript, recipe) if video.transcript else {}),
+        **(_speech(video.speech, recipe) if video.speech else {}),
+        "content_hash": video.content_hash,
+        "embedded_at": datetime.now(UTC),
+        "offline": False,
+    }
+    if source is None:
+        values |= vars(video.facts)
+    return Row(**values)
+
+
+def place(file: VideoFile) -> dict[str, Any]:
+    """The columns that a file gives by where it is."""
+    return {
+        "path": file.path,
+        "label": file.label,
+        "size": file.size,
+        "mtime_ns": file.mtime_ns,
+    }
+
+
+def transcript_of(row: Row) -> Transcript:
+    """What was said, as the model stage made it."""
+    return Transcript(
+        SpeechStatus(row.speech_status),
+        tuple(Segment(each.start, each.end, each.text) for each in row.segments),
+        row.language,
+        row.language_probability,
+    )
+
+
+def known(row: Row) -> Known:
+    """What a run keeps of a row in memory."""
+    return Known(*(getattr(row, name) for name in Known._fields))
+
+
+def failed_file(failure: Failure, recipe: Recipe) -> FailedFile:
+    """What the store keeps of a failure under a recipe."""
+    file = failure.file
+    return FailedFile(
+        path=file.path,
+        size=file.size,
+        mtime_ns=file.mtime_ns,
+        content_hash=failure.content_hash,
+        stage=failure.stage,
+        reason=failure.reason,
+        recipe=recipe_text(recipe),
+        failed_at=datetime.now(UTC),
+    )
+
+
+def _visual(half: VisualHalf, recipe: Recipe) -> dict[str, Any]:
+    return {
+        "visual": half.vector,
+        "frame_vectors": half.frame_vectors,
+        "frame_times": half.frames.times,
+        "frames_readable": half.frames.readable,
+        "frames_total": half.frames.total,
+        "thumbnail": half.frames.thumbnail,
+        "visual_recipe": recipe.visual,
+    }
+
+
+def _transcript(transcript: Transcript, recipe: Recipe) -> dict[str, Any]:
+    return {
+        "speech_status": str(transcript.status),
+        "language": transcript.language,
+        "language_probability": transcript.language_probability,
+        "segments": _timed(transcript.segments),
+        "transcript": transcript.text,
+        "transcript_recipe": recipe.transcript,
+    }
+
+
+def _speech(half: SpeechHalf, recipe: Recipe) -> dict[str, Any]:
+    return {
+        "speech": half.vector,
+        "speech_vectors": half.window_vectors,
+        "speech_windows": _timed(half.windows),
+        "speech_recipe": recipe.speech,
+    }
+
+
+def _timed(segments: Sequence[Segment]) -> tuple[Timed, ...]:
+    return tuple(Timed(segment.start, segment.end, segment.text) for segment in segments)
