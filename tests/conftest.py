@@ -98,6 +98,20 @@ def known(
     return Known(project, collection)
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """An empty folder to watch."""
+    (tmp_path / "videos").mkdir()
+    return tmp_path / "videos"
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """An empty folder beside it."""
+    (tmp_path / "outside").mkdir()
+    return tmp_path / "outside"
+
+
 @pytest.fixture(scope="session")
 def media_dir() -> Path | None:
     """The folder of more real media, where this machine has one."""

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,6 +54,11 @@ class Project:
     def add(self, clip: Path, name: str) -> Path:
         """Copy a clip to a name under the videos, with a time long ago."""
         return put(clip, self.videos / name)
+
+    def add_distinct(self, clip: Path, names: Iterable[str]) -> None:
+        """Copy a clip to each of these names, each time with other bytes."""
+        for number, name in enumerate(names):
+            distinct_copy(clip, self.videos / name, number)
 
 
 def put(clip: Path, target: Path) -> Path:

@@ -22,7 +22,7 @@ from store.schema import Row
 from store.table import Store
 from tests.conftest import Finished
 from tests.disks import fill, small_disk
-from tests.project import Project, distinct_copy, eventually, keys
+from tests.project import Project, eventually, keys
 from tests.watching import Spawn, start_watch
 
 Run = Callable[..., Finished]
@@ -65,8 +65,7 @@ def failures(project: Project) -> dict[str, tuple[str, str]]:
 def test_a_killed_scan_loses_nothing_and_doubles_nothing(
     project: Project, spawn: Spawn, run: Run, made: Made
 ) -> None:
-    for number in range(CLIPS):
-        distinct_copy(made("no_audio.mp4"), project.videos / f"{number % 4}/{number}.mp4", number)
+    project.add_distinct(made("no_audio.mp4"), (f"{n % 4}/{n}.mp4" for n in range(CLIPS)))
     moments = random.Random(0)
     before: dict[str, Row] = {}
     for kill in range(KILLS):
@@ -116,8 +115,7 @@ def test_a_scan_without_room_stops_with_the_reason_and_goes_on_later(
         project = Project.make(disk / "project", clip=small_clip_dir, whisper=whisper_dir)
         project.add(made("no_audio.mp4"), "first.mp4")
         assert scan(run, project)["embedded"] == 1
-        for number in range(20):
-            distinct_copy(made("no_audio.mp4"), project.videos / f"{number}.mp4", number)
+        project.add_distinct(made("no_audio.mp4"), (f"{n}.mp4" for n in range(20)))
         filler = fill(disk, leave=12_000)
         ended = run("--config", project.config, "scan")
         assert ended.returncode == 1
@@ -186,8 +184,8 @@ def fragile(tmp_path: Path) -> dict[str, str]:
 def test_a_video_that_crashes_the_process_does_so_once(
     project: Project, run: Run, made: Made, fragile: dict[str, str]
 ) -> None:
-    for number, name in enumerate(("a", "b", "crashes", "y", "z")):
-        distinct_copy(made("no_audio.mp4"), project.videos / f"{name}.mp4", number)
+    names = ("a", "b", "crashes", "y", "z")
+    project.add_distinct(made("no_audio.mp4"), (f"{name}.mp4" for name in names))
     first = run("--config", project.config, "scan", env=fragile)
     assert first.returncode == -signal.SIGSEGV
     second = scan(run, project, env=fragile, timeout=280)

@@ -21,7 +21,7 @@ from pipeline.models import Models
 from pipeline.report import Report
 from store.table import Store
 from tests.media import make_video
-from tests.project import LONG_AGO, Project, distinct_copy
+from tests.project import LONG_AGO, Project
 
 Made = Callable[[str], Path]
 
@@ -73,8 +73,7 @@ def test_any_name_is_a_name(
         *('it\'s "so".mp4', "a\nerror: forged.mp4", "\x1b[31mred.mp4", "\U0001f3ac.mp4"),
         *("x" * 251 + ".mp4", "Case.mp4", "case.mp4", composed, decomposed, "' OR 1=1 --/a.mp4"),
     }
-    for number, name in enumerate(sorted(wanted)):
-        distinct_copy(made("no_audio.mp4"), project.videos / name, number)
+    project.add_distinct(made("no_audio.mp4"), sorted(wanted))
     project.add(made("not_a_video.mp4"), "b\nerror: forged.mp4")
     put_bytes(project, b"caf\xe9.mp4", made("portrait.mp4").read_bytes())
     (project.videos / "loop").mkdir()
@@ -212,8 +211,7 @@ class NoDevice:
 def test_twenty_failures_of_the_models_in_a_row_are_not_the_videos_fault(
     project: Project, models: Models, made: Made
 ) -> None:
-    for number in range(60):
-        distinct_copy(made("no_audio.mp4"), project.videos / f"{number:02}.mp4", number)
+    project.add_distinct(made("no_audio.mp4"), (f"{n:02}.mp4" for n in range(60)))
     with pytest.raises(ModelError, match=r"20 videos in a row .* fallen off the bus"):
         scan(project, NoDevice(models))
     assert len(failures(project)) < 30

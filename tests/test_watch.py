@@ -18,7 +18,7 @@ import pytest
 
 from store.table import Store
 from tests.conftest import Finished
-from tests.project import Project, distinct_copy, eventually, keys
+from tests.project import Project, eventually, keys
 from tests.watching import Spawn, Watching, start_watch
 
 CHUNKS = 5
@@ -99,8 +99,7 @@ def test_a_hundred_that_land_at_once_are_each_embedded_once(
 ) -> None:
     watching = watch()
     names = [f"{number % 3}/{number}.mp4" for number in range(100)]
-    for number, name in enumerate(names):
-        distinct_copy(made("no_audio.mp4"), project.videos / name, number)
+    project.add_distinct(made("no_audio.mp4"), names)
     watching.holds(*names)
     summary = watching.stop(signal.SIGTERM)
     assert keys(summary, "embedded moved copied failed") == {
@@ -155,8 +154,7 @@ def test_the_first_signal_lets_it_finish_what_is_in_hand(
     run: Callable[..., Finished],
     made: Callable[[str], Path],
 ) -> None:
-    for number in range(8):
-        distinct_copy(made("speech.mp4"), project.videos / f"{number}.mp4", number)
+    project.add_distinct(made("speech.mp4"), (f"{n}.mp4" for n in range(8)))
     watching = watch()
     eventually(watching.rows)
     summary = watching.stop()
@@ -189,8 +187,7 @@ def test_the_second_signal_ends_it_at_once(
 def test_a_scan_may_be_interrupted_too(
     project: Project, spawn: Spawn, made: Callable[[str], Path]
 ) -> None:
-    for number in range(8):
-        distinct_copy(made("speech.mp4"), project.videos / f"{number}.mp4", number)
+    project.add_distinct(made("speech.mp4"), (f"{n}.mp4" for n in range(8)))
     process = spawn("--config", project.config, "scan", "--json", stderr=subprocess.DEVNULL)
     watching = Watching(project, process)
     eventually(watching.rows)

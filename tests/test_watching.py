@@ -18,18 +18,6 @@ from pipeline.watching import Changes, Watcher
 from tests.consumer import EXTENSIONS, PATIENCE, QUIET, watching
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "videos").mkdir()
-    return tmp_path / "videos"
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    (tmp_path / "outside").mkdir()
-    return tmp_path / "outside"
-
-
 def test_a_dropped_file_is_reported_as_a_listing_would(root: Path) -> None:
     with watching(root) as consumer:
         (root / "a.mp4").write_bytes(b"abc")

@@ -24,18 +24,6 @@ from pipeline.watching import Changes, Watcher
 from tests.consumer import EXTENSIONS, PATIENCE, SETTLE, watching
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "videos").mkdir()
-    return tmp_path / "videos"
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    (tmp_path / "outside").mkdir()
-    return tmp_path / "outside"
-
-
 def test_a_missing_folder_is_an_error_at_start(root: Path) -> None:
     with pytest.raises(SettingsError, match="does not exist"):
         Watcher(Collection(root / "gone", EXTENSIONS), settle_seconds=SETTLE).start()

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.errors import SettingsError
 from tests.incremental.scans import Scan, failed, offline, rows, same_vectors
-from tests.project import Project, distinct_copy
+from tests.project import Project
 
 
 def test_a_touched_file_keeps_its_vectors(
@@ -47,8 +47,7 @@ def test_a_file_put_into_a_category_takes_its_row_along(heard: Project, scan: Sc
 def test_a_renamed_category_takes_its_rows_along(
     project: Project, scan: Scan, made: Callable[[str], Path]
 ) -> None:
-    for number in range(3):
-        distinct_copy(made("no_audio.mp4"), project.videos / f"old/{number}.mp4", number)
+    project.add_distinct(made("no_audio.mp4"), (f"old/{n}.mp4" for n in range(3)))
     assert scan().counts == {"embedded": 3}
     (project.videos / "old").rename(project.videos / "new")
     assert scan().counts == {"moved": 3}
@@ -185,8 +184,7 @@ def test_rows_of_an_unplugged_drive_are_kept(
 def test_so_many_at_once_are_not_taken_for_deleted(
     project: Project, scan: Scan, made: Callable[[str], Path]
 ) -> None:
-    for number in range(30):
-        distinct_copy(made("no_audio.mp4"), project.videos / f"{number % 6}/{number}.mp4", number)
+    project.add_distinct(made("no_audio.mp4"), (f"{n % 6}/{n}.mp4" for n in range(30)))
     assert scan().counts == {"embedded": 30}
     for folder in range(5):
         shutil.rmtree(project.videos / str(folder))
