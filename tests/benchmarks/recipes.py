@@ -1,12 +1,13 @@
-"""Three ways from a folder of videos to vectors, each a process of its own, models loaded first:
+"""Ways from a folder of videos to vectors, each a process of its own, models loaded first:
 
-    python -m tests.benchmarks.recipes sequential|today|program FOLDER CLIP WHISPER
+    python -m tests.benchmarks.recipes sequential|today|program|float FOLDER CLIP WHISPER
 
 `sequential` is the recipe that the project started from: openai-whisper, then OpenCV, which seeks
 to one frame after another, and CLIP on one frame after another. `today` is what one would write now
 from the libraries' own examples: faster-whisper's `transcribe` with its defaults, PyAV decoding the
 video from start to end, CLIP frame by frame. `program` is a scan, of a store that is not quite new:
-the texts that queries are judged by are encoded once for each store. They print JSON.
+the texts that queries are judged by are encoded once for each store. `float` is one with Whisper's
+weights as they are, which is how the first two use them. They print JSON.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -59,7 +61,7 @@ def today(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
     return in_turn(folder, listen, decode_frames, Clip(clip))
 
 
-def program(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
+def program(folder: Path, clip: Path, whisper: Path, weights: str = "int8") -> dict[str, Any]:
     from pipeline import config, neutral
     from pipeline.devices import share_cores, usable_cores
     from pipeline.discover import Collection
@@ -74,6 +76,7 @@ def program(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
         overrides = {
             "data.dir": str(folder), "store.uri": f"{scratch}/store", "device": "cpu",
             "clip.model": f"local-dir:{clip}", "whisper.model": str(whisper),
+            "whisper.weights": weights,
         }  # fmt: skip
         settings = config.load(ROOT / "config.toml", [f"{k}={v}" for k, v in overrides.items()])
         threads = share_cores(settings, gpu=False, cores=usable_cores())
@@ -204,7 +207,12 @@ def decode_frames(path: Path) -> list[np.ndarray]:
 
 
 Way = Callable[[Path, Path, Path], dict[str, Any]]
-WAYS: dict[str, Way] = {"sequential": sequential, "today": today, "program": program}
+WAYS: dict[str, Way] = {
+    "sequential": sequential,
+    "today": today,
+    "program": program,
+    "float": partial(program, weights="float"),
+}
 
 if __name__ == "__main__":
     main()
