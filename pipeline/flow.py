@@ -27,14 +27,7 @@ from pipeline.library import Library
 from pipeline.models import Models
 from pipeline.pulse import Pulse, join
 from pipeline.recipe import recipe_of
-from pipeline.records import (
-    DecodedVideo,
-    Failure,
-    Returned,
-    Reused,
-    Vanished,
-    VideoFile,
-)
+from pipeline.records import DecodedVideo, Failure, Returned, Reused, Vanished, VideoFile
 from pipeline.report import Report, dataset_summary
 from pipeline.trial import guilty_among
 from pipeline.vanished import Doubt

@@ -25,7 +25,7 @@ def make_row(video: EmbeddedVideo, source: Row | None, recipe: Recipe) -> Row:
     """The row of a video; the parts that were not made come from `source`."""
     values: dict[str, Any] = {
         **(vars(source) if source else {}),
-        **place(video.file),
+        **place_of(video.file),
         **(_visual(video.visual, recipe) if video.visual else {}),
         **(_transcript(video.transcript, recipe) if video.transcript else {}),
         **(_speech(video.speech, recipe) if video.speech else {}),
@@ -38,7 +38,7 @@ def make_row(video: EmbeddedVideo, source: Row | None, recipe: Recipe) -> Row:
     return Row(**values)
 
 
-def place(file: VideoFile) -> dict[str, Any]:
+def place_of(file: VideoFile) -> dict[str, Any]:
     """The columns that a file gives by where it is."""
     return {
         "path": file.path,
@@ -48,7 +48,7 @@ def place(file: VideoFile) -> dict[str, Any]:
     }
 
 
-def transcript_of(row: Row) -> Transcript:
+def read_transcript(row: Row) -> Transcript:
     """What was said, as the model stage made it."""
     return Transcript(
         SpeechStatus(row.speech_status),
@@ -58,7 +58,7 @@ def transcript_of(row: Row) -> Transcript:
     )
 
 
-def known(row: Row) -> Known:
+def known_of(row: Row) -> Known:
     """What a run keeps of a row in memory."""
     return Known(*(getattr(row, name) for name in Known._fields))
 

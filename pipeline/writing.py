@@ -13,7 +13,7 @@ from enum import StrEnum
 from pipeline.former import FormerRows
 from pipeline.library import Library
 from pipeline.records import EmbeddedVideo, Failure, Returned, Reused, Transcript, Vanished
-from pipeline.rows import failed_file, known, make_row, place, transcript_of
+from pipeline.rows import failed_file, known_of, make_row, place_of, read_transcript
 from store.schema import Row
 from store.table import Store
 
@@ -82,7 +82,7 @@ class Writer:
         row = self._store.rows([path]).get(path) if path is not None else None
         if row is None or row.content_hash != content_hash:
             row = self._former.row_of(content_hash)
-        return transcript_of(row) if row else None
+        return read_transcript(row) if row else None
 
     def remove(self, paths: Sequence[str]) -> None:
         """Remove the rows and failures of files that are gone."""
@@ -144,7 +144,7 @@ class Writer:
             _leave(result)
             return
         file = result.file
-        batch.rows[file.path] = replace(source, **place(file), offline=False)
+        batch.rows[file.path] = replace(source, **place_of(file), offline=False)
         gone = [path for path in self._gone(result) if path not in batch.moved_from]
         if self._library.hash_of(file.path) == result.content_hash:
             batch.outcomes[file.path] = Outcome.UNCHANGED
@@ -172,7 +172,7 @@ class Writer:
         for path in (*mended, *batch.moved_from, *batch.overwritten):
             self._library.remove(path)
         for path, row in batch.rows.items():
-            self._library.put(path, known(row))
+            self._library.put(path, known_of(row))
         for failed in failures:
             self._library.put_failure(failed)
         self._tell(batch)

@@ -26,7 +26,7 @@ from pipeline.vision import ClipEncoder
 from store.schema import Row
 from store.table import Store
 from tests.media import make_video
-from tests.project import LONG_AGO, Project, distinct_copy
+from tests.project import LONG_AGO, Project
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "20"))
 PATHS = ("a.mp4", "b.mp4", "pets/a.mp4", "pets/b.mp4", "soccer/a.mp4", "soccer/deep/c.mp4")
@@ -291,8 +291,7 @@ def test_files_that_each_take_the_place_of_the_next_keep_their_rows(
 ) -> None:
     project = new_project(str(tmp_path))
     numbers = range(150)  # more than one commit holds
-    for number in numbers:
-        distinct_copy(world.files[-1], project.videos / f"{number:03}.mp4", number)
+    project.add_distinct(world.files[-1], (f"{number:03}.mp4" for number in numbers))
     assert scan(project, world.clip, FIRST)[1] == FIRST[0] * len(numbers)
     before = {path: row.content_hash for path, row in rows(project).items()}
     for number in reversed(numbers):

@@ -184,6 +184,21 @@ def test_the_second_signal_ends_it_at_once(
         assert len(store.rows(sorted(store.known()))) == len(store.known())
 
 
+def test_with_a_log_of_json_all_of_it_is_json_to_the_last_word(
+    project: Project, spawn: Spawn, made: Callable[[str], Path]
+) -> None:
+    project.add(made("minutes.mp4"), "takes_long.mp4")
+    watching = start_watch(project, spawn, "--log-format", "json")
+    watching.told("Loading Whisper")
+    watching.process.send_signal(signal.SIGINT)
+    watching.told("Stopping")
+    watching.process.send_signal(signal.SIGINT)
+    assert watching.process.wait(10) == 130
+    *_, stopping, stopped = map(json.loads, watching.lines.splitlines())
+    assert stopping["message"].startswith("Stopping")
+    assert stopped["message"] == "Stopped."
+
+
 def test_a_scan_may_be_interrupted_too(
     project: Project, spawn: Spawn, made: Callable[[str], Path]
 ) -> None:

@@ -62,14 +62,14 @@ class Watching:
         return self.process.poll() is not None
 
 
-def start_watch(project: Project, spawn: Spawn) -> Watching:
-    """Start `watch`, and wait until it watches."""
+def start_watch(project: Project, spawn: Spawn, *flags: str) -> Watching:
+    """Start `watch`, with these flags of the whole program, and wait until it watches."""
     with ExitStack() as stack:
         out, err = (
             stack.enter_context((project.folder / name).open("w", encoding="utf-8"))
             for name in ("stdout", "stderr")
         )
-        arguments = ("--config", project.config, "watch", "--json")
+        arguments = ("--config", project.config, *flags, "watch", "--json")
         watching = Watching(project, spawn(*arguments, stdout=out, stderr=err))
     watching.told("on disk = ")
     return watching

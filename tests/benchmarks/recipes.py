@@ -61,7 +61,7 @@ def today(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
     return in_turn(folder, listen, decode_frames, Clip(clip))
 
 
-def program(folder: Path, clip: Path, whisper: Path, weights: str = "int8") -> dict[str, Any]:
+def program(folder: Path, clip: Path, whisper: Path, weights: str = "auto") -> dict[str, Any]:
     from pipeline import config, neutral
     from pipeline.devices import share_cores, usable_cores
     from pipeline.discover import Collection
