@@ -25,8 +25,9 @@ import numpy as np
 import pyarrow as pa
 
 from store.arrow import matrix
+from store.lance import KeyedTable
 from store.moments import Pieces
-from store.table import Store
+from store.snapshot import Snapshot
 
 FEWEST_ROWS = 10
 """With fewer videos there is no telling what is usual among them."""
@@ -132,7 +133,7 @@ class Kind:
         are pictures of the collection."""
         if len(self.halves) < FEWEST_ROWS:
             return None
-        own = self.pieces.best(picture[None])[0]
+        own = self.pieces.best(picture)
         return from_pairs(self._once(others, unrelated), own, self.count)
 
     def for_questions(self, questions: np.ndarray) -> Extremes | None:
@@ -149,7 +150,7 @@ class Kind:
         key = probes.tobytes()
         if key not in self._seen:
             self._seen.clear()
-            self._seen[key] = look(self.pieces.best(probes))
+            self._seen[key] = look(self.pieces.best_for_each(probes))
         found: T = self._seen[key]
         return found
 
@@ -184,32 +185,26 @@ class Sample:
         return len(self.picture.halves) >= FEWEST_ROWS
 
 
-_samples: WeakKeyDictionary[Store, dict[tuple[object, ...], Sample]] = WeakKeyDictionary()
+_samples: WeakKeyDictionary[KeyedTable, dict[tuple[object, ...], Sample]] = WeakKeyDictionary()
 
 
-def sample(store: Store, visual_recipe: str | None, speech_recipe: str | None) -> Sample | None:
-    """What is usual in a store, of rows of these recipes; None where there is no row at all.
+def sample(snapshot: Snapshot, visual_recipe: str | None, speech_recipe: str | None) -> Sample:
+    """What is usual among rows of these recipes.
 
     Kept for as long as the table is as it was, or a large one about as large.
     """
-    table = store.videos.table
-    if table is None:
-        return None
-    with store.videos.reading():
-        rows, version = table.count_rows(), table.version
-    state = version if rows <= SAMPLE_ROWS else -int(math.log(rows, _GROWTH))
+    rows = snapshot.rows
+    state = snapshot.version if rows <= SAMPLE_ROWS else -int(math.log(rows, _GROWTH))
     key = (state, visual_recipe, speech_recipe)
-    kept = _samples.setdefault(store, {})
+    kept = _samples.setdefault(snapshot.videos, {})
     if key not in kept:
         kept.clear()
-        kept[key] = _sample(store, rows, visual_recipe, speech_recipe)
+        kept[key] = _sample(snapshot, visual_recipe, speech_recipe)
     return kept[key]
 
 
-def _sample(
-    store: Store, rows: int, visual_recipe: str | None, speech_recipe: str | None
-) -> Sample:
-    found, d = _take(store, rows), store.dimension or 0
+def _sample(snapshot: Snapshot, visual_recipe: str | None, speech_recipe: str | None) -> Sample:
+    found, d = _take(snapshot), snapshot.dimension
     keep = [
         not offline and visual_recipe in (None, visual) and speech_recipe in (None, speech)
         for offline, visual, speech in zip(
@@ -217,7 +212,7 @@ def _sample(
             strict=True,
         )
     ]
-    share = rows / max(len(found), 1)
+    share = snapshot.rows / max(len(found), 1)
     found = found.filter(pa.array(keep, pa.bool_()))
     return Sample(
         _kind(found, "frame_vectors", slice(0, d), share),
@@ -225,16 +220,14 @@ def _sample(
     )
 
 
-def _take(store: Store, rows: int) -> pa.Table:
+def _take(snapshot: Snapshot) -> pa.Table:
     columns = ["embedding", "frame_vectors", "speech_vectors", "offline"]
     columns += ["visual_recipe", "speech_recipe"]
-    table = store.videos.table
-    assert table is not None
-    with store.videos.reading():
-        if rows <= SAMPLE_ROWS:
-            return table.search().select(columns).limit(None).to_arrow()
-        places = np.linspace(0, rows - 1, SAMPLE_ROWS).astype(int).tolist()
-        return table.take_offsets(places).select(columns).to_arrow()
+    with snapshot.videos.reading():
+        if snapshot.rows <= SAMPLE_ROWS:
+            return snapshot.table.search().select(columns).limit(None).to_arrow()
+        places = np.linspace(0, snapshot.rows - 1, SAMPLE_ROWS).astype(int).tolist()
+        return snapshot.table.take_offsets(places).select(columns).to_arrow()
 
 
 def _spoken(rows: pa.Table, d: int) -> pa.Table:

@@ -18,6 +18,7 @@ from store.files import durable, replacing
 from store.formats import FORMATS, Content
 from store.lance import translated
 from store.schema import RecipeTexts
+from store.snapshot import Snapshot
 from store.table import Store
 from store.vectors import RECIPE_COLUMNS, Embeddings, Vectors, of_recipe, read_rows
 
@@ -82,13 +83,12 @@ def export(
         StoreError: the store cannot be read or a file cannot be written. The former files are
             as they were.
     """
-    table = store.videos.snapshot()
+    snapshot = store.snapshot()
     wanted = of_recipe(recipe, offline=offline)
     root = (PurePath(data_dir) / "x").as_posix()[:-1]
-    with store.videos.reading():
-        videos = read_rows(table, ["content_hash", "transcript"], wanted)
-        rest = read_rows(table, [*RECIPE_COLUMNS, "offline"], ~wanted)
-    parts = _parts(store, table, videos, dimension)
+    videos = read_rows(snapshot, ["content_hash", "transcript"], wanted)
+    rest = read_rows(snapshot, [*RECIPE_COLUMNS, "offline"], ~wanted)
+    parts = _parts(snapshot, videos, dimension)
     manifest = _manifest(version, recipe, models, rest, root)
     with translated(f"{out}: the export cannot be written"), replacing(out) as staging:
         _save_features(staging, parts, root, formats)
@@ -108,14 +108,14 @@ class _Part:
 
     def vectors(self) -> Vectors:
         """All in memory."""
-        return Vectors(self.rows, self.features.whole(), self.features.table)
+        return Vectors(self.rows, self.features.whole(), self.features.snapshot)
 
 
-def _parts(store: Store, table: Any, videos: pa.Table, dimension: int) -> tuple[_Part, _Part]:
+def _parts(snapshot: Snapshot | None, videos: pa.Table, dimension: int) -> tuple[_Part, _Part]:
     rows = videos.drop_columns(["transcript"])
     labels = rows.column("label")
     labeled, others = (
-        _Part(part, Embeddings.of(store.videos, table, part, dimension))
+        _Part(part, Embeddings.of(snapshot, part, dimension))
         for part in (rows.filter(pc.is_valid(labels)), rows.filter(pc.is_null(labels)))
     )
     return labeled, others

@@ -15,8 +15,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from store.lance import FTS, Bitmap, IvfRq, KeyedTable, Table
+from store.lance import FTS, Bitmap, IvfRq, KeyedTable
 from store.only import BITMAPS
+from store.snapshot import Snapshot
 from store.words import TOKENS
 
 ROWS_TO_INDEX = 20_000
@@ -30,10 +31,10 @@ BITS = 2
 """How many the index keeps of a number. It finds as many of the 10 nearest among 100 candidates as
 with one bit among 250, and each candidate is a read; 270 MB for a million rows."""
 
-CANDIDATES_PER_TENFOLD = 50
-"""How many more rows a table of ten times the rows needs to be compared exactly after the index has
-found them: 100 of 100,000, 150 of a million. More than 95 of 100 true neighbours are among them,
-for half of a vector too; each costs a read."""
+CANDIDATES_PER_TENFOLD, NO_CANDIDATES = 70, 7_000
+"""How many more rows a table of ten times the rows needs to have compared exactly after the index
+has found them, and the rows to count from: 81 of 100,000, 151 of a million. Among them are 96 to 98
+of the 100 that should be found by their best moment; each costs a read."""
 
 FEW_ROWS = 250
 """That many behind a narrow filter are compared exactly in as much time."""
@@ -80,31 +81,32 @@ def is_used(rows: int) -> bool:
     return rows >= ROWS_TO_INDEX
 
 
-def tuned(search: Any, table: Table, rows: int, where: str, limit: int) -> Any:
-    """A vector search with a filter that compares enough to find the nearest. In a table without an
-    index it is exact.
+def candidates(rows: int) -> int:
+    """How many of the nearest to ask of a table of so many rows: the index knows roughly which they
+    are. In a table without one, as many as are wanted are enough: 0."""
+    if not is_used(rows):
+        return 0
+    return math.ceil(CANDIDATES_PER_TENFOLD * math.log10(rows / NO_CANDIDATES))
 
-    Every partition of the index is searched. Partitions are near in both halves together, and the
-    neighbours in one half are in all of them: half of the partitions miss a tenth of those, and
-    save a third of the time. A filter that leaves nothing out is left out itself: to count takes
-    1 ms among a million rows, to look each row of the index up 27.
+
+def tuned(search: Any, snapshot: Snapshot, where: str) -> Any:
+    """A vector search with a filter, in the whole of the index. In a table without one it is exact.
+
+    Partitions are near in both halves together, and the neighbours in one half are in all of them:
+    half of the partitions miss a tenth of those, and save a third of the time. A filter that leaves
+    nothing out is left out itself: to count takes 1 ms among a million rows, to look each row of
+    the index up 27.
 
     Args:
         search: LanceDB's query, without a limit yet.
-        rows: of the table.
+        snapshot: what is searched.
         where: the filter.
-        limit: how many it will look for.
     """
-    if not is_used(rows):
+    if not is_used(snapshot.rows):
         return search.where(where)
-    wanted = table.count_rows(where)
-    if wanted < rows:
+    wanted = snapshot.count(where)
+    if wanted < snapshot.rows:
         search = search.where(where)
     if wanted <= FEW_ROWS:
         return search.bypass_vector_index()
-    search = search.minimum_nprobes(rows).maximum_nprobes(0)  # zero: no bound
-    return search.refine_factor(math.ceil(_candidates(rows) / limit))
-
-
-def _candidates(rows: int) -> float:
-    return CANDIDATES_PER_TENFOLD * math.log10(rows / 1000)
+    return search.minimum_nprobes(snapshot.rows).maximum_nprobes(0)  # zero: no bound

@@ -207,12 +207,13 @@ class KeyedTable:
         stats: Any = table.stats()
         return int(stats["fragment_stats"]["num_fragments"])
 
-    def snapshot(self) -> Table | None:
-        """A handle of its own that stays on the version of now."""
+    def pinned(self, version: int) -> Table:
+        """A handle of its own that stays on that version."""
         table = self._database.open(self.name)
-        if table is not None:
-            with self.reading():
-                table.checkout(table.version)
+        with self.reading():
+            if table is None:
+                raise StoreError(f"the table {self.name} is not there any more")
+            table.checkout(version)
         return table
 
     def read(self, columns: Sequence[str], where: Expr | None = None) -> pa.Table | None:

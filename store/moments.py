@@ -8,6 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 
+def dots(vectors: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """float32 `[n]`: the dot products of `[n, d]` with `[d]`, the same for equal vectors wherever
+    they stand. Those of a matrix product may differ in the last bit, and so would rank copies."""
+    products: np.ndarray = np.vecdot(vectors, vector)
+    return products
+
+
 @dataclass(frozen=True, eq=False)
 class Pieces:
     """The vectors of the frames, or of the stretches of speech, of several videos.
@@ -30,18 +37,26 @@ class Pieces:
         counts: np.ndarray = lists.value_lengths().to_numpy().astype(np.int64)
         return cls(vectors.reshape(-1, dimension), counts)
 
-    def best(self, probes: np.ndarray) -> np.ndarray:
-        """float32 `[m, n]`: the largest dot product of each of `[m, d]` with a piece of each
-        video; -inf where a video has none."""
-        best = np.full((len(probes), len(self.counts)), -np.inf, np.float32)
+    def best(self, probe: np.ndarray) -> np.ndarray:
+        """float32 `[n]`: the largest dot product of `[d]` with a piece of each video, to the bit
+        the same for copies; -inf where a video has none."""
+        best: np.ndarray = self._best(dots(self.vectors, probe)[None])[0]
+        return best
+
+    def best_for_each(self, probes: np.ndarray) -> np.ndarray:
+        """float32 `[m, n]`: the same for each of `[m, d]`, nearly to the bit."""
+        return self._best(probes @ self.vectors.T)
+
+    def _best(self, scores: np.ndarray) -> np.ndarray:
+        best = np.full((len(scores), len(self.counts)), -np.inf, np.float32)
         filled = self.counts > 0
         if filled.any():
             starts = (np.cumsum(self.counts) - self.counts)[filled]
-            best[:, filled] = np.maximum.reduceat(probes @ self.vectors.T, starts, axis=1)
+            best[:, filled] = np.maximum.reduceat(scores, starts, axis=1)
         return best
 
     def which(self, probe: np.ndarray) -> list[int | None]:
         """The number of the first piece of each video that is most like `[d]`; None without any."""
-        scores, ends = self.vectors @ probe, np.cumsum(self.counts)
+        scores, ends = dots(self.vectors, probe), np.cumsum(self.counts)
         parts = [scores[end - n : end] for n, end in zip(self.counts, ends, strict=True)]
         return [int(part.argmax()) if len(part) else None for part in parts]

@@ -14,9 +14,7 @@ import pyarrow.compute as pc
 from store import index
 from store.lance import Expr, col, lit
 from store.only import Only
-from store.table import Store
-
-ROW = ["path", "label", "transcript"]
+from store.snapshot import Snapshot
 
 MOST_EQUALS = 2_000
 """Among more videos that are exactly as near, which of them are found is chance."""
@@ -38,7 +36,7 @@ class Probe:
 
 
 def nearest(
-    store: Store,
+    snapshot: Snapshot,
     probes: Sequence[Probe],
     only: Only,
     recipes: Sequence[Expr],
@@ -47,47 +45,53 @@ def nearest(
     columns: Sequence[str],
 ) -> list[pa.Table]:
     """For each probe the `k` rows of the largest dot product with it, and those as near as the
-    last, nearest first, with `_distance`, which is 1 less the dot product, and the columns of
-    `ROW`.
+    last, with their `_rowid`. In a large table they are among some more, which the index took for
+    the nearest.
 
     Args:
         only: which rows.
         recipes: what else they have to fulfil.
-        columns: what else of each row. Vectors of all pieces take longer to read than the search
-            in a table of 100,000 rows.
+        columns: of each row. Each costs as much as a tenth of the search; what only those need
+            that are shown is better read later.
     """
-    table = store.videos.table
-    assert table is not None
-    rows: int = table.count_rows()
+    k = max(k, index.candidates(snapshot.rows))
+    is_exact = not index.is_used(snapshot.rows)
+    columns = [*columns, "speech_status"] if any(p.speech_alone for p in probes) else columns
 
     def search(vectors: np.ndarray, where: str, limit: int) -> pa.Table:
-        query: Any = table.search(vectors, vector_column_name="embedding")
-        query = index.tuned(query, table, rows, where, limit).distance_type("dot")
-        return query.select([*ROW, *columns, "_distance"]).limit(limit).to_arrow()
+        query: Any = snapshot.table.search(vectors, vector_column_name="embedding")
+        query = index.tuned(query, snapshot, where).distance_type("dot").with_row_id(True)
+        return query.select([*columns, "_distance"]).limit(limit).to_arrow()
 
     wherever, where_spoken = only.where(*recipes), only.where(*recipes, _SPOKEN)
     together: list[pa.Table] = []
-    if len(probes) > 1 and index.is_used(rows):  # at once they share the cores better
-        with store.videos.reading():
+    if len(probes) > 1 and not is_exact:  # at once they share the cores better
+        with snapshot.videos.reading():
             found = search(np.stack([probe.vector for probe in probes]), wherever, k + 1)
-        numbers = found.column("query_index")
+        numbers, found = found.column("query_index"), found.drop_columns("query_index")
         together = [found.filter(pc.equal(numbers, i)) for i in range(len(probes))]
 
     def find(number: int, limit: int) -> pa.Table:
         probe = probes[number]
         # Rows without words have a dot product of zero. In a large table, where a filter takes up
         # to two fifths of the time, it is applied only if one of them is found.
-        if index.is_used(rows) or not probe.speech_alone:
+        if not (probe.speech_alone and is_exact):
             is_there = together and limit == k + 1
             found = together[number] if is_there else search(probe.vector, wherever, limit)
-            if not probe.speech_alone or (found.column("_distance").to_numpy() < 1).all():
+            if not probe.speech_alone or _all_speak(found):
                 return found
         return search(probe.vector, where_spoken, limit)
 
-    return [with_equals(store, partial(find, i), "_distance", k) for i in range(len(probes))]
+    return [with_equals(snapshot, partial(find, i), "_distance", k) for i in range(len(probes))]
 
 
-def with_equals(store: Store, find: Callable[[int], pa.Table], number: str, k: int) -> pa.Table:
+def _all_speak(found: pa.Table) -> bool:
+    return bool(pc.all(pc.equal(found.column("speech_status"), "speech")).as_py())
+
+
+def with_equals(
+    snapshot: Snapshot, find: Callable[[int], pa.Table], number: str, k: int
+) -> pa.Table:
     """The first `k` rows and those that are equal to the last of them, best first.
 
     Copies of a video are equally near. As long as one of them may not have been returned, which of
@@ -99,7 +103,7 @@ def with_equals(store: Store, find: Callable[[int], pa.Table], number: str, k: i
     """
     limit = k + 1
     while True:
-        with store.videos.reading():
+        with snapshot.videos.reading():
             found = find(limit)
         numbers = found.column(number).to_pylist()
         if len(found) < limit or numbers[k - 1] != numbers[-1] or limit > k + MOST_EQUALS:

@@ -18,27 +18,29 @@ from store.arrow import matrix
 from store.background import GOOD_MATCH, Extremes, Sample, percent, sample
 from store.hits import RRF_K, Hit, Why, ordered
 from store.lance import Expr, col, lit
-from store.moments import Pieces
-from store.nearest import ROW, Probe, nearest, with_equals
+from store.moments import Pieces, dots
+from store.nearest import Probe, nearest, with_equals
 from store.only import Only
 from store.schema import Timed
-from store.table import Store
+from store.snapshot import Snapshot
 from store.wishes import Like, Means, Says, Wish
 from store.words import Wanted
+
+ROW = ["path", "label", "transcript"]
 
 DEPTH = 50
 """How many candidates of each kind are ranked by their best moment at least: a video may have one
 that is very like, and as a whole not be among the first."""
 
 
-def rank(store: Store, wish: Wish, only: Only, depth: int) -> list[Hit]:
+def rank(snapshot: Snapshot, wish: Wish, only: Only, depth: int) -> list[Hit]:
     """The `depth` best videos for a wish, best first, equals in path order; `only` says which are
     looked at at all."""
     if isinstance(wish, Says):
-        return _by_words(store, wish, only, depth)
+        return _by_words(snapshot, wish, only, depth)
     if isinstance(wish, Like):
-        return _by_likeness(store, wish, only, depth)
-    return _by_meaning(store, wish, only, depth)
+        return _by_likeness(snapshot, wish, only, depth)
+    return _by_meaning(snapshot, wish, only, depth)
 
 
 # by vectors
@@ -73,59 +75,60 @@ class _Evidence:
 
     @property
     def ranks(self) -> np.ndarray:
-        """1 for the best; infinite for those without any."""
-        ranks = np.empty(len(self.scores))
-        ranks[np.argsort(-self.scores, kind="stable")] = np.arange(1, len(self.scores) + 1)
+        """1 for the best, the same for equals; infinite for those without any."""
+        ranks = 1.0 + np.searchsorted(np.sort(-self.scores), -self.scores)
         return np.where(np.isfinite(self.scores), ranks, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
 class _Candidates:
-    """Rows that may be among the best, in path order.
+    """Rows that may be among the best.
 
     Args:
-        rows: as `nearest` finds them, each once, with what is asked of them here.
-        dimension: of each half.
+        rows: as `nearest` finds them, each once, with what they are scored by.
+        snapshot: where they are.
     """
 
     rows: pa.Table
-    dimension: int
+    snapshot: Snapshot
 
     @classmethod
-    def of(cls, tables: Sequence[pa.Table], dimension: int) -> _Candidates:
+    def of(cls, tables: Sequence[pa.Table], snapshot: Snapshot) -> _Candidates:
         """The rows of one or two tables, each row once."""
         rows = pa.concat_tables(tables)
-        paths = rows.column("path").to_pylist()
-        places = dict(zip(paths, range(len(paths)), strict=True))
-        in_order = pa.array([places[path] for path in sorted(places)], pa.int64())
-        return cls(rows.take(in_order), dimension)
+        _, places = np.unique(rows.column("_rowid").to_numpy(), return_index=True)
+        return cls(rows if len(places) == len(rows) else rows.take(places), snapshot)
 
     @cached_property
+    def embeddings(self) -> np.ndarray:
+        """float32 `[n, 2d]`."""
+        return matrix(self.rows.column("embedding"), 2 * self.snapshot.dimension)
+
+    @property
     def halves(self) -> tuple[np.ndarray, np.ndarray]:
-        d = self.dimension
-        whole = matrix(self.rows.column("embedding"), 2 * d)
-        return whole[:, :d], whole[:, d:]
+        d = self.snapshot.dimension
+        return self.embeddings[:, :d], self.embeddings[:, d:]
 
-    @cached_property
-    def pieces(self) -> dict[Kind, Pieces]:
-        there = {kind: name for kind, name in _PIECES.items() if name in self.rows.column_names}
-        return {
-            kind: Pieces.of(self.rows.column(name), self.dimension) for kind, name in there.items()
-        }
+    def best(self, kind: Kind, vector: np.ndarray) -> np.ndarray:
+        """float32 `[n]`: the dot product of `[d]` with the best piece of each."""
+        pieces = Pieces.of(self.rows.column(_PIECES[kind]), self.snapshot.dimension)
+        return pieces.best(vector)
 
-    def why(self, evidence: _Evidence, chosen: np.ndarray) -> list[Why]:
-        """The best moment, of that kind, of each of the rows of these numbers."""
-        pieces = self.pieces[evidence.kind].which(evidence.vector)
-        column = self.rows.column(_MOMENTS[evidence.kind]).take(chosen).to_pylist()
-        return [
-            _moment(evidence.kind, None if pieces[i] is None else moments[pieces[i]])
-            for i, moments in zip(chosen, column, strict=True)
-        ]
+    def take(self, chosen: np.ndarray, kinds: Sequence[Kind]) -> pa.Table:
+        """What is shown of the rows of these numbers, and what finds their best moments."""
+        moments = [name for kind in kinds for name in (_PIECES[kind], _MOMENTS[kind])]
+        row_ids = self.rows.column("_rowid").to_numpy()[chosen]
+        return self.snapshot.take(row_ids, [*ROW, *moments])
 
 
-def _columns(kinds: Sequence[Kind]) -> list[str]:
-    """What finds the best moments."""
-    return [name for kind in kinds for name in (_PIECES[kind], _MOMENTS[kind])]
+def _reasons(rows: pa.Table, evidence: _Evidence) -> list[Why]:
+    """The best moment, of that kind, of each row."""
+    kind, column = evidence.kind, rows.column(_MOMENTS[evidence.kind]).to_pylist()
+    pieces = Pieces.of(rows.column(_PIECES[kind]), len(evidence.vector)).which(evidence.vector)
+    return [
+        _moment(kind, None if piece is None else moments[piece])
+        for piece, moments in zip(pieces, column, strict=True)
+    ]
 
 
 def _moment(kind: Kind, found: Any) -> Why:
@@ -136,40 +139,37 @@ def _moment(kind: Kind, found: Any) -> Why:
     return Why(kind, time=found["start"], end=found["end"], sentence=found["text"])
 
 
-def _by_likeness(store: Store, wish: Like, only: Only, depth: int) -> list[Hit]:
+def _by_likeness(snapshot: Snapshot, wish: Like, only: Only, depth: int) -> list[Hit]:
     halves: dict[Kind, np.ndarray | None]
     halves = {"picture": _given(wish.visual), "speech": _given(wish.speech)}
-    d = len(wish.vectors[0])
-    columns = ["embedding", *_columns([kind for kind in halves if halves[kind] is not None])]
-    query = np.concatenate([_or_zeros(half, d) for half in halves.values()])
+    query = np.concatenate([_or_zeros(half, snapshot.dimension) for half in halves.values()])
     probe = Probe(query, speech_alone=halves["picture"] is None)
-    (found,) = nearest(store, [probe], only, _recipes(wish), depth, columns=columns)
-    candidates, usual = _Candidates.of([found], d), _sample(store, wish)
-    distances = candidates.rows.column("_distance").to_numpy().astype(float)
-    scores = (1 - distances) / float(query @ query)
+    found = nearest(snapshot, [probe], only, _recipes(wish), depth, columns=["embedding"])
+    candidates, usual = _Candidates.of(found, snapshot), _sample(snapshot, wish)
+    scores = dots(candidates.embeddings, query) / float(query @ query)
     evidence = []
     if halves["picture"] is not None:
-        seen = candidates.halves[0] @ halves["picture"]
+        seen = dots(candidates.halves[0], halves["picture"])
         extremes = usual.picture.for_half(halves["picture"]) if usual else None
         evidence.append(_Evidence("picture", seen, extremes, halves["picture"]))
     if halves["speech"] is not None:
-        heard = candidates.halves[1] @ halves["speech"]
+        heard = dots(candidates.halves[1], halves["speech"])
         heard[~candidates.halves[1].any(axis=1)] = -np.inf
         extremes = usual.speech.for_half(halves["speech"]) if usual else None
         evidence.append(_Evidence("speech", heard, extremes, halves["speech"]))
     return _best(candidates, evidence, scores, depth)
 
 
-def _by_meaning(store: Store, wish: Means, only: Only, depth: int) -> list[Hit]:
-    kinds, d = _looked_in(wish), len(wish.vector)
+def _by_meaning(snapshot: Snapshot, wish: Means, only: Only, depth: int) -> list[Hit]:
+    kinds, k = _looked_in(wish), max(depth, DEPTH)
     probes = [_probe(wish.vector, kind) for kind in kinds]
-    k, columns = max(depth, DEPTH), _columns(kinds)
-    tables = nearest(store, probes, only, _recipes(wish), k, columns=columns)
-    candidates, usual = _Candidates.of(tables, d), _sample(store, wish)
+    columns = [_PIECES[kind] for kind in kinds]
+    found = nearest(snapshot, probes, only, _recipes(wish), k, columns=columns)
+    candidates, usual = _Candidates.of(found, snapshot), _sample(snapshot, wish)
     evidence = [
         _Evidence(
             kind,
-            candidates.pieces[kind].best(wish.vector[None])[0],
+            candidates.best(kind, wish.vector),
             _usual(wish, usual, kind) if usual else None,
             wish.vector,
         )
@@ -205,17 +205,24 @@ def _best(
 ) -> list[Hit]:
     judged = any(each.usual for each in evidence)
     strengths = _strengths(evidence) if judged else -np.stack([e.ranks for e in evidence])
-    chosen = np.argsort(-scores, kind="stable")[:depth]  # candidates are in path order
-    rows = candidates.rows.select(ROW).take(chosen).to_pylist()
-    reasons = [candidates.why(each, chosen) for each in evidence]
+    chosen = _first(scores, depth)
+    found = candidates.take(chosen, [each.kind for each in evidence])
+    reasons = [_reasons(found, each) for each in evidence]
     hits = []
-    for place, (i, row) in enumerate(zip(chosen, rows, strict=True)):
+    for place, (i, row) in enumerate(zip(chosen, found.select(ROW).to_pylist(), strict=True)):
         best = strengths[:, i].argmax()
         match = percent(float(strengths[best, i])) if judged else None
         good = None if match is None else match >= GOOD_MATCH
         why = reasons[best][place]
         hits.append(Hit(**row, score=float(scores[i]), match=match, good=good, why=why))
-    return hits
+    return ordered(hits)[:depth]
+
+
+def _first(scores: np.ndarray, depth: int) -> np.ndarray:
+    """The numbers of the `depth` best, and of those that equal the last of them."""
+    if len(scores) <= depth:
+        return np.arange(len(scores))
+    return np.flatnonzero(scores >= np.partition(scores, -depth)[-depth])
 
 
 def _strengths(evidence: list[_Evidence]) -> np.ndarray:
@@ -225,9 +232,9 @@ def _strengths(evidence: list[_Evidence]) -> np.ndarray:
     return strengths
 
 
-def _sample(store: Store, wish: Like | Means) -> Sample | None:
-    usual = sample(store, wish.visual_recipe, wish.speech_recipe)
-    return usual if usual and usual.is_enough else None
+def _sample(snapshot: Snapshot, wish: Like | Means) -> Sample | None:
+    usual = sample(snapshot, wish.visual_recipe, wish.speech_recipe)
+    return usual if usual.is_enough else None
 
 
 def _recipes(wish: Like | Means) -> list[Expr]:
@@ -246,17 +253,15 @@ def _or_zeros(half: np.ndarray | None, d: int) -> np.ndarray:
 # by words
 
 
-def _by_words(store: Store, wish: Says, only: Only, depth: int) -> list[Hit]:
+def _by_words(snapshot: Snapshot, wish: Says, only: Only, depth: int) -> list[Hit]:
     wanted = Wanted(wish.text)
-    table = store.videos.table
-    assert table is not None
     where, columns = only.where(), [*ROW, "segments", "_score"]
 
     def find(limit: int) -> pa.Table:
-        search: Any = table.search(wanted.query(some=wish.some), query_type="fts")
+        search: Any = snapshot.table.search(wanted.query(some=wish.some), query_type="fts")
         return search.where(where).select(columns).limit(limit).to_arrow()
 
-    found = with_equals(store, find, "_score", depth)
+    found = with_equals(snapshot, find, "_score", depth)
     return ordered(_said(row, wanted, whole=not wish.some) for row in found.to_pylist())[:depth]
 
 

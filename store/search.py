@@ -48,15 +48,15 @@ def search(store: Store, *wishes: Wish, k: int = 10, only: Only = EVERYTHING) ->
     """
     if not wishes or k < 1:
         raise ValueError("a search needs a wish, and a k of at least 1")
-    dimension = store.dimension
-    if dimension is None:
+    snapshot = store.snapshot()
+    if snapshot is None:
         return []
     for wish in wishes:
-        _check_size(store, dimension, wish)
+        _check_size(store, snapshot.dimension, wish)
     if len(wishes) == 1:
-        return rank(store, wishes[0], only, k)
+        return rank(snapshot, wishes[0], only, k)
     depth = max(k, FUSED_DEPTH)
-    return fuse([rank(store, wish, only, depth) for wish in wishes])[:k]
+    return fuse([rank(snapshot, wish, only, depth) for wish in wishes])[:k]
 
 
 def like(store: Store, path: str) -> Like | None:

@@ -86,11 +86,11 @@ def _names(paths: Iterable[str]) -> dict[str, str]:
 def _spoken(
     store: Store, recipe: RecipeTexts, offline: bool
 ) -> Iterator[tuple[str, tuple[Timed, ...]]]:
-    table = store.videos.snapshot()
-    if table is None:
+    snapshot = store.snapshot()
+    if snapshot is None:
         return
     wanted = of_recipe(recipe, offline=offline) & (col("speech_status") == "speech")
-    scan = table.search().where(wanted).select(["path", "segments"]).limit(None)
+    scan = snapshot.table.search().where(wanted).select(["path", "segments"]).limit(None)
     for batch in scan.to_batches(batch_size=_BATCH_ROWS):
         for row in batch.to_pylist():
             yield row["path"], tuple(Timed(**piece) for piece in row["segments"])

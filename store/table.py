@@ -28,6 +28,7 @@ from store.errors import StoreError
 from store.lance import Database, KeyedTable, translated
 from store.lock import WriterLock
 from store.schema import Facts, FailedFile, Known, Row, check_key
+from store.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Store:
         self._failures = KeyedTable(database, "failures", "path")
         self._memory = KeyedTable(database, "memory", "key")
         self._lock: WriterLock | None = None
+        self._snapshot: Snapshot | None = None
 
     @classmethod
     def open(cls, uri: str, *, writer: bool = False) -> Store:
@@ -83,6 +85,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the tables. Nothing is pending: every write was committed when it returned."""
+        self._snapshot = None
         for each in self._tables:
             each.close()
         if self._lock is not None:
@@ -94,6 +97,19 @@ class Store:
         if self._database.writer and folder is not None:
             self._lock = WriterLock(folder)
             self._lock.acquire()
+
+    def snapshot(self) -> Snapshot | None:
+        """The videos as they are now, the same object until they change; None where there is no
+        table."""
+        table = self.videos.table
+        if table is None:
+            return None
+        with self.videos.reading():
+            version = table.version
+        known = self._snapshot
+        if known is None or known.version != version:
+            known = self._snapshot = Snapshot(self.videos, self.videos.pinned(version))
+        return known
 
     def scratch(self, name: str) -> Path | None:
         """A file beside the tables for a writer's own use; None where the store is not local."""

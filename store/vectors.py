@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from store.arrow import dimension_of, matrix, video_schema
-from store.errors import StoreError
-from store.lance import KEYS_PER_FILTER, Expr, KeyedTable, Table, col, lit, translated
+from store.arrow import matrix, video_schema
+from store.lance import KEYS_PER_FILTER, Expr, col, lit
 from store.schema import RecipeTexts
+from store.snapshot import Snapshot
 from store.table import Store
 
 _BLOCK_ROWS = 4096
@@ -28,24 +28,20 @@ class Embeddings:
     memory those of a million are 4 GB.
 
     Args:
-        videos: whose rows they are.
-        table: these as they were at some time; None where there were none.
+        snapshot: where they are; None where there were no videos yet.
         row_ids: uint64 `[n]`, in the order wanted. Reading is quickest where they ascend.
         width: of an embedding.
     """
 
-    videos: KeyedTable
-    table: Table | None
+    snapshot: Snapshot | None
     row_ids: np.ndarray
     width: int
 
     @classmethod
-    def of(
-        cls, videos: KeyedTable, table: Table | None, rows: pa.Table, dimension: int = 0
-    ) -> Embeddings:
+    def of(cls, snapshot: Snapshot | None, rows: pa.Table, dimension: int = 0) -> Embeddings:
         """Those of rows that `read_rows` found. `dimension`: the width where there is no table."""
-        width = dimension if table is None else 2 * dimension_of(table.schema)
-        return cls(videos, table, rows.column("_rowid").to_numpy(), width)
+        width = dimension if snapshot is None else 2 * snapshot.dimension
+        return cls(snapshot, rows.column("_rowid").to_numpy(), width)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -86,17 +82,8 @@ class Embeddings:
         return embeddings
 
     def _read(self, row_ids: np.ndarray) -> np.ndarray:
-        assert self.table is not None
-        with self.videos.reading():
-            wanted = self.table.take_row_ids(row_ids.tolist()).select(["embedding"])
-            found = wanted.with_row_id().to_arrow()  # in the table's order
-        seen = found.column("_rowid").to_numpy()
-        order = np.argsort(seen)
-        place = order[np.searchsorted(seen, row_ids, sorter=order).clip(max=len(order) - 1)]
-        if not np.array_equal(seen[place], row_ids):
-            raise StoreError(f"{len(seen)} of {len(row_ids)} vectors could be read; try once more")
-        vectors: np.ndarray = matrix(found.column("embedding"), self.width)[place]
-        return vectors
+        assert self.snapshot is not None
+        return matrix(self.snapshot.take(row_ids, ["embedding"]).column("embedding"), self.width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +91,12 @@ class Vectors:
     """Args:
     rows: path, label, content_hash, and what else was asked for.
     embeddings: float32 `[n, 2d]`, one of each row: `[visual | speech]`.
-    table: where they were read, as it was then.
+    snapshot: where they were read.
     """
 
     rows: pa.Table
     embeddings: np.ndarray
-    table: Table | None = None
+    snapshot: Snapshot | None = None
 
     def __post_init__(self) -> None:
         if self.embeddings.dtype != np.float32 or len(self.embeddings) != len(self.rows):
@@ -145,12 +132,13 @@ class Vectors:
         row_of = {self.paths[row]: row for row in rows}
         paths = list(row_of)
         found: dict[int, bytes] = {}
-        for start in range(0, len(paths) if self.table else 0, KEYS_PER_FILTER):
-            assert self.table is not None
+        for start in range(0, len(paths) if self.snapshot else 0, KEYS_PER_FILTER):
+            assert self.snapshot is not None
             wanted = col("path").isin(paths[start : start + KEYS_PER_FILTER])
-            read = self.table.search().where(wanted).select(["path", "thumbnail"]).limit(None)
-            with translated("the store cannot be read"):
-                found.update((row_of[e["path"]], e["thumbnail"]) for e in read.to_list())
+            read = self.snapshot.table.search().where(wanted).select(["path", "thumbnail"])
+            with self.snapshot.videos.reading():
+                listed = read.limit(None).to_list()
+            found.update((row_of[each["path"]], each["thumbnail"]) for each in listed)
         return found
 
     def column(self, name: str) -> list[Any]:
@@ -164,11 +152,10 @@ def read_vectors(store: Store, recipe: RecipeTexts, columns: Sequence[str] = ())
     Raises:
         StoreError: the store cannot be read.
     """
-    table = store.videos.snapshot()
-    with store.videos.reading():
-        rows = read_rows(table, ["content_hash", *columns], of_recipe(recipe))
-    embeddings = Embeddings.of(store.videos, table, rows).whole()
-    return Vectors(rows.drop_columns(["_rowid"]), embeddings, table)
+    snapshot = store.snapshot()
+    rows = read_rows(snapshot, ["content_hash", *columns], of_recipe(recipe))
+    embeddings = Embeddings.of(snapshot, rows).whole()
+    return Vectors(rows.drop_columns(["_rowid"]), embeddings, snapshot)
 
 
 def of_recipe(recipe: RecipeTexts, *, offline: bool = False) -> Expr:
@@ -178,11 +165,16 @@ def of_recipe(recipe: RecipeTexts, *, offline: bool = False) -> Expr:
     return reduce(and_, [*same, *present])
 
 
-def read_rows(table: Table | None, columns: Sequence[str], where: Expr) -> pa.Table:
-    """Row ids, paths, labels and these columns, in path order."""
+def read_rows(snapshot: Snapshot | None, columns: Sequence[str], where: Expr) -> pa.Table:
+    """Row ids, paths, labels and these columns, in path order.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
     names = ["path", "label", *columns]
-    if table is None:
+    if snapshot is None:
         empty = video_schema(1).empty_table().select(names)
         return empty.append_column("_rowid", pa.array([], pa.uint64()))
-    scan = table.search().where(where).select(names).limit(None).with_row_id(True)
-    return scan.to_arrow().sort_by("path")
+    with snapshot.videos.reading():
+        scan = snapshot.table.search().where(where).select(names).limit(None).with_row_id(True)
+        return scan.to_arrow().sort_by("path")

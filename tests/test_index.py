@@ -149,6 +149,21 @@ def test_who_asks_for_speech_finds_nobody_silent(large: Store) -> None:
             assert not [path for path in found if int(path) % SILENT == 0]
 
 
+def test_copies_come_in_path_order_also_where_they_are_many(large: Store) -> None:
+    """More than are asked of the index at first, in pictures and speech at once."""
+    vectors = unit(np.random.default_rng(9).standard_normal((2, D)))
+    names = [f"copy/{i:03}" for i in np.random.default_rng(1).permutation(150)]
+    copy = replace(make_row("copy", 3, d=D, frames=1, windows=1), visual=vectors[0])
+    copy = replace(copy, speech=vectors[1], frame_vectors=vectors[:1], speech_vectors=vectors[1:])
+    large.upsert([replace(copy, path=name) for name in names])
+    for is_indexed in (False, True):
+        if is_indexed:
+            large.upkeep(force=True)
+        for wish in (Means(vectors[0]), Means(vectors[1]), Like(vectors[0], vectors[1])):
+            assert paths(search(large, wish, k=100)) == sorted(names)[:100]
+    large.remove(names)
+
+
 def test_an_index_in_many_pieces_is_made_anew(
     large: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,5 @@
-"""What an exact search would find, worked out beside the store while its rows are made."""
+"""What an exact search would find, worked out beside the store while its rows are made: of texts
+the videos with the best moment of all, of videos and pictures those most alike as a whole."""
 
 from __future__ import annotations
 
@@ -10,11 +11,10 @@ import numpy as np
 
 from store.background import Extremes
 from store.only import Only
-from store.ranking import DEPTH
 from store.wishes import Like, Means
 from tests.benchmarks import made
 
-CANDIDATES = DEPTH + 1  # a search asks for one more, to see whether it is equal
+KEPT = 50  # of each kind; with both looked at, the first 10 are of the first 10 of each
 UNRELATED = 60
 KINDS = ("text in pictures", "text in speech", "text in both", "like a video", "like a picture")
 
@@ -108,7 +108,7 @@ class Exact:
     def __init__(self, questions: Questions) -> None:
         self.questions = questions
         self.best = {
-            (kind, filtered): Best.of(questions.count, CANDIDATES)
+            (kind, filtered): Best.of(questions.count, KEPT)
             for kind in KINDS
             for filtered in (False, True)
             if kind != "text in both"  # of the other two
@@ -120,8 +120,8 @@ class Exact:
         heard = np.where(spoken, _most_alike(asked.texts, block.windows), -np.inf)
         by_picture = asked.videos.visual @ block.visual.T
         scores = {
-            "text in pictures": asked.texts @ block.visual.T,
-            "text in speech": np.where(spoken, asked.texts @ block.speech.T, -np.inf),
+            "text in pictures": seen,
+            "text in speech": heard,
             "like a video": by_picture + asked.videos.speech @ block.speech.T,
             "like a picture": by_picture,
         }

@@ -190,8 +190,9 @@ def _answered(
 
 
 def _usual(store: Store, questions: Questions) -> tuple[Extremes, Extremes]:
-    found = sample(store, *questions.recipe)
-    assert found is not None
+    snapshot = store.snapshot()
+    assert snapshot is not None
+    found = sample(snapshot, *questions.recipe)
     usual = [kind.for_questions(questions.unrelated) for kind in (found.picture, found.speech)]
     assert usual[0] is not None
     assert usual[1] is not None
