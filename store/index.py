@@ -31,10 +31,10 @@ BITS = 2
 """How many the index keeps of a number. It finds as many of the 10 nearest among 100 candidates as
 with one bit among 250, and each candidate is a read; 270 MB for a million rows."""
 
-CANDIDATES_PER_TENFOLD, NO_CANDIDATES = 70, 7_000
-"""How many more rows a table of ten times the rows needs to have compared exactly after the index
-has found them, and the rows to count from: 81 of 100,000, 151 of a million. Among them are 96 to 98
-of the 100 that should be found by their best moment; each costs a read."""
+CANDIDATES_PER_ROOT = 4.75
+"""How many rows to compare exactly after the index has found them, times the fourth root of the
+table's rows: 57 of 20,000, 85 of 100,000, 151 of a million. Among them are 96 to 98 of the 100 that
+should be found by their best moment; each costs a read."""
 
 FEW_ROWS = 250
 """That many behind a narrow filter are compared exactly in as much time."""
@@ -84,9 +84,7 @@ def is_used(rows: int) -> bool:
 def candidates(rows: int) -> int:
     """How many of the nearest to ask of a table of so many rows: the index knows roughly which they
     are. In a table without one, as many as are wanted are enough: 0."""
-    if not is_used(rows):
-        return 0
-    return math.ceil(CANDIDATES_PER_TENFOLD * math.log10(rows / NO_CANDIDATES))
+    return math.ceil(CANDIDATES_PER_ROOT * rows**0.25) if is_used(rows) else 0
 
 
 def tuned(search: Any, snapshot: Snapshot, where: str) -> Any:
