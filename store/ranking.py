@@ -116,9 +116,13 @@ class _Candidates:
 
     def take(self, chosen: np.ndarray, kinds: Sequence[Kind]) -> pa.Table:
         """What is shown of the rows of these numbers, and what finds their best moments."""
-        moments = [name for kind in kinds for name in (_PIECES[kind], _MOMENTS[kind])]
+        columns = [*ROW, *(name for kind in kinds for name in (_PIECES[kind], _MOMENTS[kind]))]
+        here = [name for name in columns if name in self.rows.column_names]
         row_ids = self.rows.column("_rowid").to_numpy()[chosen]
-        return self.snapshot.take(row_ids, [*ROW, *moments])
+        found = self.snapshot.take(row_ids, [name for name in columns if name not in here])
+        for name in here:
+            found = found.append_column(name, self.rows.column(name).take(chosen))
+        return found
 
 
 def _reasons(rows: pa.Table, evidence: _Evidence) -> list[Why]:
