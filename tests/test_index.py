@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from store import index
+from store import index, lance
 from store.arrow import rows_to_arrow
 from store.search import Hit, Like, Means, Only, Says, like, search
 from store.table import Store
@@ -162,6 +162,32 @@ def test_copies_come_in_path_order_also_where_they_are_many(large: Store) -> Non
         for wish in (Means(vectors[0]), Means(vectors[1]), Like(vectors[0], vectors[1])):
             assert paths(search(large, wish, k=100)) == sorted(names)[:100]
     large.remove(names)
+
+
+def test_rows_are_replaced_not_doubled_with_an_index_of_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "ROWS_TO_INDEX_PATHS", 100)
+    monkeypatch.setattr(lance, "KEYS_LOOKED_UP", 20)
+    store = Store.open(str(tmp_path / "store"), writer=True)
+    rows = [make_row(f"{i:03}", i) for i in range(99)]
+    store.upsert(rows)
+    store.upkeep(force=True)
+    assert "path" not in indexes(store)
+    store.upsert([make_row("other's", 3)])
+    store.upkeep(force=True)
+    assert indexes(store)["path"] == "BTree"
+    # Looked up; read; looked up again, when they are no longer in the index.
+    for turn, again in enumerate((rows[:20], rows, rows[:20])):
+        store.upsert([replace(row, transcript=f"turn {turn}") for row in again])
+        store.upsert([make_row(f"new {turn}", turn)])
+        found = store.rows([row.path for row in again]).values()
+        assert [row.transcript for row in found] == [f"turn {turn}"] * len(again)
+    assert len(store.known()) == store.facts().rows == 103
+    assert store.remove(["000", "new 1", "not there"]) == 2
+    store.upkeep(force=True)
+    assert len(store.known()) == store.facts().rows == 101
+    assert set(store.rows(["000", "001", "new 2", "other's"])) == {"001", "new 2", "other's"}
 
 
 def test_an_index_in_many_pieces_is_made_anew(
