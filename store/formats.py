@@ -13,10 +13,11 @@ from __future__ import annotations
 import pickle
 import struct
 import sys
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import count
 from math import prod
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -41,16 +42,15 @@ def save_torch(file: Path, content: Content) -> None:
     `data/1`, ... ("Serialized file format for torch.save",
     docs.pytorch.org/docs/stable/notes/serialization.html).
     """
-    arrays = {name: value for name, value in content.items() if isinstance(value, Array)}
-    tensors = {name: _Tensor(str(key), arrays[name]) for key, name in enumerate(arrays)}
+    arrays = [value for value in content.values() if isinstance(value, Array)]
     with _archive(file) as archive:
         with archive.entry("archive/data.pkl") as record:
-            _TensorPickler(record, protocol=2).dump({**content, **tensors})
+            record.writelines(_pickled(content))
         with archive.entry("archive/byteorder") as record:
             record.write(sys.byteorder.encode())
-        for tensor in tensors.values():
-            with archive.entry(f"archive/data/{tensor.key}") as record:
-                _write_numbers(record, tensor.array)
+        for key, array in enumerate(arrays):
+            with archive.entry(f"archive/data/{key}") as record:
+                _write_numbers(record, array)
         with archive.entry("archive/version") as record:
             record.write(b"3\n")
 
@@ -131,47 +131,45 @@ def _write_numbers(record: IO[bytes], array: Array) -> None:
 
 # tensors in a pickle
 
-
-@dataclass(frozen=True, eq=False)
-class _Storage:
-    """Numbers that are in a record of their own."""
-
-    key: str
-    array: Array
+_STORAGES = {"float32": "FloatStorage", "int64": "LongStorage"}
 
 
-@dataclass(frozen=True, eq=False)
-class _Tensor:
-    """Pickled as a tensor is: a call of torch's with the storage, where in it the tensor begins,
-    its size and strides, whether it has a gradient, and its hooks."""
-
-    key: str
-    array: Array
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        import torch  # takes seconds, and only the export needs it
-
-        shape = self.array.shape
-        strides = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
-        no_hooks: OrderedDict[int, Any] = OrderedDict()
-        rebuild = torch._utils._rebuild_tensor_v2
-        return rebuild, (_Storage(self.key, self.array), 0, shape, strides, False, no_hooks)
+def _pickled(content: Content) -> Iterator[bytes]:
+    """A pickle of the content with its arrays as tensors, in pieces, put together without torch:
+    to import it takes longer than most exports."""
+    yield pickle.PROTO + b"\x02" + pickle.EMPTY_DICT + pickle.MARK
+    records = count()
+    for name, value in content.items():
+        yield _plain(name)
+        yield _tensor(value, str(next(records))) if isinstance(value, Array) else _plain(value)
+    yield pickle.SETITEMS + pickle.STOP
 
 
-class _TensorPickler(pickle.Pickler):
-    """Keeps no table of what it has written, to write what comes again as a reference: here nothing
-    does, and that of a million paths takes 40 MB."""
+def _tensor(array: Array, key: str) -> bytes:
+    """A call of torch's with the storage, where in it the tensor begins, its size and strides,
+    whether it has a gradient, and its hooks. `key`: the record that the storage is in."""
+    strides = tuple(prod(array.shape[axis + 1 :]) for axis in range(len(array.shape)))
+    kind = _named("torch", _STORAGES[array.dtype.name])
+    parts = [_plain("storage"), kind, *map(_plain, (key, "cpu", prod(array.shape)))]
+    storage = _tuple(parts) + pickle.BINPERSID
+    no_hooks = _named("collections", "OrderedDict") + pickle.EMPTY_TUPLE + pickle.REDUCE
+    arguments = [storage, *map(_plain, (0, array.shape, strides, False)), no_hooks]
+    return _named("torch._utils", "_rebuild_tensor_v2") + _tuple(arguments) + pickle.REDUCE
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.fast = True
 
-    def persistent_id(self, value: Any) -> Any:
-        """What is not in the pickle itself."""
-        if not isinstance(value, _Storage):
-            return None
-        import torch
+def _named(module: str, name: str) -> bytes:
+    return pickle.GLOBAL + f"{module}\n{name}\n".encode()
 
-        kinds = {"float32": torch.FloatStorage, "int64": torch.LongStorage}
-        array = value.array
-        return "storage", kinds[array.dtype.name], value.key, "cpu", prod(array.shape)
+
+def _tuple(parts: Iterable[bytes]) -> bytes:
+    return pickle.MARK + b"".join(parts) + pickle.TUPLE
+
+
+def _plain(value: Any) -> bytes:
+    """What pickle makes of it, without the first two bytes and the last one, the frame. It keeps no
+    table of what it has written, to write what comes again as a reference: here nothing does."""
+    stream = BytesIO()
+    pickler = pickle.Pickler(stream, protocol=2)
+    pickler.fast = True
+    pickler.dump(value)
+    return stream.getvalue()[2:-1]

@@ -119,7 +119,8 @@ class _Candidates:
         columns = [*ROW, *(name for kind in kinds for name in (_PIECES[kind], _MOMENTS[kind]))]
         here = [name for name in columns if name in self.rows.column_names]
         row_ids = self.rows.column("_rowid").to_numpy()[chosen]
-        found = self.snapshot.take(row_ids, [name for name in columns if name not in here])
+        found, places = self.snapshot.take(row_ids, [name for name in columns if name not in here])
+        found = found.take(places)
         for name in here:
             found = found.append_column(name, self.rows.column(name).take(chosen))
         return found

@@ -38,8 +38,8 @@ class Snapshot:
         with self.videos.reading():
             return self._count(where)
 
-    def take(self, row_ids: np.ndarray, columns: Sequence[str]) -> pa.Table:
-        """The columns of these rows, in this order.
+    def take(self, row_ids: np.ndarray, columns: Sequence[str]) -> tuple[pa.Table, np.ndarray]:
+        """The columns of these rows in the table's order, and the place of each: int64 `[n]`.
 
         Args:
             row_ids: uint64 `[n]`, of this snapshot; each once. Reading is quickest where they
@@ -50,10 +50,10 @@ class Snapshot:
         """
         with self.videos.reading():
             wanted = self.table.take_row_ids(row_ids.tolist()).select(list(columns))
-            found = wanted.with_row_id().to_arrow()  # in the table's order
+            found = wanted.with_row_id().to_arrow()
         seen = found.column("_rowid").to_numpy()
         order = np.argsort(seen)
         place = order[np.searchsorted(seen, row_ids, sorter=order).clip(max=len(order) - 1)]
         if not np.array_equal(seen[place], row_ids):
             raise StoreError(f"{len(seen)} of {len(row_ids)} rows could be read; try once more")
-        return found.select(list(columns)).take(place)
+        return found.select(list(columns)), place

@@ -83,7 +83,9 @@ class Embeddings:
 
     def _read(self, row_ids: np.ndarray) -> np.ndarray:
         assert self.snapshot is not None
-        return matrix(self.snapshot.take(row_ids, ["embedding"]).column("embedding"), self.width)
+        found, places = self.snapshot.take(row_ids, ["embedding"])
+        vectors: np.ndarray = matrix(found.column("embedding"), self.width)[places]
+        return vectors
 
 
 @dataclass(frozen=True, eq=False)
