@@ -327,6 +327,21 @@ def test_an_empty_store_has_no_hits(tmp_path: Path, vector: np.ndarray) -> None:
     assert like(none, "a") is None
 
 
+def test_a_reader_finds_what_another_store_object_has_written_since(
+    tmp_path: Path, vector: np.ndarray
+) -> None:
+    uri, row = str(tmp_path / "store"), replace(make_row("first", 1), visual=vector)
+    with Store.open(uri, writer=True) as writer, Store.open(uri) as reader:
+        assert search(reader, Like(vector)) == []
+        writer.upsert([row])
+        assert paths(search(reader, Like(vector))) == ["first"]
+        writer.upsert([replace(row, path="second", label="new")])
+        assert paths(search(reader, Like(vector))) == ["first", "second"]
+        writer.upkeep(force=True)
+        writer.remove(["first"])
+        assert [hit.label for hit in search(reader, Like(vector))] == ["new"]
+
+
 def test_a_store_that_was_emptied_has_no_hits(store: Store, vector: np.ndarray) -> None:
     store.remove(list(store.known()))
     for wish in (Like(vector), Means(vector), Means(vector, unrelated=vector[None]), Says("words")):
