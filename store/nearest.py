@@ -20,6 +20,7 @@ MOST_EQUALS = 2_000
 """Among more videos that are exactly as near, which of them are found is chance."""
 
 _SPOKEN = col("speech_status") == lit("speech")
+_SAID = "speech_vectors"  # of each stretch of speech; none where nobody speaks
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,8 @@ def nearest(
     """
     k = max(k, index.candidates(snapshot.rows))
     is_exact = not index.is_used(snapshot.rows)
-    columns = [*columns, "speech_status"] if any(p.speech_alone for p in probes) else columns
+    if any(probe.speech_alone for probe in probes):
+        columns = list(dict.fromkeys([*columns, _SAID]))
 
     def search(vectors: np.ndarray, where: str, limit: int) -> pa.Table:
         query: Any = snapshot.table.search(vectors, vector_column_name="embedding")
@@ -86,7 +88,7 @@ def nearest(
 
 
 def _all_speak(found: pa.Table) -> bool:
-    return bool(pc.all(pc.equal(found.column("speech_status"), "speech")).as_py())
+    return bool(pc.all(pc.greater(pc.list_value_length(found.column(_SAID)), 0)).as_py())
 
 
 def with_equals(
