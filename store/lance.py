@@ -86,18 +86,9 @@ def translated(what: str) -> Iterator[None]:
 
 def _reason(error: BaseException) -> str:
     """The error's text without places in LanceDB's source, and with advice where there is any."""
-    system = _system_error(error)  # torch hides a full disk behind one of its own
-    if system is not None:
-        error = system
     text = re.sub(r", \S+\.rs:\d+(:\d+)?", "", str(error)).strip() or type(error).__name__
     full = "No space left on device" in text or "File too large" in text
     return f"{text}; make room and try again" if full else text
-
-
-def _system_error(error: BaseException | None) -> OSError | None:
-    while error is not None and not isinstance(error, OSError):
-        error = error.__cause__ or error.__context__
-    return error
 
 
 class Database:
