@@ -3,9 +3,9 @@
 | index | from | because |
 | --- | --- | --- |
 | full text | the first row | it alone knows words of languages without spaces; adds no time to a commit and 0.1 s to a compaction |
-| vectors (IvfRq) | 20,000 rows | exact search takes 150 ms then, and grows with the rows; with it 18 ms of CPU time at 100,000, and 43 at a million |
+| vectors (IvfRq) | 20,000 rows | exact search takes 150 ms then, and grows with the rows; with it 13 to 16 ms of CPU time at 100,000, and 39 to 46 at a million |
 | columns of few values | 20,000 rows | filters read whole columns else: at 100,000 rows 1.4 s in place of 0.5 s for an exact search; all six are made in 0.2 s |
-| paths | 300,000 rows | at a million finding a row takes 13 in place of 130 ms, and a commit of 32 rows 23 in place of 78; below, reading all paths is as quick |
+| paths | 300,000 rows | at a million finding a row takes 13 in place of 130 ms, and a commit of 32 rows 23 in place of 78 |
 
 Measured on two cores, d = 512. Rows that are not in an index yet are searched beside it, so that
 new ones are found at once.
@@ -25,6 +25,7 @@ ROWS_TO_INDEX = 20_000
 """Exact search below."""
 
 ROWS_TO_INDEX_PATHS = 300_000
+"""Below, reading all paths is as quick as looking one up."""
 
 MOST_SEGMENTS = 8
 """Each compaction adds a segment to the index of vectors, which every search reads: 9 make one
