@@ -10,7 +10,7 @@ from pipeline.config import LOCAL_DIR, Settings
 from pipeline.decode import Prepare
 from pipeline.speech import Transcriber
 from pipeline.vision import ClipEncoder
-from pipeline.weights import let_hub_log
+from pipeline.weights import tell_once
 
 
 class Models:
@@ -92,7 +92,7 @@ class Models:
 
     def _place(self) -> devices.Placement:
         if self._placement is None:
-            let_hub_log()  # the models' libraries are imported next
+            tell_once()  # the models' libraries are imported next
             self._placement = devices.choose(self._settings)
             self._say(f"Using device: {self._placement}")
         return self._placement

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from pipeline.report import LINE_SECONDS, LogLines, Report, clock, dataset_summary, printable
-from pipeline.weights import let_hub_log
+from pipeline.weights import tell_once
 from pipeline.writing import Outcome
 
 NASTY = "a\nerror: forged\x1b[31m\x9b2J\x07\r\u202e\udcff.mp4"
@@ -93,7 +93,7 @@ def test_log_records_are_lines_that_cannot_be_forged(capsys: pytest.CaptureFixtu
 
 
 def test_what_the_hub_warns_of_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    let_hub_log()
+    tell_once()
     log, ours = logging.getLogger("huggingface_hub.utils"), LogLines(Report(as_json=True))
     logging.getLogger().addHandler(ours)
     log.warning("Retrying")
