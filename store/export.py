@@ -7,20 +7,28 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from store.archive import Matrix
 from store.files import durable, replacing
-from store.formats import FORMATS, Content
+from store.formats import FORMATS, Content, torch_file
 from store.lance import translated
 from store.schema import RecipeTexts
 from store.snapshot import Snapshot
 from store.table import Store
-from store.vectors import RECIPE_COLUMNS, Embeddings, Vectors, of_recipe, read_rows
+from store.vectors import (
+    RECIPE_COLUMNS,
+    Vectors,
+    of_recipe,
+    read_embeddings,
+    read_rows,
+    width_of,
+)
 
 _RECIPES = ("visual", "transcript", "speech")
 _BATCH_ROWS = 10_000
@@ -88,49 +96,43 @@ def export(
     root = (PurePath(data_dir) / "x").as_posix()[:-1]
     videos = read_rows(snapshot, ["content_hash", "transcript"], wanted)
     rest = read_rows(snapshot, [*RECIPE_COLUMNS, "offline"], ~wanted)
-    parts = _parts(snapshot, videos, dimension)
+    parts = _parts(videos)
+    width = width_of(snapshot, dimension)
     manifest = _manifest(version, recipe, models, rest, root)
     with translated(f"{out}: the export cannot be written"), replacing(out) as staging:
-        _save_features(staging, parts, root, formats)
+        features = _save_features(staging, snapshot, parts, width, root)
+        for ending in sorted({*formats} - {"pt"}):
+            _save_again(staging, parts, features, root, ending)
         if train_share:
-            manifest["split"] = _split(parts[0].vectors(), root, train_share)
+            vectors = Vectors(parts.labeled, features[0].whole(), snapshot)
+            manifest["split"] = _split(vectors, root, train_share)
         _write_documents(staging, _shown(videos, root), manifest)
         stale = _stale(out, staging)
-    return _summary(out, parts, manifest, stale)
+    return _summary(out, parts, width, manifest, stale)
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """The labeled rows, or the others, and their embeddings."""
+class _Parts(NamedTuple):
+    """The rows of the two feature files."""
 
-    rows: pa.Table
-    features: Embeddings
-
-    def vectors(self) -> Vectors:
-        """All in memory."""
-        return Vectors(self.rows, self.features.whole(), self.features.snapshot)
+    labeled: pa.Table
+    unlabeled: pa.Table
 
 
-def _parts(snapshot: Snapshot | None, videos: pa.Table, dimension: int) -> tuple[_Part, _Part]:
+def _parts(videos: pa.Table) -> _Parts:
     rows = videos.drop_columns(["transcript"])
     labels = rows.column("label")
-    labeled, others = (
-        _Part(part, Embeddings.of(snapshot, part, dimension))
-        for part in (rows.filter(pc.is_valid(labels)), rows.filter(pc.is_null(labels)))
-    )
-    return labeled, others
+    return _Parts(rows.filter(pc.is_valid(labels)), rows.filter(pc.is_null(labels)))
 
 
 def _summary(
-    out: Path, parts: tuple[_Part, _Part], manifest: Mapping[str, Any], stale: tuple[str, ...]
+    out: Path, parts: _Parts, width: int, manifest: Mapping[str, Any], stale: tuple[str, ...]
 ) -> ExportSummary:
-    labeled, unlabeled = parts
     split = manifest.get("split")
     return ExportSummary(
         out,
-        labeled.features.shape,
-        unlabeled.features.shape,
-        dict(Counter(sorted(labeled.rows.column("label").to_pylist()))),
+        (len(parts.labeled), width),
+        (len(parts.unlabeled), width),
+        dict(Counter(sorted(parts.labeled.column("label").to_pylist()))),
         len(manifest["left_out"]),
         (len(split["train"]), len(split["validation"])) if split else None,
         stale,
@@ -185,35 +187,55 @@ def _why(row: Mapping[str, Any], recipe: RecipeTexts) -> str:
 
 
 def _save_features(
-    folder: Path, parts: tuple[_Part, _Part], root: str, formats: Sequence[str]
+    folder: Path, snapshot: Snapshot | None, parts: _Parts, width: int, root: str
+) -> tuple[Matrix, Matrix]:
+    """Both files for torch, filled in one pass over the store."""
+    row_ids = np.concatenate([rows.column("_rowid").to_numpy() for rows in parts])
+    limit = len(parts.labeled)
+    with (
+        torch_file(
+            folder / "labeled_embeddings.pt", (limit, width), _labeled(parts.labeled, root)
+        ) as labeled,
+        torch_file(
+            folder / "unlabeled_embeddings.pt",
+            (len(parts.unlabeled), width),
+            _unlabeled(parts.unlabeled, root),
+        ) as unlabeled,
+    ):
+        for places, block in read_embeddings(snapshot, row_ids):
+            middle = int(np.searchsorted(places, limit))
+            labeled.put(places[:middle], block[:middle])
+            unlabeled.put(places[middle:] - limit, block[middle:])
+    return labeled, unlabeled
+
+
+def _save_again(
+    folder: Path, parts: _Parts, features: tuple[Matrix, Matrix], root: str, ending: str
 ) -> None:
-    """One file's names and paths at a time are in memory, as Python has them."""
-    labeled, unlabeled = parts
-    for ending in dict.fromkeys(["pt", *formats]):
-        save = FORMATS[ending]
-        save(folder / f"labeled_embeddings.{ending}", _labeled(labeled, root))
-        save(folder / f"unlabeled_embeddings.{ending}", _unlabeled(unlabeled, root))
+    """In another format. One file's names and paths at a time are in memory, as Python has them."""
+    save = FORMATS[ending]
+    save(folder / f"labeled_embeddings.{ending}", features[0], _labeled(parts.labeled, root))
+    save(folder / f"unlabeled_embeddings.{ending}", features[1], _unlabeled(parts.unlabeled, root))
 
 
-def _labeled(part: _Part, root: str) -> Content:
-    labels = part.rows.column("label")
+def _labeled(rows: pa.Table, root: str) -> Content:
+    labels = rows.column("label")
     names = pa.array(sorted(pc.unique(labels).to_pylist()), labels.type)
     return {
-        "features": part.features,
         "labels": pc.index_in(labels, names).to_numpy().astype(np.int64),
         "label_names": names.to_pylist(),
-        "video_paths": _shown(part.rows, root).column("path").to_pylist(),
+        "video_paths": _shown(rows, root).column("path").to_pylist(),
     }
 
 
-def _unlabeled(part: _Part, root: str) -> Content:
-    paths = _shown(part.rows, root).column("path").to_pylist()
-    return {"features": part.features, "video_paths": paths}
+def _unlabeled(rows: pa.Table, root: str) -> Content:
+    return {"video_paths": _shown(rows, root).column("path").to_pylist()}
 
 
 def _stale(out: Path, staging: Path) -> tuple[str, ...]:
     """Feature files that stay behind: they are of rows that may be no more."""
-    former = {file.name for ending in FORMATS for file in out.glob(f"*labeled_embeddings.{ending}")}
+    endings = ["pt", *FORMATS]
+    former = {file.name for ending in endings for file in out.glob(f"*labeled_embeddings.{ending}")}
     return tuple(sorted(former - {file.name for file in staging.iterdir()}))
 
 

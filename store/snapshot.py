@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 
-from store.arrow import dimension_of
+from store.arrow import dimension_of, matrix
 from store.errors import StoreError
 from store.lance import KeyedTable, Table
 
 _COUNTS_KEPT = 64
+_BATCH_ROWS = 16_384
 
 
 class Snapshot:
@@ -57,3 +58,16 @@ class Snapshot:
         if not np.array_equal(seen[place], row_ids):
             raise StoreError(f"{len(seen)} of {len(row_ids)} rows could be read; try once more")
         return found.select(list(columns)), place
+
+    def embeddings(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Those of all rows, in the table's order: row ids, uint64 `[b]`, and float32 `[b, 2d]`,
+        block after block.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self.videos.reading():
+            scan = self.table.search().select(["embedding"]).limit(None).with_row_id(True)
+            for batch in scan.to_batches(batch_size=_BATCH_ROWS):
+                vectors = matrix(batch.column("embedding"), 2 * self.dimension)
+                yield batch.column("_rowid").to_numpy(), vectors

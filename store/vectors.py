@@ -7,85 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import and_
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from store.arrow import matrix, video_schema
+from store.arrow import video_schema
+from store.errors import StoreError
 from store.lance import KEYS_PER_FILTER, Expr, col, lit
 from store.schema import RecipeTexts
 from store.snapshot import Snapshot
 from store.table import Store
 
-_BLOCK_ROWS = 4096
+_Item = TypeVar("_Item")
+
 RECIPE_COLUMNS = ("visual_recipe", "transcript_recipe", "speech_recipe")
-
-
-@dataclass(frozen=True, eq=False)
-class Embeddings:
-    """The embeddings of rows, which are read block by block whenever they are gone through: in
-    memory those of a million are 4 GB.
-
-    Args:
-        snapshot: where they are; None where there were no videos yet.
-        row_ids: uint64 `[n]`, in the order wanted. Reading is quickest where they ascend.
-        width: of an embedding.
-    """
-
-    snapshot: Snapshot | None
-    row_ids: np.ndarray
-    width: int
-
-    @classmethod
-    def of(cls, snapshot: Snapshot | None, rows: pa.Table, dimension: int = 0) -> Embeddings:
-        """Those of rows that `read_rows` found. `dimension`: the width where there is no table."""
-        width = dimension if snapshot is None else 2 * snapshot.dimension
-        return cls(snapshot, rows.column("_rowid").to_numpy(), width)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.row_ids), self.width
-
-    @property
-    def dtype(self) -> np.dtype[np.float32]:
-        return np.dtype(np.float32)
-
-    def __len__(self) -> int:
-        return len(self.row_ids)
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        """float32 `[b, width]`, block after block; the next one is read meanwhile.
-
-        Raises:
-            StoreError: the store cannot be read.
-        """
-        parts = (self.row_ids[at : at + _BLOCK_ROWS] for at in range(0, len(self), _BLOCK_ROWS))
-        with ThreadPoolExecutor(1) as pool:
-            reads = (pool.submit(self._read, part) for part in parts)
-            block = next(reads, None)
-            while block is not None:
-                following = next(reads, None)
-                yield block.result()
-                block = following
-
-    def whole(self) -> np.ndarray:
-        """float32 `[n, width]`: all of them, in memory.
-
-        Raises:
-            StoreError: the store cannot be read.
-        """
-        embeddings, at = np.empty(self.shape, np.float32), 0
-        for block in self:
-            embeddings[at : at + len(block)] = block
-            at += len(block)
-        return embeddings
-
-    def _read(self, row_ids: np.ndarray) -> np.ndarray:
-        assert self.snapshot is not None
-        found, places = self.snapshot.take(row_ids, ["embedding"])
-        vectors: np.ndarray = matrix(found.column("embedding"), self.width)[places]
-        return vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +92,9 @@ def read_vectors(store: Store, recipe: RecipeTexts, columns: Sequence[str] = ())
     """
     snapshot = store.snapshot()
     rows = read_rows(snapshot, ["content_hash", *columns], of_recipe(recipe))
-    embeddings = Embeddings.of(snapshot, rows).whole()
+    embeddings = np.empty((len(rows), width_of(snapshot)), np.float32)
+    for places, block in read_embeddings(snapshot, rows.column("_rowid").to_numpy()):
+        embeddings[places] = block
     return Vectors(rows.drop_columns(["_rowid"]), embeddings, snapshot)
 
 
@@ -180,3 +118,53 @@ def read_rows(snapshot: Snapshot | None, columns: Sequence[str], where: Expr) ->
     with snapshot.videos.reading():
         scan = snapshot.table.search().where(where).select(names).limit(None).with_row_id(True)
         return scan.to_arrow().sort_by("path")
+
+
+def width_of(snapshot: Snapshot | None, without: int = 0) -> int:
+    """Numbers in an embedding; `without` a table, so many."""
+    return without if snapshot is None else 2 * snapshot.dimension
+
+
+def read_embeddings(
+    snapshot: Snapshot | None, row_ids: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The embeddings of rows, block by block, the next one read meanwhile: those of a million are
+    4 GB. They come as they lie in the table, in one pass over it: row by row takes LanceDB 3.5
+    times the CPU, and where the table is larger than memory a disk reads far more than that.
+
+    Args:
+        snapshot: where they are; None where there were no videos yet.
+        row_ids: uint64 `[n]`, each once.
+
+    Yields:
+        Which of the rows they are, int64 `[b]`, ascending; and their embeddings, float32
+        `[b, width]`.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    if snapshot is not None and len(row_ids):
+        yield from _ahead(_placed(snapshot, row_ids))
+
+
+def _placed(snapshot: Snapshot, row_ids: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    order = np.argsort(row_ids)
+    ascending, found = row_ids[order], 0
+    for seen, block in snapshot.embeddings():
+        at = np.searchsorted(ascending, seen).clip(max=len(row_ids) - 1)
+        wanted = np.flatnonzero(ascending[at] == seen)
+        places = order[at[wanted]]
+        by_place = np.argsort(places)
+        found += len(places)
+        yield places[by_place], block[wanted[by_place]]
+    if found != len(row_ids):
+        raise StoreError(f"{found} of {len(row_ids)} rows could be read; try once more")
+
+
+def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """The same, each made while the one before it is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item

@@ -15,11 +15,12 @@ import pytest
 import torch
 
 from store import export as exporting
-from store import files, vectors
+from store import files, snapshot
 from store.errors import StoreError
 from store.export import ExportSummary, export
 from store.schema import Row
 from store.table import Store
+from store.vectors import of_recipe, read_embeddings, read_rows
 from tests.rows import D, make_row
 
 RECIPE = ("clip A", "whisper A", "clip A, whisper A")
@@ -106,7 +107,7 @@ def test_the_artifacts_of_the_seed_document(store: Store, tmp_path: Path) -> Non
 def test_many_rows_in_any_order_keep_their_vectors(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vectors, "_BLOCK_ROWS", 400)  # as if they were a million
+    monkeypatch.setattr(snapshot, "_BATCH_ROWS", 400)  # as if they were a million
     monkeypatch.setattr(files, "_PASSING_BYTES", 10_000)
     rng = np.random.default_rng(0)
     rows = [make_row(f"{i % 7}/{i:05}" if i % 3 else f"{i:05}", i) for i in rng.permutation(3000)]
@@ -127,6 +128,16 @@ def test_many_rows_in_any_order_keep_their_vectors(
         assert (tmp_path / "out" / name).stat().st_size < 300 * len(data["video_paths"])
         total += len(expected)
     assert total == 2700
+
+
+def test_a_row_that_is_not_there_is_an_error(store: Store) -> None:
+    store.upsert([make_row(f"{i}") for i in range(3)])
+    pinned = store.snapshot()
+    assert pinned is not None
+    rows = read_rows(pinned, [], of_recipe(RECIPE))
+    row_ids = np.append(rows.column("_rowid").to_numpy(), np.uint64(99))
+    with pytest.raises(StoreError, match="3 of 4 rows could be read"):
+        list(read_embeddings(pinned, row_ids))
 
 
 @pytest.mark.parametrize(("made", "width"), [([], 1024), (["a"], 2 * D), (["x/a"], 2 * D)])
@@ -225,6 +236,7 @@ from pathlib import Path
 from tests.test_export import write
 from store.errors import StoreError
 from store.table import Store
+from store.vectors import of_recipe, read_embeddings, read_rows
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))

@@ -7,6 +7,7 @@ import re
 import struct
 import tempfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,9 +21,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store.archive import joined_crc
 from store.duplicates import duplicate_groups
 from store.export import export
-from store.formats import save_torch
+from store.formats import torch_file
 from store.schema import Row, Timed
 from store.splitting import split
 from store.subtitles import srt, timestamp, vtt, write_subtitles
@@ -141,7 +143,12 @@ def test_a_torch_file_is_what_torch_itself_writes(rows: int, width: int, names: 
     content = {"features": features, "labels": np.arange(rows), "label_names": names}
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = Path(folder, "ours.pt"), Path(folder, "theirs.pt")
-        save_torch(ours, content)
+        rest = {name: value for name, value in content.items() if name != "features"}
+        with torch_file(ours, (rows, width), rest) as written:
+            for places in np.array_split(np.random.default_rng(rows).permutation(rows), 3):
+                places.sort()
+                written.put(places, features[places])
+        np.testing.assert_array_equal(written.whole(), features)
         torch.save(
             {n: torch.from_numpy(v) if n != "label_names" else v for n, v in content.items()},
             theirs,
@@ -155,6 +162,12 @@ def test_a_torch_file_is_what_torch_itself_writes(rows: int, width: int, names: 
                 assert a.is_contiguous()
             assert read[0]["label_names"] == read[1]["label_names"] == names
             assert list(read[0]) == list(read[1])
+
+
+@given(st.lists(st.binary(min_size=6, max_size=6), max_size=40))
+def test_a_checksum_is_joined_from_those_of_the_pieces(pieces: list[bytes]) -> None:
+    crcs = np.array([zlib.crc32(piece) for piece in pieces], np.uint32)
+    assert joined_crc(crcs, 6) == zlib.crc32(b"".join(pieces))
 
 
 def test_the_archives_are_sound_and_can_be_mapped(store: Store, tmp_path: Path) -> None:
