@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -159,17 +159,47 @@ def _manifest(
 
 
 def _write_documents(folder: Path, videos: pa.Table, manifest: Mapping[str, Any]) -> None:
-    """transcripts.json, and manifest.json with its `rows`."""
-    texts = ((row["path"], row["transcript"]) for row in _each(videos, "path", "transcript"))
-    _save_json(folder / "transcripts.json", texts)
-    rows = _each(videos, "path", "content_hash", "label")
-    _save_json(folder / "manifest.json", {**manifest, "rows": rows}.items())
+    """transcripts.json, and manifest.json with its `rows`: an entry a line, of a list an item a
+    line, since people read them and search them line by line."""
+    with durable(folder / "transcripts.json") as stream:
+        stream.writelines(_bracketed(b"{}", _texts(videos)))
+        stream.write(b"\n")
+    entries = {
+        name: map(orjson.dumps, value) if isinstance(value, list) else value
+        for name, value in manifest.items()
+    } | {"rows": _items(videos.select(["path", "content_hash", "label"]))}
+    with durable(folder / "manifest.json") as stream:
+        before = b"{\n"
+        for name, value in entries.items():
+            stream.write(before + orjson.dumps(name) + b": ")
+            is_list = isinstance(value, Iterator)
+            stream.writelines(_bracketed(b"[]", value) if is_list else [orjson.dumps(value)])
+            before = b",\n"
+        stream.write(b"\n}\n")
 
 
-def _each(rows: pa.Table, *columns: str) -> Iterator[dict[str, Any]]:
-    """Row by row; as Python has them, a million take a gigabyte."""
-    for batch in rows.select(columns).to_batches(max_chunksize=_BATCH_ROWS):
-        yield from batch.to_pylist()
+def _texts(videos: pa.Table) -> Iterator[bytes]:
+    """Entries of an object, many at a time, as they stand between its brackets: a million rows as
+    Python has them take a gigabyte, and a call for each of them takes seconds."""
+    for batch in videos.select(["path", "transcript"]).to_batches(max_chunksize=_BATCH_ROWS):
+        paths, texts = (column.to_pylist() for column in batch.columns)
+        yield orjson.dumps(dict(zip(paths, texts, strict=True)), option=orjson.OPT_INDENT_2)[2:-2]
+
+
+def _items(rows: pa.Table) -> Iterator[bytes]:
+    """Items of a list, many at a time, as they stand between its brackets."""
+    for batch in rows.to_batches(max_chunksize=_BATCH_ROWS):
+        yield b",\n".join(map(orjson.dumps, batch.to_pylist()))
+
+
+def _bracketed(brackets: bytes, parts: Iterable[bytes]) -> Iterator[bytes]:
+    left, right = brackets[:1], brackets[1:]
+    before = left + b"\n"
+    for part in parts:
+        yield before
+        yield part
+        before = b",\n"
+    yield brackets if before.startswith(left) else b"\n" + right
 
 
 def _shown(rows: pa.Table, root: str) -> pa.Table:
@@ -251,25 +281,3 @@ def _split(labeled: Vectors, root: str, train_share: float) -> dict[str, Any]:
         "train": paths[trains].tolist(),
         "validation": paths[~trains].tolist(),
     }
-
-
-def _save_json(file: Path, content: Iterable[tuple[str, Any]]) -> None:
-    """An entry a line, of a list an item a line: people read it, and search it line by line."""
-    with durable(file) as stream:
-        before = b"{"
-        for key, value in content:
-            stream.write(b"%s\n%s: " % (before, orjson.dumps(key)))
-            before = b","
-            if isinstance(value, list | Iterator):
-                _save_list(stream, value)
-            else:
-                stream.write(orjson.dumps(value))
-        stream.write(b"{}\n" if before == b"{" else b"\n}\n")
-
-
-def _save_list(stream: IO[bytes], items: Iterable[Any]) -> None:
-    before = b"["
-    for item in items:
-        stream.write(b"%s\n%s" % (before, orjson.dumps(item)))
-        before = b","
-    stream.write(b"[]" if before == b"[" else b"\n]")
