@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import resource
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ import torch
 from store.table import Store
 from tests.asking import Run, ask, imports
 from tests.conftest import Finished
-from tests.project import Project, distinct_copy, eventually, keys, put
+from tests.project import Project, distinct_copy, keys, put
 
 ARTIFACTS = ("labeled_embeddings.pt", "unlabeled_embeddings.pt", "transcripts.json")
 COUNTS = "embedded unchanged moved copied removed failed"
@@ -178,19 +178,36 @@ def test_an_export_that_fails_leaves_the_former_one(
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 
 
+STOP_AT_THE_FIRST_SYNC = """
+import os, signal
+
+def stop(_):
+    print("writing", flush=True)
+    signal.pause()
+
+os.fsync = stop
+"""
+
+
 def test_an_export_that_is_killed_leaves_the_former_one(
-    run: Run, spawn: Callable[..., object], scanned: Scanned, tmp_path: Path
+    run: Run, spawn: Callable[..., Any], scanned: Scanned, tmp_path: Path
 ) -> None:
-    ask(run, scanned.project, "--set", "clip.frames=3", "export", "--out", tmp_path)
-    former = read_all(tmp_path)
-    process = spawn("--config", scanned.project.config, "export", "--out", tmp_path)
-    eventually(lambda: any(path.is_dir() for path in tmp_path.iterdir()), pause=0.01)
-    process.send_signal(signal.SIGKILL)
+    out, start = tmp_path / "out", tmp_path / "sitecustomize.py"
+    ask(run, scanned.project, "--set", "clip.frames=3", "export", "--out", out)
+    former = read_all(out)
+    start.write_text(STOP_AT_THE_FIRST_SYNC)  # Python imports it first of all
+    process = spawn(
+        "--config", scanned.project.config, "export", "--out", out,
+        env={"PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert process.stdout.readline() == "writing\n"
+    process.kill()
     process.wait(30)
-    assert read_all(tmp_path) == former
-    ask(run, scanned.project, "export", "--out", tmp_path)
-    assert read_all(tmp_path).keys() == former.keys()
-    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+    assert [path for path in out.iterdir() if path.is_dir()]
+    assert read_all(out) == former
+    ask(run, scanned.project, "export", "--out", out)
+    assert read_all(out).keys() == former.keys()
+    assert not [path for path in out.iterdir() if path.is_dir()]
 
 
 # query
