@@ -84,7 +84,7 @@ def export(
         models: what made the vectors, for the manifest.
         dimension: columns of the feature tensors where the store is empty.
         offline: also the rows whose file was not there at the last look.
-        formats: of the feature files, besides `pt`: keys of `FORMATS`.
+        formats: of the feature files, besides `pt`, which is always written: keys of `FORMATS`.
         train_share: split the labeled videos, in the manifest: this share of each label trains.
 
     Raises:

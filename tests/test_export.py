@@ -236,7 +236,6 @@ from pathlib import Path
 from tests.test_export import write
 from store.errors import StoreError
 from store.table import Store
-from store.vectors import of_recipe, read_embeddings, read_rows
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))

@@ -21,6 +21,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store import archive
 from store.archive import joined_crc
 from store.duplicates import duplicate_groups
 from store.export import export
@@ -119,7 +120,10 @@ def test_the_split_is_in_the_manifest(store: Store, tmp_path: Path) -> None:
     assert "split" not in json.loads((tmp_path / "out/manifest.json").read_text())
 
 
-def test_every_format_says_the_same(store: Store, tmp_path: Path) -> None:
+def test_every_format_says_the_same(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "_BLOCK_ROWS", 2)  # as if they were thousands
     store.upsert([make_row(path, i) for i, path in enumerate(("b/'é.mp4", "a/2", "3", "b/4"))])
     write(store, tmp_path, formats=["parquet", "npz"])
     for name in ("labeled_embeddings", "unlabeled_embeddings"):
@@ -174,9 +178,9 @@ def test_the_archives_are_sound_and_can_be_mapped(store: Store, tmp_path: Path) 
     store.upsert([make_row(f"x/{'é' * i}{i}", i) for i in range(20)])
     write(store, tmp_path, formats=["npz"])
     for name in ("labeled_embeddings.pt", "labeled_embeddings.npz"):
-        with zipfile.ZipFile(tmp_path / name) as archive, (tmp_path / name).open("rb") as raw:
-            assert archive.testzip() is None
-            for entry in archive.infolist():
+        with zipfile.ZipFile(tmp_path / name) as opened, (tmp_path / name).open("rb") as raw:
+            assert opened.testzip() is None
+            for entry in opened.infolist():
                 assert entry.compress_type == zipfile.ZIP_STORED
                 raw.seek(entry.header_offset + 26)  # the lengths of the name and the extra field
                 start = raw.tell() + 4 + sum(struct.unpack("<HH", raw.read(4)))
