@@ -15,7 +15,7 @@ from pipeline.home import Home
 from store.only import Only
 from store.schema import Row
 from store.search import Hit, Like, Means, Says, Wish, search
-from store.table import Store
+from store.table.store import Store
 
 if TYPE_CHECKING:
     import numpy as np

@@ -85,7 +85,7 @@ def data(settings: Settings) -> Findings:
     """The folder of videos, and whether a watch of it hears of changes."""
     from pipeline import home
     from pipeline.discover import list_videos
-    from store.table import Store
+    from store.table.store import Store
 
     with Store.open(settings.store_uri) as store:
         collection = home.recalled(store, settings).collection
@@ -130,7 +130,7 @@ def _watching(root: Path) -> Findings:
 def store(settings: Settings) -> Findings:
     """The table: pieces, versions, indexes, and rows by recipe."""
     from pipeline.recipe import recipe_of
-    from store.table import Store
+    from store.table.store import Store
 
     with Store.open(settings.store_uri) as opened:
         facts = opened.facts()

@@ -34,7 +34,7 @@ from pipeline.vanished import Doubt
 from pipeline.watching import Watcher
 from pipeline.workers import Channel, Crew, StageTimes
 from pipeline.writing import Outcome, Result, Writer, Written
-from store.table import Store
+from store.table.store import Store
 
 COMMIT_ROWS = 64  # a flood of small videos makes few commits,
 COMMIT_SECONDS = 0.25  # and a lone one is visible at once

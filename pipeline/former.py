@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.library import Library
 from store.schema import Row
-from store.table import Store
+from store.table.store import Store
 
 MOST_ROWS = 4_096  # of some 20 kB; what is beyond is embedded anew
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.config import Settings
 from pipeline.discover import Collection, is_listed_folder
-from store.table import Store
+from store.table.store import Store
 
 _MEMORY = "collection"
 

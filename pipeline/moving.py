@@ -20,7 +20,7 @@ from pipeline.library import Library
 from pipeline.records import Recipe, Reused, VideoFile
 from pipeline.writing import Writer
 from store.errors import StoreBusyError
-from store.table import Store
+from store.table.store import Store
 
 LOG = "moves.jsonl"
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.records import Recipe
-from store.table import Store
+from store.table.store import Store
 
 if TYPE_CHECKING:
     from pipeline.vision import ClipEncoder

@@ -10,7 +10,7 @@ from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.library import Library
 from pipeline.recipe import recipe_of
-from store.table import Store
+from store.table.store import Store
 
 
 def describe(store: Store, settings: Settings, home: Home) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pipeline.discover import Collection
-from store.table import Store
+from store.table.store import Store
 
 FEW = 20  # so many may vanish at once without a second thought
 

@@ -15,7 +15,7 @@ from pipeline.library import Library
 from pipeline.records import EmbeddedVideo, Failure, Returned, Reused, Transcript, Vanished
 from pipeline.rows import failed_file, known_of, make_row, place_of, read_transcript
 from store.schema import Row
-from store.table import Store
+from store.table.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -24,10 +24,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pyarrow as pa
 
-from store.arrow import matrix
-from store.lance import KeyedTable
 from store.moments import Pieces
-from store.snapshot import Snapshot
+from store.table.arrow import matrix
+from store.table.lance import KeyedTable
+from store.table.snapshot import Snapshot
 
 FEWEST_ROWS = 10
 """With fewer videos there is no telling what is usual among them."""

@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 from store.archive import Matrix
 from store.files import durable, replacing
 from store.formats import FORMATS, Content, torch_file
-from store.lance import translated
 from store.schema import RecipeTexts
-from store.snapshot import Snapshot
-from store.table import Store
+from store.table.lance import translated
+from store.table.snapshot import Snapshot
+from store.table.store import Store
 from store.vectors import (
     RECIPE_COLUMNS,
     Vectors,

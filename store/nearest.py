@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from store import index
-from store.lance import Expr, col, lit
 from store.only import Only
-from store.snapshot import Snapshot
+from store.table import index
+from store.table.lance import Expr, col, lit
+from store.table.snapshot import Snapshot
 
 MOST_EQUALS = 2_000
 """Among more videos that are exactly as near, which of them are found is chance."""

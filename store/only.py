@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from store.lance import Expr, col, lit
+from store.table.lance import Expr, col, lit
 
 BITMAPS = ("label", "language", "speech_status", "visual_recipe", "speech_recipe", "offline")
 """Columns of few values that filters compare: an index of each spares reading it whole."""

@@ -14,15 +14,15 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from store.arrow import matrix
 from store.background import GOOD_MATCH, Extremes, Sample, percent, sample
 from store.hits import RRF_K, Hit, Why, ordered
-from store.lance import Expr, col, lit
 from store.moments import Pieces, dots
 from store.nearest import Probe, nearest, with_equals
 from store.only import Only
 from store.schema import Timed
-from store.snapshot import Snapshot
+from store.table.arrow import matrix
+from store.table.lance import Expr, col, lit
+from store.table.snapshot import Snapshot
 from store.wishes import Like, Means, Says, Wish
 from store.words import Wanted
 

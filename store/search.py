@@ -11,7 +11,7 @@ from store.errors import StoreError
 from store.hits import Hit, Why, as_arrow, as_dicts, fuse, nothing_matches
 from store.only import Only
 from store.ranking import rank
-from store.table import Store
+from store.table.store import Store
 from store.wishes import Like, Means, Says, Wish
 
 __all__ = [

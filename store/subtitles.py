@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from store.lance import col, translated
 from store.schema import RecipeTexts, Timed
-from store.table import Store
+from store.table.lance import col, translated
+from store.table.store import Store
 from store.vectors import of_recipe
 
 _BATCH_ROWS = 256

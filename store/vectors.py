@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from store.arrow import video_schema
 from store.errors import StoreError
-from store.lance import KEYS_PER_FILTER, Expr, col, lit
 from store.schema import RecipeTexts
-from store.snapshot import Snapshot
-from store.table import Store
+from store.table.arrow import video_schema
+from store.table.lance import KEYS_PER_FILTER, Expr, col, lit
+from store.table.snapshot import Snapshot
+from store.table.store import Store
 
 _Item = TypeVar("_Item")
 

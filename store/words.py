@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from store.lance import (
+from store.schema import Timed
+from store.table.lance import (
     BooleanQuery,
     FullTextOperator,
     MatchQuery,
@@ -16,7 +17,6 @@ from store.lance import (
     PhraseQuery,
     tokenize,
 )
-from store.schema import Timed
 
 TOKENS: dict[str, Any] = {"base_tokenizer": "icu", "stem": False, "remove_stop_words": False}
 """ICU finds the words of every language, also where no spaces are between them; stems and stop

@@ -14,7 +14,7 @@ from PIL import Image
 from pipeline.config import Settings, load
 from pipeline.recipe import recipe_of
 from store.schema import Row
-from store.table import Store
+from store.table.store import Store
 from store.vectors import Vectors, read_vectors
 from tests.project import Project
 from tests.rows import make_row

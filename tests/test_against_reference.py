@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 import torch
 
-from store.table import Store
+from store.table.store import Store
 from tests.conftest import Finished
 from tests.project import Project
 from tests.reference import Reference

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from store.table import Store
+from store.table.store import Store
 from tests.asking import Run, ask, imports
 from tests.conftest import Finished
 from tests.project import Project, distinct_copy, keys, put

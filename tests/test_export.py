@@ -15,11 +15,12 @@ import pytest
 import torch
 
 from store import export as exporting
-from store import files, snapshot
+from store import files
 from store.errors import StoreError
 from store.export import ExportSummary, export
 from store.schema import Row
-from store.table import Store
+from store.table import snapshot
+from store.table.store import Store
 from store.vectors import of_recipe, read_embeddings, read_rows
 from tests.rows import D, make_row
 
@@ -235,7 +236,7 @@ import resource, signal, sys
 from pathlib import Path
 from tests.test_export import write
 from store.errors import StoreError
-from store.table import Store
+from store.table.store import Store
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))

@@ -29,7 +29,7 @@ from store.formats import torch_file
 from store.schema import Row, Timed
 from store.splitting import split
 from store.subtitles import srt, timestamp, vtt, write_subtitles
-from store.table import Store
+from store.table.store import Store
 from tests.clusters import Clusters, fill, jpeg, vectors_of
 from tests.conftest import Finished
 from tests.project import Project

@@ -19,7 +19,7 @@ from pipeline import config
 from pipeline.decode import content_hash
 from pipeline.trial import crash_of
 from store.schema import Row
-from store.table import Store
+from store.table.store import Store
 from tests.conftest import Finished
 from tests.disks import fill, small_disk
 from tests.project import Project, eventually, keys

@@ -19,7 +19,7 @@ from pipeline.errors import ModelError, VideoError
 from pipeline.flow import Flow, Summary
 from pipeline.models import Models
 from pipeline.report import Report
-from store.table import Store
+from store.table.store import Store
 from tests.media import make_video
 from tests.project import LONG_AGO, Project
 

@@ -16,7 +16,7 @@ import torch
 
 from store.errors import StoreError
 from store.schema import Row
-from store.table import Store
+from store.table.store import Store
 from tests.conftest import ROOT
 from tests.disks import fill, small_disk
 from tests.rows import assert_same, make_row
@@ -28,7 +28,7 @@ LONGEST_SECONDS = 0.6  # until the kill: some ten commits, or several exports
 WRITES = """
 import sys
 from dataclasses import replace
-from store.table import Store
+from store.table.store import Store
 from tests.rows import make_row
 
 store = Store.open(sys.argv[1], writer=True)
@@ -43,8 +43,8 @@ for number in range(first, first + 1_000_000):
 COMPACTS = """
 import sys
 from datetime import timedelta
-from store import upkeep
-from store.table import Store
+from store.table import upkeep
+from store.table.store import Store
 from tests.rows import make_row
 
 upkeep.RETENTION = timedelta(0)
@@ -60,7 +60,7 @@ for number in range(first, first + 1_000_000):
 EXPORTS = """
 import sys
 from pathlib import Path
-from store.table import Store
+from store.table.store import Store
 from tests.test_export import write
 
 stores = [Store.open(uri) for uri in sys.argv[2:]]

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from store import index, lance
-from store.arrow import rows_to_arrow
 from store.search import Hit, Like, Means, Only, Says, like, search
-from store.table import Store
+from store.table import index, lance
+from store.table.arrow import rows_to_arrow
+from store.table.store import Store
 from tests.rows import make_row
 
 D = 64

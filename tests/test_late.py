@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from store.late import initialise_late
+from store.table.lazy_import import initialise_late
 
 NAME = "late_example"
 

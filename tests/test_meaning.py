@@ -18,7 +18,7 @@ from safetensors import safe_open
 from pipeline import config, home
 from pipeline.asking import Asker, Question
 from store.hits import Hit
-from store.table import Store
+from store.table.store import Store
 from tests.conftest import ASSETS, Finished
 from tests.meaning import train
 from tests.meaning.collection import Known

@@ -16,7 +16,7 @@ from pipeline.config import load
 from pipeline.naming import EncodeTexts
 from pipeline.recipe import recipe_of
 from pipeline.suggest import suggest
-from store.table import Store
+from store.table.store import Store
 from store.vectors import Vectors, read_vectors
 from tests.conftest import Finished
 from tests.meaning.collection import Known, Video

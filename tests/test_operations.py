@@ -24,7 +24,7 @@ from pipeline.records import Segment, SpeechStatus, SpeechWindow, Transcript
 from pipeline.report import Report
 from pipeline.vision import ClipEncoder
 from store.schema import Row
-from store.table import Store
+from store.table.store import Store
 from tests.media import make_video
 from tests.project import LONG_AGO, Project
 

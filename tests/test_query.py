@@ -18,7 +18,7 @@ from pipeline.asking import ask
 from pipeline.config import load
 from pipeline.recipe import recipe_of
 from store.schema import Row
-from store.table import Store
+from store.table.store import Store
 from tests.conftest import Finished
 from tests.project import LONG_AGO, Project
 from tests.rows import make_row

@@ -29,7 +29,7 @@ from store.search import (
     nothing_matches,
     search,
 )
-from store.table import Store
+from store.table.store import Store
 from tests.rows import ODD_PATHS, D, make_row, unit
 
 COUNT = 60

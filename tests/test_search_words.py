@@ -9,7 +9,7 @@ import pytest
 
 from store.schema import Timed
 from store.search import Hit, Says, nothing_matches, search
-from store.table import Store
+from store.table.store import Store
 from tests.rows import make_row
 
 

@@ -19,12 +19,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from store import lance
-from store.arrow import VERSION_KEY, rows_from_arrow, rows_to_arrow
 from store.errors import StoreError
-from store.lance import Database, KeyedTable
 from store.schema import Timed
-from store.table import Store
+from store.table import lance
+from store.table.arrow import VERSION_KEY, rows_from_arrow, rows_to_arrow
+from store.table.lance import Database, KeyedTable
+from store.table.store import Store
 from tests.rows import NOW, ODD_PATHS, D, assert_same, failed, make_row
 
 
@@ -316,7 +316,7 @@ import resource, signal, sys
 from tests.rows import make_row
 from dataclasses import replace
 from store.errors import StoreError
-from store.table import Store
+from store.table.store import Store
 
 store = Store.open(sys.argv[1], writer=True)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -359,7 +359,7 @@ import sys
 from pathlib import Path
 from store.export import export
 from store.search import Says, search
-from store.table import Store
+from store.table.store import Store
 
 store = Store.open(sys.argv[1])
 assert search(store, Says("words"))

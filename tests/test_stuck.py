@@ -13,7 +13,7 @@ import pytest
 from pipeline.pulse import Pulse
 from pipeline.records import VideoFile
 from pipeline.workers import Channel, Crew
-from store.table import Store
+from store.table.store import Store
 from tests.conftest import Finished
 from tests.project import Project
 

@@ -14,7 +14,7 @@ from pipeline.moving import Move, MoveLog, move_all
 from pipeline.naming import EncodeTexts
 from pipeline.suggest import Advice, Suggestion, suggest
 from store.schema import Row
-from store.table import Store
+from store.table.store import Store
 from tests.clusters import Clusters, D, fill, vectors_of
 from tests.conftest import Finished
 from tests.project import Project

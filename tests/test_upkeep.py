@@ -11,9 +11,9 @@ from statistics import median
 
 import pytest
 
-from store import upkeep
 from store.errors import StoreError
-from store.table import Store
+from store.table import upkeep
+from store.table.store import Store
 from tests.rows import make_row
 
 

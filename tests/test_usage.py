@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.commands import scan
 from run import main
-from store.table import Store
+from store.table.store import Store
 from tests.asking import Run, ask, imports
 from tests.project import Project, put
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.discover import Collection
 from pipeline.vanished import FEW, Doubt
-from store.table import Store
+from store.table.store import Store
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from store.table import Store
+from store.table.store import Store
 from tests.conftest import Finished
 from tests.project import Project, eventually, keys
 from tests.watching import Spawn, Watching, start_watch

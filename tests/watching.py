@@ -12,7 +12,7 @@ from typing import Any
 
 from store.errors import StoreError
 from store.schema import Known
-from store.table import Store
+from store.table.store import Store
 from tests.project import Project, eventually
 
 Spawn = Callable[..., "subprocess.Popen[str]"]

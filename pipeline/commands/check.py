@@ -25,7 +25,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.check import check
     from pipeline.recipe import recipe_of
     from pipeline.tables import print_table
-    from store.table import Store
+    from store.table.store import Store
     from store.vectors import read_vectors
 
     recipe = recipe_of(settings)

@@ -42,7 +42,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.recipe import recipe_of
     from store.export import export
     from store.subtitles import write_subtitles
-    from store.table import Store
+    from store.table.store import Store
 
     recipe = recipe_of(settings)
     texts = (recipe.visual, recipe.transcript, recipe.speech)

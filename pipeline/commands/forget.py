@@ -23,7 +23,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
-    from store.table import Store
+    from store.table.store import Store
 
     with Store.open(settings.store_uri, writer=True) as store:
         place = home.recalled(store, settings)

@@ -36,7 +36,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
     from pipeline.plot import groups, layout, to_png
     from pipeline.recipe import recipe_of
-    from store.table import Store
+    from store.table.store import Store
     from store.vectors import read_vectors
 
     out: Path = options.out or settings.path(settings.export.dir) / "embeddings_tsne.png"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
     from store.only import Only
     from store.search import Hit
-    from store.table import Store
+    from store.table.store import Store
 
 HELP = "find videos by what they show and say"
 NOTHING_MATCHES = "Nothing matches well; --nearest shows what is nearest."
@@ -70,7 +70,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.asking import Asker
     from pipeline.tables import print_hits
     from store.search import nothing_matches
-    from store.table import Store
+    from store.table.store import Store
 
     question = _question(options)
     with Store.open(settings.store_uri) as store:

@@ -18,7 +18,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from store.table import Store
+    from store.table.store import Store
 
     with Store.open(settings.store_uri, writer=True) as store:
         forgotten = store.forget_failures()

@@ -38,7 +38,7 @@ def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
     from pipeline.discover import check_folder
     from pipeline.flow import Flow
     from pipeline.report import LogLines, Report
-    from store.table import Store
+    from store.table.store import Store
 
     report = Report(as_json=options.log_format == "json")
     logging.basicConfig(level=logging.WARNING, handlers=[LogLines(report)], format="%(message)s")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.moving import Move
     from pipeline.naming import EncodeTexts
     from pipeline.suggest import Advice, Measured
-    from store.table import Store
+    from store.table.store import Store
 
 HELP = "the likely folder of each unlabeled video"
 MIN_CONFIDENCE = 0.8
@@ -41,7 +41,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
     from pipeline.recipe import recipe_of
     from pipeline.suggest import suggest
-    from store.table import Store
+    from store.table.store import Store
     from store.vectors import read_vectors
 
     recipe = recipe_of(settings)
@@ -108,7 +108,7 @@ def _undo(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
     from pipeline.moving import LOG, MoveLog, follow, move_all
     from pipeline.recipe import recipe_of
-    from store.table import Store
+    from store.table.store import Store
 
     with Store.open(settings.store_uri) as store:
         place = home.recalled(store, settings)

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pipeline.config import load
 from pipeline.recipe import recipe_of
-from store.arrow import rows_to_arrow
+from store.table.arrow import rows_to_arrow
 from tests.benchmarks.measure import ROOT
 from tests.rows import make_row
 

@@ -69,7 +69,7 @@ def program(folder: Path, clip: Path, whisper: Path, weights: str = "auto") -> d
     from pipeline.models import Models
     from pipeline.recipe import recipe_of
     from pipeline.report import Report
-    from store.table import Store
+    from store.table.store import Store
     from tests.benchmarks.measure import ROOT
 
     with tempfile.TemporaryDirectory() as scratch:

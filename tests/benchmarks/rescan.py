@@ -24,9 +24,9 @@ import pyarrow as pa
 
 from pipeline.config import load
 from pipeline.recipe import recipe_of
-from store.arrow import rows_to_arrow
 from store.schema import Row
-from store.table import Store
+from store.table.arrow import rows_to_arrow
+from store.table.store import Store
 from tests.benchmarks.measure import ROOT, publish, run
 
 SIZES = "1000,10000,100000"

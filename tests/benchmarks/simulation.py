@@ -43,7 +43,7 @@ from pipeline.records import (
     Transcript,
 )
 from pipeline.report import Report
-from store.table import Store
+from store.table.store import Store
 from tests.benchmarks.end_to_end import COUNTS, PHONE_SECONDS, chosen
 from tests.benchmarks.measure import ROOT, publish
 from tests.benchmarks.phone import Phone

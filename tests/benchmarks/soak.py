@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from store import upkeep
-from store.arrow import rows_from_arrow
-from store.table import Store
+from store.table import upkeep
+from store.table.arrow import rows_from_arrow
+from store.table.store import Store
 from tests.benchmarks import made
 from tests.benchmarks.measure import publish
 

@@ -15,10 +15,10 @@ from lancedb.query import LanceFtsQueryBuilder, LanceVectorQueryBuilder
 
 from pipeline.config import load
 from pipeline.recipe import recipe_of
-from store.arrow import rows_from_arrow
 from store.background import Extremes, sample
 from store.search import Only, Says, Wish, search
-from store.table import Store
+from store.table.arrow import rows_from_arrow
+from store.table.store import Store
 from tests.benchmarks import made
 from tests.benchmarks.exact import KINDS, Exact, Questions
 from tests.benchmarks.measure import ROOT

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from store.table import Store
+from store.table.store import Store
 from tests.benchmarks.measure import ROOT, publish
 from tests.media import make, make_video
 from tests.models import clip_folder, whisper_base

@@ -11,7 +11,7 @@ from pipeline import config, home
 from pipeline.flow import Flow, Summary
 from pipeline.report import Report
 from store.schema import Row
-from store.table import Store
+from store.table.store import Store
 from tests.project import Project
 
 COUNTS = ("embedded", "unchanged", "moved", "copied", "removed", "failed")

@@ -15,7 +15,7 @@ from pipeline.models import Models
 from pipeline.recipe import recipe_of
 from pipeline.vision import ClipEncoder
 from store.schema import Row, Timed
-from store.table import Store
+from store.table.store import Store
 from tests.incremental.scans import Scan, edit, failed, rows
 from tests.project import Project
 

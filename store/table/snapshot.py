@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from store.arrow import dimension_of, matrix
 from store.errors import StoreError
-from store.lance import KeyedTable, Table
+from store.table.arrow import dimension_of, matrix
+from store.table.lance import KeyedTable, Table
 
 _COUNTS_KEPT = 64
 _BATCH_ROWS = 16_384

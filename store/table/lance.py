@@ -19,10 +19,10 @@ from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
-from store.arrow import VERSION_KEY, version_of
 from store.errors import StoreError
-from store.late import initialise_late
 from store.schema import SCHEMA_VERSION, check_key
+from store.table.arrow import VERSION_KEY, version_of
+from store.table.lazy_import import initialise_late
 
 os.environ.setdefault("LANCEDB_LOG", "error")  # else warnings flood stderr
 

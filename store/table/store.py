@@ -12,8 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from store import index, upkeep
-from store.arrow import (
+from store.errors import StoreError
+from store.schema import Facts, FailedFile, Known, Row, check_key
+from store.table import index, upkeep
+from store.table.arrow import (
     FAILURE_SCHEMA,
     MEMORY_SCHEMA,
     VIDEO_COLUMNS,
@@ -24,11 +26,9 @@ from store.arrow import (
     rows_to_arrow,
     video_schema,
 )
-from store.errors import StoreError
-from store.lance import Database, KeyedTable, translated
-from store.lock import WriterLock
-from store.schema import Facts, FailedFile, Known, Row, check_key
-from store.snapshot import Snapshot
+from store.table.lance import Database, KeyedTable, translated
+from store.table.lock import WriterLock
+from store.table.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from store.lance import KeyedTable, Table
+from store.table.lance import KeyedTable, Table
 
 COMMITS_BETWEEN = 64
 """Commits after which a table is compacted: 64 pieces cost a commit about 20 ms (measured)."""

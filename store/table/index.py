@@ -16,9 +16,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from store.lance import FTS, Bitmap, BTree, IvfRq, KeyedTable
 from store.only import BITMAPS
-from store.snapshot import Snapshot
+from store.table.lance import FTS, Bitmap, BTree, IvfRq, KeyedTable
+from store.table.snapshot import Snapshot
 from store.words import TOKENS
 
 ROWS_TO_INDEX = 20_000
