@@ -12,9 +12,9 @@ from pipeline.config import Settings
 from pipeline.discover import read_stamp
 from pipeline.errors import SettingsError, VideoError
 from pipeline.home import Home
-from store.only import Only
 from store.schema import Row
-from store.search import Hit, Like, Means, Says, Wish, search
+from store.search.filter import Only
+from store.search.search import Hit, Like, Means, Says, Wish, search
 from store.table.store import Store
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from store.search import Hit, Like, Means, Only, Says, like, search
+from store.search.search import Hit, Like, Means, Only, Says, like, search
 from store.table import index, lance
 from store.table.arrow import rows_to_arrow
 from store.table.store import Store

@@ -17,7 +17,7 @@ from safetensors import safe_open
 
 from pipeline import config, home
 from pipeline.asking import Asker, Question
-from store.hits import Hit
+from store.search.hits import Hit
 from store.table.store import Store
 from tests.conftest import ASSETS, Finished
 from tests.meaning import train

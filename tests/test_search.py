@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.errors import StoreError
-from store.hits import HIT_SCHEMA, fuse
 from store.schema import Row
-from store.search import (
+from store.search.hits import HIT_SCHEMA, fuse
+from store.search.search import (
     FUSED_DEPTH,
     Hit,
     Like,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from store.schema import Timed
-from store.search import Hit, Says, nothing_matches, search
+from store.search.search import Hit, Says, nothing_matches, search
 from store.table.store import Store
 from tests.rows import make_row
 

@@ -358,7 +358,7 @@ IMPORTED = """
 import sys
 from pathlib import Path
 from store.export import export
-from store.search import Says, search
+from store.search.search import Says, search
 from store.table.store import Store
 
 store = Store.open(sys.argv[1])

@@ -16,8 +16,8 @@ from pipeline.errors import SettingsError
 if TYPE_CHECKING:
     from pipeline.asking import Question
     from pipeline.config import Settings
-    from store.only import Only
-    from store.search import Hit
+    from store.search.filter import Only
+    from store.search.search import Hit
     from store.table.store import Store
 
 HELP = "find videos by what they show and say"
@@ -69,7 +69,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
     from pipeline.asking import Asker
     from pipeline.tables import print_hits
-    from store.search import nothing_matches
+    from store.search.search import nothing_matches
     from store.table.store import Store
 
     question = _question(options)
@@ -108,7 +108,7 @@ def _question(options: argparse.Namespace) -> Question:
 
 
 def _only(options: argparse.Namespace) -> Only:
-    from store.only import Only
+    from store.search.filter import Only
 
     shortest, longest = options.min_seconds, options.max_seconds
     if shortest is not None and longest is not None and shortest > longest:
@@ -127,7 +127,7 @@ def _only(options: argparse.Namespace) -> Only:
 
 def _remark(store: Store, hits: Sequence[Hit], only: Only, question: Question) -> str | None:
     """What a person has to know beside the hits."""
-    from store.background import FEWEST_ROWS
+    from store.search.calibration import FEWEST_ROWS
 
     if store.dimension is None:
         return "Nothing is embedded yet: run `scan` first."

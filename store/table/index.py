@@ -16,10 +16,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from store.only import BITMAPS
+from store.search.filter import BITMAPS
+from store.search.words import TOKENS
 from store.table.lance import FTS, Bitmap, BTree, IvfRq, KeyedTable
 from store.table.snapshot import Snapshot
-from store.words import TOKENS
 
 ROWS_TO_INDEX = 20_000
 """Exact search below."""

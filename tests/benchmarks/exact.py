@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from store.background import Extremes
-from store.only import Only
-from store.wishes import Like, Means
+from store.search.calibration import Extremes
+from store.search.filter import Only
+from store.search.queries import Like, Means
 from tests.benchmarks import made
 
 KEPT = 50  # of each kind; with both looked at, the first 10 are of the first 10 of each

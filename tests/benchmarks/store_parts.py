@@ -15,8 +15,8 @@ from lancedb.query import LanceFtsQueryBuilder, LanceVectorQueryBuilder
 
 from pipeline.config import load
 from pipeline.recipe import recipe_of
-from store.background import Extremes, sample
-from store.search import Only, Says, Wish, search
+from store.search.calibration import Extremes, sample
+from store.search.search import Only, Says, Wish, search
 from store.table.arrow import rows_from_arrow
 from store.table.store import Store
 from tests.benchmarks import made

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from store.only import Only
+from store.search.filter import Only
 from store.table import index
 from store.table.lance import Expr, col, lit
 from store.table.snapshot import Snapshot

@@ -14,17 +14,17 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from store.background import GOOD_MATCH, Extremes, Sample, percent, sample
-from store.hits import RRF_K, Hit, Why, ordered
-from store.moments import Pieces, dots
-from store.nearest import Probe, nearest, with_equals
-from store.only import Only
 from store.schema import Timed
+from store.search.calibration import GOOD_MATCH, Extremes, Sample, percent, sample
+from store.search.candidates import Probe, nearest, with_equals
+from store.search.filter import Only
+from store.search.hits import RRF_K, Hit, Why, ordered
+from store.search.moments import Pieces, dots
+from store.search.queries import Like, Means, Says, Wish
+from store.search.words import Wanted
 from store.table.arrow import matrix
 from store.table.lance import Expr, col, lit
 from store.table.snapshot import Snapshot
-from store.wishes import Like, Means, Says, Wish
-from store.words import Wanted
 
 ROW = ["path", "label", "transcript"]
 

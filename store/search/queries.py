@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from store.schema import Row
-from store.words import Wanted
+from store.search.words import Wanted
 
 
 @dataclass(frozen=True, eq=False)

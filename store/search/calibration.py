@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pyarrow as pa
 
-from store.moments import Pieces
+from store.search.moments import Pieces
 from store.table.arrow import matrix
 from store.table.lance import KeyedTable
 from store.table.snapshot import Snapshot

@@ -8,11 +8,11 @@ as_arrow(hits)
 from __future__ import annotations
 
 from store.errors import StoreError
-from store.hits import Hit, Why, as_arrow, as_dicts, fuse, nothing_matches
-from store.only import Only
-from store.ranking import rank
+from store.search.filter import Only
+from store.search.hits import Hit, Why, as_arrow, as_dicts, fuse, nothing_matches
+from store.search.queries import Like, Means, Says, Wish
+from store.search.ranking import rank
 from store.table.store import Store
-from store.wishes import Like, Means, Says, Wish
 
 __all__ = [
     "Hit",

@@ -1,0 +1,1 @@
+"""Search: queries, candidates, ranking, and how well a hit matches."""
