@@ -10,9 +10,9 @@ from itertools import combinations
 import numpy as np
 
 from pipeline.voting import Labeled, Votes, labeled_of, left_out, reduced
-from store.duplicates import duplicate_groups
-from store.neighbours import centred, nearest
-from store.vectors import Vectors
+from store.analysis.duplicates import duplicate_groups
+from store.analysis.neighbours import centred, nearest
+from store.analysis.vectors import Vectors
 
 FEW_CLIPS = 3
 """A folder of fewer different clips has nothing to validate with, and hardly neighbours."""

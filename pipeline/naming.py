@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from store.vectors import Vectors
+from store.analysis.vectors import Vectors
 
 PROMPTS = ("{}", "a photo of {}", "a video of {}")
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from pipeline.naming import EncodeTexts, fit_names
 from pipeline.voting import Confidence, Judge, Labeled, calibrated, labeled_of, left_out, reduced
-from store.duplicates import duplicate_groups
-from store.neighbours import centred, nearest
-from store.vectors import Vectors
+from store.analysis.duplicates import duplicate_groups
+from store.analysis.neighbours import centred, nearest
+from store.analysis.vectors import Vectors
 
 FEW_VIDEOS = 3
 """A folder of fewer is also known by its name."""

@@ -14,14 +14,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from store.archive import Matrix
-from store.files import durable, replacing
-from store.formats import FORMATS, Content, torch_file
-from store.schema import RecipeTexts
-from store.table.lance import translated
-from store.table.snapshot import Snapshot
-from store.table.store import Store
-from store.vectors import (
+from store.analysis.vectors import (
     RECIPE_COLUMNS,
     Vectors,
     of_recipe,
@@ -29,6 +22,13 @@ from store.vectors import (
     read_rows,
     width_of,
 )
+from store.archive import Matrix
+from store.files import durable, replacing
+from store.formats import FORMATS, Content, torch_file
+from store.schema import RecipeTexts
+from store.table.lance import translated
+from store.table.snapshot import Snapshot
+from store.table.store import Store
 
 _RECIPES = ("visual", "transcript", "speech")
 _BATCH_ROWS = 10_000
@@ -270,7 +270,7 @@ def _stale(out: Path, staging: Path) -> tuple[str, ...]:
 
 
 def _split(labeled: Vectors, root: str, train_share: float) -> dict[str, Any]:
-    from store.duplicates import duplicate_groups
+    from store.analysis.duplicates import duplicate_groups
     from store.splitting import split
 
     labels = [label or "" for label in labeled.labels]

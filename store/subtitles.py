@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from store.analysis.vectors import of_recipe
 from store.schema import RecipeTexts, Timed
 from store.table.lance import col, translated
 from store.table.store import Store
-from store.vectors import of_recipe
 
 _BATCH_ROWS = 256
 

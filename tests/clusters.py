@@ -13,9 +13,9 @@ from PIL import Image
 
 from pipeline.config import Settings, load
 from pipeline.recipe import recipe_of
+from store.analysis.vectors import Vectors, read_vectors
 from store.schema import Row
 from store.table.store import Store
-from store.vectors import Vectors, read_vectors
 from tests.project import Project
 from tests.rows import make_row
 

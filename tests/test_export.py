@@ -16,12 +16,12 @@ import torch
 
 from store import export as exporting
 from store import files
+from store.analysis.vectors import of_recipe, read_embeddings, read_rows
 from store.errors import StoreError
 from store.export import ExportSummary, export
 from store.schema import Row
 from store.table import snapshot
 from store.table.store import Store
-from store.vectors import of_recipe, read_embeddings, read_rows
 from tests.rows import D, make_row
 
 RECIPE = ("clip A", "whisper A", "clip A, whisper A")

@@ -22,8 +22,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store import archive
+from store.analysis.duplicates import duplicate_groups
 from store.archive import joined_crc
-from store.duplicates import duplicate_groups
 from store.export import export
 from store.formats import torch_file
 from store.schema import Row, Timed

@@ -16,8 +16,8 @@ from pipeline.config import load
 from pipeline.naming import EncodeTexts
 from pipeline.recipe import recipe_of
 from pipeline.suggest import suggest
+from store.analysis.vectors import Vectors, read_vectors
 from store.table.store import Store
-from store.vectors import Vectors, read_vectors
 from tests.conftest import Finished
 from tests.meaning.collection import Known, Video
 from tests.meaning.drawing import SHAPES

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import neighbours
-from store.neighbours import nearest, nearest_within
+from store.analysis import neighbours
+from store.analysis.neighbours import nearest, nearest_within
 
 
 def crowd(rng: np.random.Generator, n: int, width: int, noise: float) -> np.ndarray:

@@ -25,8 +25,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.check import check
     from pipeline.recipe import recipe_of
     from pipeline.tables import print_table
+    from store.analysis.vectors import read_vectors
     from store.table.store import Store
-    from store.vectors import read_vectors
 
     recipe = recipe_of(settings)
     with Store.open(settings.store_uri) as store:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
     from pipeline.home import Home
     from pipeline.plot import Group
-    from store.vectors import Vectors
+    from store.analysis.vectors import Vectors
 
 HELP = "a picture of the collection (t-SNE), PNG or HTML"
 
@@ -36,8 +36,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
     from pipeline.plot import groups, layout, to_png
     from pipeline.recipe import recipe_of
+    from store.analysis.vectors import read_vectors
     from store.table.store import Store
-    from store.vectors import read_vectors
 
     out: Path = options.out or settings.path(settings.export.dir) / "embeddings_tsne.png"
     is_page = out.suffix.lower() != ".png"

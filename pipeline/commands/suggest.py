@@ -41,8 +41,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
     from pipeline.recipe import recipe_of
     from pipeline.suggest import suggest
+    from store.analysis.vectors import read_vectors
     from store.table.store import Store
-    from store.vectors import read_vectors
 
     recipe = recipe_of(settings)
     with Store.open(settings.store_uri) as store:

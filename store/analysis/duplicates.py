@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from store.neighbours import nearest_within
-from store.vectors import Vectors
+from store.analysis.neighbours import nearest_within
+from store.analysis.vectors import Vectors
 
 PICTURE_SHARE = 0.08
 """Of the distance (1 - cosine) between unrelated videos. With CLIP ViT-B/32 that is about 0.4, and

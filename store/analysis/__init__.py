@@ -1,0 +1,1 @@
+"""All rows of one recipe as arrays: neighbours and duplicates."""
