@@ -14,11 +14,11 @@ import pyarrow as pa
 import pytest
 import torch
 
-from store import export as exporting
 from store import files
 from store.analysis.vectors import of_recipe, read_embeddings, read_rows
 from store.errors import StoreError
-from store.export import ExportSummary, export
+from store.export import export as exporting
+from store.export.export import ExportSummary, export
 from store.schema import Row
 from store.table import snapshot
 from store.table.store import Store

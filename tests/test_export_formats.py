@@ -21,14 +21,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store import archive
 from store.analysis.duplicates import duplicate_groups
-from store.archive import joined_crc
-from store.export import export
-from store.formats import torch_file
+from store.export import archive
+from store.export.archive import joined_crc
+from store.export.export import export
+from store.export.formats import torch_file
+from store.export.split import split
+from store.export.subtitles import srt, timestamp, vtt, write_subtitles
 from store.schema import Row, Timed
-from store.splitting import split
-from store.subtitles import srt, timestamp, vtt, write_subtitles
 from store.table.store import Store
 from tests.clusters import Clusters, fill, jpeg, vectors_of
 from tests.conftest import Finished

@@ -357,7 +357,7 @@ def test_what_is_known_of_many_is_read_whole(store: Store) -> None:
 IMPORTED = """
 import sys
 from pathlib import Path
-from store.export import export
+from store.export.export import export
 from store.search.search import Says, search
 from store.table.store import Store
 

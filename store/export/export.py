@@ -22,9 +22,9 @@ from store.analysis.vectors import (
     read_rows,
     width_of,
 )
-from store.archive import Matrix
+from store.export.archive import Matrix
+from store.export.formats import FORMATS, Content, torch_file
 from store.files import durable, replacing
-from store.formats import FORMATS, Content, torch_file
 from store.schema import RecipeTexts
 from store.table.lance import translated
 from store.table.snapshot import Snapshot
@@ -271,7 +271,7 @@ def _stale(out: Path, staging: Path) -> tuple[str, ...]:
 
 def _split(labeled: Vectors, root: str, train_share: float) -> dict[str, Any]:
     from store.analysis.duplicates import duplicate_groups
-    from store.splitting import split
+    from store.export.split import split
 
     labels = [label or "" for label in labeled.labels]
     trains = split(labels, labeled.hashes, duplicate_groups(labeled), train_share)

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from store.archive import Archive, Matrix, archive
+from store.export.archive import Archive, Matrix, archive
 from store.files import durable
 
 Content = Mapping[str, Any]

@@ -1,0 +1,1 @@
+"""The files that training reads: tensors, transcripts, splits and subtitles."""
