@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config import Settings
-from pipeline.discover import read_stamp
 from pipeline.errors import SettingsError, VideoError
 from pipeline.home import Home
+from pipeline.source.listing import read_stamp
 from store.schema import Row
 from store.search.filter import Only
 from store.search.search import Hit, Like, Means, Says, Wish, search

@@ -84,7 +84,7 @@ def _disks(settings: Settings) -> Findings:
 def data(settings: Settings) -> Findings:
     """The folder of videos, and whether a watch of it hears of changes."""
     from pipeline import home
-    from pipeline.discover import list_videos
+    from pipeline.source.listing import list_videos
     from store.table.store import Store
 
     with Store.open(settings.store_uri) as store:
@@ -103,7 +103,7 @@ def data(settings: Settings) -> Findings:
 
 
 def _watching(root: Path) -> Findings:
-    from pipeline.mounts import MOUNT_TABLE, events_arrive, filesystem_of
+    from pipeline.source.mounts import MOUNT_TABLE, events_arrive, filesystem_of
 
     kind = None
     if MOUNT_TABLE.exists():

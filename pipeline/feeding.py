@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.config import Settings
-from pipeline.discover import Collection, Listing, list_videos, read_stamp
 from pipeline.errors import SettingsError
 from pipeline.library import Comparison, Library
 from pipeline.records import Returned, Vanished, VideoFile
 from pipeline.report import Report, printable
-from pipeline.watching import Watcher
+from pipeline.source.listing import Collection, Listing, list_videos, read_stamp
+from pipeline.source.watcher import Watcher
 from pipeline.workers import Channel
 from pipeline.writing import Written
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pipeline import neutral
 from pipeline.config import Settings
 from pipeline.devices import expects_gpu, share_cores, usable_cores
-from pipeline.discover import Collection
 from pipeline.embed import Embedder
 from pipeline.errors import ModelError
 from pipeline.feeding import Feeder, Line, missing_from
@@ -29,9 +28,10 @@ from pipeline.pulse import Pulse, join
 from pipeline.recipe import recipe_of
 from pipeline.records import DecodedVideo, Failure, Returned, Reused, Vanished, VideoFile
 from pipeline.report import Report, dataset_summary
+from pipeline.source.listing import Collection
+from pipeline.source.watcher import Watcher
 from pipeline.trial import guilty_among
 from pipeline.vanished import Doubt
-from pipeline.watching import Watcher
 from pipeline.workers import Channel, Crew, StageTimes
 from pipeline.writing import Outcome, Result, Writer, Written
 from store.table.store import Store

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import Settings
-from pipeline.discover import Collection, is_listed_folder
+from pipeline.source.listing import Collection, is_listed_folder
 from store.table.store import Store
 
 _MEMORY = "collection"

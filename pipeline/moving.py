@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pipeline.discover import read_stamp
 from pipeline.errors import PipelineError
 from pipeline.library import Library
 from pipeline.records import Recipe, Reused, VideoFile
+from pipeline.source.listing import read_stamp
 from pipeline.writing import Writer
 from store.errors import StoreBusyError
 from store.table.store import Store

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.config import Settings
-from pipeline.discover import list_videos
 from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.library import Library
 from pipeline.recipe import recipe_of
+from pipeline.source.listing import list_videos
 from store.table.store import Store
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipeline.discover import Collection
+from pipeline.source.listing import Collection
 from store.table.store import Store
 
 FEW = 20  # so many may vanish at once without a second thought

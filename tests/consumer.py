@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.discover import Collection
-from pipeline.watching import Changes, Watcher
+from pipeline.source.listing import Collection
+from pipeline.source.watcher import Changes, Watcher
 
 EXTENSIONS = ("mp4",)
 SETTLE = 0.4

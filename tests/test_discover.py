@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.discover import (
+from pipeline.errors import SettingsError
+from pipeline.source.listing import (
     Collection,
     Problem,
     check_folder,
@@ -23,7 +24,6 @@ from pipeline.discover import (
     list_videos,
     read_stamp,
 )
-from pipeline.errors import SettingsError
 
 EXTENSIONS = ("mp4", "mov")
 

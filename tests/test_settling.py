@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.discover import Stamp
-from pipeline.settling import GRACE_SECONDS, REMEMBERED, Kind, Settler
+from pipeline.source.listing import Stamp
+from pipeline.source.settling import GRACE_SECONDS, REMEMBERED, Kind, Settler
 
 SETTLE = 2.0
 A, B = (1, 10), (2, 20)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.discover import Collection
+from pipeline.source.listing import Collection
 from pipeline.vanished import FEW, Doubt
 from store.table.store import Store
 

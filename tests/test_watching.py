@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from watchdog.events import FileSystemEvent
 
-from pipeline.discover import Collection, list_videos
-from pipeline.watching import Changes, Watcher
+from pipeline.source.listing import Collection, list_videos
+from pipeline.source.watcher import Changes, Watcher
 from tests.consumer import EXTENSIONS, PATIENCE, QUIET, watching
 
 

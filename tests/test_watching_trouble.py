@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from watchdog.observers.api import BaseObserver
 
-from pipeline.discover import Collection
 from pipeline.errors import SettingsError
-from pipeline.mounts import events_arrive, filesystem_of
-from pipeline.observing import Observation
-from pipeline.settling import Kind
-from pipeline.watching import Changes, Watcher
+from pipeline.source.listing import Collection
+from pipeline.source.mounts import events_arrive, filesystem_of
+from pipeline.source.observer import Observation
+from pipeline.source.settling import Kind
+from pipeline.source.watcher import Changes, Watcher
 from tests.consumer import EXTENSIONS, PATIENCE, SETTLE, watching
 
 
@@ -133,8 +133,8 @@ def test_the_limit_of_inotify_instances_is_told_and_polled_around(
 LIMITED = """
 import logging, sys
 from pathlib import Path
-from pipeline.discover import Collection
-from pipeline.watching import Watcher
+from pipeline.source.listing import Collection
+from pipeline.source.watcher import Watcher
 logging.basicConfig(stream=sys.stdout)
 root = Path(sys.argv[1])
 with Watcher(Collection(root, ("mp4",)), settle_seconds=1, poll=False, poll_seconds=0.1) as watcher:

@@ -35,9 +35,9 @@ def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
     import logging
 
     from pipeline import home
-    from pipeline.discover import check_folder
     from pipeline.flow import Flow
     from pipeline.report import LogLines, Report
+    from pipeline.source.listing import check_folder
     from store.table.store import Store
 
     report = Report(as_json=options.log_format == "json")

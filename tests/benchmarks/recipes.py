@@ -64,11 +64,11 @@ def today(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
 def program(folder: Path, clip: Path, whisper: Path, weights: str = "auto") -> dict[str, Any]:
     from pipeline import config, neutral
     from pipeline.devices import share_cores, usable_cores
-    from pipeline.discover import Collection
     from pipeline.flow import Flow
     from pipeline.models import Models
     from pipeline.recipe import recipe_of
     from pipeline.report import Report
+    from pipeline.source.listing import Collection
     from store.table.store import Store
     from tests.benchmarks.measure import ROOT
 

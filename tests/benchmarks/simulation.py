@@ -27,7 +27,6 @@ import numpy as np
 from pipeline import config, flow
 from pipeline.config import Settings
 from pipeline.decode import read_video
-from pipeline.discover import Collection
 from pipeline.intake import Intake
 from pipeline.listening import listen
 from pipeline.records import (
@@ -43,6 +42,7 @@ from pipeline.records import (
     Transcript,
 )
 from pipeline.report import Report
+from pipeline.source.listing import Collection
 from store.table.store import Store
 from tests.benchmarks.end_to_end import COUNTS, PHONE_SECONDS, chosen
 from tests.benchmarks.measure import ROOT, publish

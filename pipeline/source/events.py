@@ -11,10 +11,10 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 
-from pipeline.discover import Collection, Stamp, is_listed, is_listed_folder
-from pipeline.settling import GRACE_SECONDS, Kind, Settled, Settler
+from pipeline.source.listing import Collection, Stamp, is_listed, is_listed_folder
+from pipeline.source.settling import GRACE_SECONDS, Kind, Settled, Settler
 
-log = logging.getLogger("pipeline.watching")
+log = logging.getLogger("pipeline.source.watcher")
 
 
 class Inbox:

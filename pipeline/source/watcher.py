@@ -18,7 +18,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from pipeline.discover import (
+from pipeline.errors import SettingsError
+from pipeline.records import VideoFile
+from pipeline.source.events import Inbox
+from pipeline.source.listing import (
     Collection,
     Stamp,
     check_folder,
@@ -26,15 +29,12 @@ from pipeline.discover import (
     list_videos,
     read_stamp,
 )
-from pipeline.errors import SettingsError
-from pipeline.inbox import Inbox
-from pipeline.mounts import events_arrive
-from pipeline.records import VideoFile
+from pipeline.source.mounts import events_arrive
 
 if TYPE_CHECKING:
-    from pipeline.observing import Observation
+    from pipeline.source.observer import Observation
 
-log = logging.getLogger("pipeline.watching")
+log = logging.getLogger("pipeline.source.watcher")
 
 LIMITS = {
     errno.ENOSPC: "fs.inotify.max_user_watches (sysctl)",
@@ -238,7 +238,7 @@ class Watcher:
     def _observe(self) -> None:
         if not self._observes:
             return
-        from pipeline.observing import Observation
+        from pipeline.source.observer import Observation
 
         with self._lifetime:
             if self._stopped:

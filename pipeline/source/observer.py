@@ -29,7 +29,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 
-from pipeline.settling import Kind
+from pipeline.source.settling import Kind
 
 if TYPE_CHECKING or sys.platform == "linux":
     from watchdog.observers.api import BaseObserver
