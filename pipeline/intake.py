@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.config import Settings
-from pipeline.decode import Contents, Prepare, content_hash, read_video
+from pipeline.decode.video import Contents, Prepare, content_hash, read_video
 from pipeline.errors import VideoError
 from pipeline.journal import Journal
 from pipeline.library import Library

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from pipeline import devices
 from pipeline.config import LOCAL_DIR, Settings
-from pipeline.decode import Prepare
+from pipeline.decode.video import Prepare
 from pipeline.speech import Transcriber
 from pipeline.vision import ClipEncoder
 from pipeline.weights import tell_once

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Event
 
 from pipeline.config import Settings
-from pipeline.decode import content_hash
+from pipeline.decode.video import content_hash
 from pipeline.errors import VideoError
 from pipeline.records import Failure, VideoFile
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.decode import Contents, read_video
+from pipeline.decode.video import Contents, read_video
 from pipeline.errors import VideoError
 from pipeline.records import Frames
 from tests.pictures import draw, read_frame_number

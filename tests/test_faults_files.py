@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline import config, home
-from pipeline.decode.opening import Progress, packets
+from pipeline.decode.container import Progress, packets
 from pipeline.errors import ModelError, VideoError
 from pipeline.flow import Flow, Summary
 from pipeline.models import Models

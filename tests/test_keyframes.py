@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.sampling import frame_indices
+from pipeline.decode.sampling import frame_indices
 from tests.decoding import attempt, decode, manifest, numbers, read, write
 from tests.media import VIDEOS, make_video
 from tests.pictures import draw

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import config, home
-from pipeline.decode import Prepare, content_hash
+from pipeline.decode.video import Prepare, content_hash
 from pipeline.flow import Flow
 from pipeline.records import Segment, SpeechStatus, SpeechWindow, Transcript
 from pipeline.report import Report

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sampling import Visit, frame_indices, nearest, plan_visits
+from pipeline.decode.sampling import Visit, frame_indices, nearest, plan_visits
 
 TOTALS = st.integers(1, 10**6)
 COUNTS = st.integers(1, 1000)

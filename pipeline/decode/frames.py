@@ -19,11 +19,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from pipeline.decode.opening import Packet, Video, check_size, decoded
-from pipeline.decode.survey import Survey, frame_duration
+from pipeline.decode.container import Packet, Video, check_size, decoded
+from pipeline.decode.images import as_seen, display_size
+from pipeline.decode.packets import Survey, frame_duration
+from pipeline.decode.sampling import Visit, frame_indices, plan_visits
 from pipeline.errors import VideoError
-from pipeline.pictures import as_seen, display_size
-from pipeline.sampling import Visit, frame_indices, plan_visits
 
 Reopen = Callable[[], AbstractContextManager[Video]]
 

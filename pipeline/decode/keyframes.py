@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 import av
 from av.video.frame import VideoFrame
 
+from pipeline.decode.container import Packet, Video, decoded
 from pipeline.decode.frames import Chosen, Reopen, are_timestamps_true
-from pipeline.decode.opening import Packet, Video, decoded
-from pipeline.decode.survey import Keyframe, Survey, frame_duration
-from pipeline.sampling import frame_indices, nearest
+from pipeline.decode.packets import Keyframe, Survey, frame_duration
+from pipeline.decode.sampling import frame_indices, nearest
 
 
 class KeyframeReader:

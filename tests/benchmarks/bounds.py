@@ -25,7 +25,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from pipeline.decode import Contents, frames, read_video, sound
+from pipeline.decode.video import Contents, frames, read_video, sound
 from pipeline.listening import listen
 from pipeline.speech import Transcriber
 from pipeline.vision import ClipEncoder

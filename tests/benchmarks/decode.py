@@ -31,9 +31,9 @@ import av
 import cv2
 import numpy as np
 
-from pipeline.decode import read_video
+from pipeline.decode.sampling import frame_indices, plan_visits
+from pipeline.decode.video import read_video
 from pipeline.errors import VideoError
-from pipeline.sampling import frame_indices, plan_visits
 from tests.benchmarks.measure import ROOT, publish
 from tests.benchmarks.phone import Phone
 from tests.models import clip_folder

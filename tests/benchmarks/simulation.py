@@ -26,7 +26,7 @@ import numpy as np
 
 from pipeline import config, flow
 from pipeline.config import Settings
-from pipeline.decode import read_video
+from pipeline.decode.video import read_video
 from pipeline.intake import Intake
 from pipeline.listening import listen
 from pipeline.records import (

@@ -10,8 +10,8 @@ from fractions import Fraction
 
 from av.video.stream import VideoStream
 
-from pipeline.decode.opening import Packet, Video
-from pipeline.decode.sound import Listener
+from pipeline.decode.audio import Listener
+from pipeline.decode.container import Packet, Video
 
 
 @dataclass(frozen=True)

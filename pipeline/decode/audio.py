@@ -11,7 +11,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from pipeline.decode.opening import Packet, decoded
+from pipeline.decode.container import Packet, decoded
 from pipeline.records import SAMPLE_RATE_HZ
 
 PIECE = 16384  # samples that are resampled at a time: a codec's frame of 1,024 costs as much
