@@ -20,9 +20,9 @@ from store.table.store import Store
 if TYPE_CHECKING:
     import numpy as np
 
-    from pipeline.models import Models
+    from pipeline.models.clip import ClipEncoder
+    from pipeline.models.loaded import Models
     from pipeline.records import EmbeddedVideo, Recipe, Transcript
-    from pipeline.vision import ClipEncoder
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Asker:
         """The vector of a picture, upright."""
         from PIL import Image, ImageOps
 
-        from pipeline.vision import unit
+        from pipeline.models.clip import unit
 
         if not file.is_file():
             raise SettingsError(f"--image {file}: there is no such file")
@@ -165,22 +165,22 @@ class Asker:
         return vector
 
     def _unrelated(self) -> np.ndarray:
-        from pipeline import neutral
+        from pipeline.models import unrelated_texts
 
-        return neutral.vectors(self._store, self._recipe(), self._clip)
+        return unrelated_texts.vectors(self._store, self._recipe(), self._clip)
 
     def _clip(self) -> ClipEncoder:
         return self._loaded().clip()
 
     def _loaded(self) -> Models:
-        from pipeline.models import Models
+        from pipeline.models.loaded import Models
 
         if self._models is None:
             self._models = Models(self._settings, _say)
         return self._models
 
     def _recipe(self) -> Recipe:
-        from pipeline.recipe import recipe_of
+        from pipeline.models.recipe import recipe_of
 
         return recipe_of(self._settings)
 
@@ -220,8 +220,8 @@ def embed(settings: Settings, location: Path, models: Models | None = None) -> E
     from pipeline.intake import Intake
     from pipeline.journal import Journal
     from pipeline.library import Library
-    from pipeline.models import Models
-    from pipeline.recipe import recipe_of
+    from pipeline.models.loaded import Models
+    from pipeline.models.recipe import recipe_of
     from pipeline.records import Failure, Task, VideoFile
 
     models = models or Models(settings, _say)

@@ -12,6 +12,9 @@ from typing import TypeVar, cast
 import numpy as np
 
 from pipeline.errors import VideoError
+from pipeline.models.clip import ClipEncoder, unit
+from pipeline.models.text_windows import text_windows
+from pipeline.models.transcriber import Transcriber
 from pipeline.records import (
     DecodedVideo,
     EmbeddedVideo,
@@ -21,9 +24,6 @@ from pipeline.records import (
     Transcript,
     VisualHalf,
 )
-from pipeline.speech import Transcriber
-from pipeline.text import text_windows
-from pipeline.vision import ClipEncoder, unit
 
 In = TypeVar("In")
 Out = TypeVar("Out")

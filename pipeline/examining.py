@@ -129,7 +129,7 @@ def _watching(root: Path) -> Findings:
 
 def store(settings: Settings) -> Findings:
     """The table: pieces, versions, indexes, and rows by recipe."""
-    from pipeline.recipe import recipe_of
+    from pipeline.models.recipe import recipe_of
     from store.table.store import Store
 
     with Store.open(settings.store_uri) as opened:
@@ -163,7 +163,7 @@ def device(settings: Settings) -> Findings:
     """Where the models would run."""
     import torch
 
-    from pipeline import devices
+    from pipeline.models import devices
 
     seen = [f"{os.cpu_count()} CPU cores"]
     seen += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -178,7 +178,7 @@ def clip(settings: Settings) -> Findings:
     import numpy as np
 
     from pipeline import weights
-    from pipeline.models import Models
+    from pipeline.models.loaded import Models
 
     found = weights.clip(settings)
     yield found
@@ -197,7 +197,7 @@ def whisper(settings: Settings) -> Findings:
     import numpy as np
 
     from pipeline import weights
-    from pipeline.models import Models
+    from pipeline.models.loaded import Models
     from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow
 
     found = weights.whisper(settings)

@@ -14,18 +14,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline import neutral
 from pipeline.config import Settings
-from pipeline.devices import expects_gpu, share_cores, usable_cores
 from pipeline.embed import Embedder
 from pipeline.errors import ModelError
 from pipeline.feeding import Feeder, Line, missing_from
 from pipeline.intake import Intake
 from pipeline.journal import Journal
 from pipeline.library import Library
-from pipeline.models import Models
+from pipeline.models import unrelated_texts
+from pipeline.models.devices import expects_gpu, share_cores, usable_cores
+from pipeline.models.loaded import Models
+from pipeline.models.recipe import recipe_of
 from pipeline.pulse import Pulse, join
-from pipeline.recipe import recipe_of
 from pipeline.records import DecodedVideo, Failure, Returned, Reused, Vanished, VideoFile
 from pipeline.report import Report, dataset_summary
 from pipeline.source.listing import Collection
@@ -252,7 +252,7 @@ class Flow:
 
     def _tidy(self, *, idle: bool = False) -> bool:
         """What has time until no video waits; whether there was something to tidy."""
-        neutral.remember(self._store, recipe_of(self._settings), self._models.loaded_clip)
+        unrelated_texts.remember(self._store, recipe_of(self._settings), self._models.loaded_clip)
         return self._store.upkeep(idle=idle)
 
     def _drop_missing(self, missing: Sequence[str]) -> None:

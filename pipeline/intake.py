@@ -15,7 +15,7 @@ from pipeline.decode.video import Contents, Prepare, content_hash, read_video
 from pipeline.errors import VideoError
 from pipeline.journal import Journal
 from pipeline.library import Library
-from pipeline.listening import listen
+from pipeline.models.vad import listen
 from pipeline.pulse import Pulse
 from pipeline.records import (
     DecodedVideo,

@@ -8,7 +8,7 @@ from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.library import Library
-from pipeline.recipe import recipe_of
+from pipeline.models.recipe import recipe_of
 from pipeline.source.listing import list_videos
 from store.table.store import Store
 

@@ -83,7 +83,7 @@ def main() -> None:
     question = json.load(sys.stdin)
     settings = Settings(base=Path(question["base"]), **question["settings"])
     from pipeline.asking import embed
-    from pipeline.models import Models
+    from pipeline.models.loaded import Models
 
     models = Models(settings, lambda _: None)
     for location in question["locations"]:

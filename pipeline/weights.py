@@ -59,7 +59,7 @@ def whisper(settings: Settings) -> Finding:
 def _tagged(settings: Settings) -> Finding:
     import open_clip
 
-    from pipeline.vision import resolve
+    from pipeline.models.clip import resolve
 
     try:
         name, tag = resolve(settings.clip.model, settings.clip.pretrained)

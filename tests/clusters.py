@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.config import Settings, load
-from pipeline.recipe import recipe_of
+from pipeline.models.recipe import recipe_of
 from store.analysis.vectors import Vectors, read_vectors
 from store.schema import Row
 from store.table.store import Store

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from pipeline.config import Settings, load
-from pipeline.devices import Placement, choose, found_devices, place, share_cores
 from pipeline.errors import ModelError
+from pipeline.models.devices import Placement, choose, found_devices, place, share_cores
 from tests.conftest import ROOT
 
 HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
@@ -107,7 +107,7 @@ def test_cores_are_shared_and_not_promised_twice(cores: int) -> None:
 
 LOAD = """
 from pipeline.errors import ModelError
-from pipeline.loading import load_cublas
+from pipeline.models.whisper_weights import load_cublas
 try:
     load_cublas()
 except ModelError as error:

@@ -10,6 +10,8 @@ import pytest
 
 from pipeline.embed import Embedder
 from pipeline.errors import ModelError, VideoError
+from pipeline.models.clip import ClipEncoder, unit
+from pipeline.models.text_windows import text_windows
 from pipeline.records import (
     DecodedVideo,
     EmbeddedVideo,
@@ -24,8 +26,6 @@ from pipeline.records import (
     Transcript,
     VideoFile,
 )
-from pipeline.text import text_windows
-from pipeline.vision import ClipEncoder, unit
 
 WORDS = "ask not what your country can do for you"
 LONG = tuple(Segment(float(i), i + 1.0, f"{WORDS} {i}") for i in range(30))

@@ -17,7 +17,7 @@ from pipeline import config, home
 from pipeline.decode.container import Progress, packets
 from pipeline.errors import ModelError, VideoError
 from pipeline.flow import Flow, Summary
-from pipeline.models import Models
+from pipeline.models.loaded import Models
 from pipeline.report import Report
 from store.table.store import Store
 from tests.media import make_video

@@ -13,8 +13,8 @@ import pytest
 
 from pipeline.check import Findings, check
 from pipeline.config import load
+from pipeline.models.recipe import recipe_of
 from pipeline.naming import EncodeTexts
-from pipeline.recipe import recipe_of
 from pipeline.suggest import suggest
 from store.analysis.vectors import Vectors, read_vectors
 from store.table.store import Store

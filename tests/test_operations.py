@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from pipeline import config, home
 from pipeline.decode.video import Prepare, content_hash
 from pipeline.flow import Flow
+from pipeline.models.clip import ClipEncoder
 from pipeline.records import Segment, SpeechStatus, SpeechWindow, Transcript
 from pipeline.report import Report
-from pipeline.vision import ClipEncoder
 from store.schema import Row
 from store.table.store import Store
 from tests.media import make_video

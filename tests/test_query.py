@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.asking import ask
 from pipeline.config import load
-from pipeline.recipe import recipe_of
+from pipeline.models.recipe import recipe_of
 from store.schema import Row
 from store.table.store import Store
 from tests.conftest import Finished

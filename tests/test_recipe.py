@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.config import load
 from pipeline.errors import SettingsError
-from pipeline.recipe import recipe_of
+from pipeline.models.recipe import recipe_of
 from pipeline.records import Recipe
 
 RecipeWith = Callable[..., Recipe]

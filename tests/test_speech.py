@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ModelError, SettingsError, VideoError
+from pipeline.models.transcriber import Transcriber, listen, transcript_recipe
 from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechStatus, SpeechWindow, Transcript
-from pipeline.speech import Transcriber, listen, transcript_recipe
 
 ASK_NOT = (
     "and so my fellow americans ask not what your country can do for you "
@@ -180,7 +180,7 @@ def test_what_has_no_end_was_not_said(
     transcriber: Transcriber, jfk: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More words than anybody can say in the time, in the second go, too."""
-    monkeypatch.setattr("pipeline.whisper._max_length", lambda _: 20)
+    monkeypatch.setattr("pipeline.models.loaded.whisper._max_length", lambda _: 20)
     assert spoken(transcriber, jfk) == Transcript(SpeechStatus.NO_TEXT)
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.models.text_windows import text_windows
 from pipeline.records import Segment
-from pipeline.text import text_windows
 
 WORDS = st.text("abcdeé日本", min_size=1, max_size=8)
 SPACES = st.sampled_from([" ", "  ", "\n", "\u3000"])

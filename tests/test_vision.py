@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from pipeline.errors import ModelError, SettingsError
-from pipeline.vision import ClipEncoder, resolve, unit
+from pipeline.models.clip import ClipEncoder, resolve, unit
 from tests.pictures import draw
 
 CPU = {"device": "cpu", "precision": "float32"}

@@ -39,7 +39,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import __version__, home
-    from pipeline.recipe import recipe_of
+    from pipeline.models.recipe import recipe_of
     from store.export.export import export
     from store.export.subtitles import write_subtitles
     from store.table.store import Store

@@ -34,8 +34,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
+    from pipeline.models.recipe import recipe_of
     from pipeline.plot import groups, layout, to_png
-    from pipeline.recipe import recipe_of
     from store.analysis.vectors import read_vectors
     from store.table.store import Store
 

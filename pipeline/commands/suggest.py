@@ -39,7 +39,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if options.undo:
         return _undo(settings, options)
     from pipeline import home
-    from pipeline.recipe import recipe_of
+    from pipeline.models.recipe import recipe_of
     from pipeline.suggest import suggest
     from store.analysis.vectors import read_vectors
     from store.table.store import Store
@@ -86,7 +86,7 @@ def probability(text: str) -> float:
 
 def _encoder(settings: Settings) -> Any:
     def load() -> EncodeTexts:
-        from pipeline.models import Models
+        from pipeline.models.loaded import Models
 
         return Models(settings, _say).clip().encode_texts
 
@@ -94,8 +94,8 @@ def _encoder(settings: Settings) -> Any:
 
 
 def _move(settings: Settings, store: Store, moves: list[Move]) -> list[Move]:
+    from pipeline.models.recipe import recipe_of
     from pipeline.moving import LOG, MoveLog, follow, move_all
-    from pipeline.recipe import recipe_of
 
     made = move_all(moves, MoveLog(store.scratch(LOG)), _say)
     if made:
@@ -106,8 +106,8 @@ def _move(settings: Settings, store: Store, moves: list[Move]) -> list[Move]:
 
 def _undo(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
+    from pipeline.models.recipe import recipe_of
     from pipeline.moving import LOG, MoveLog, follow, move_all
-    from pipeline.recipe import recipe_of
     from store.table.store import Store
 
     with Store.open(settings.store_uri) as store:

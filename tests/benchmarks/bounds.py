@@ -26,9 +26,9 @@ from unittest.mock import patch
 import numpy as np
 
 from pipeline.decode.video import Contents, frames, read_video, sound
-from pipeline.listening import listen
-from pipeline.speech import Transcriber
-from pipeline.vision import ClipEncoder
+from pipeline.models.clip import ClipEncoder
+from pipeline.models.transcriber import Transcriber
+from pipeline.models.vad import listen
 from tests.benchmarks.end_to_end import COLLECTIONS, CORES
 from tests.benchmarks.measure import publish, run
 from tests.models import clip_folder, whisper_base

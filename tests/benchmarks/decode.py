@@ -243,7 +243,7 @@ def are_exact(path: Path, pictures: Sequence[np.ndarray | None]) -> bool:
 def measure_vectors(folder: Path | None, clips: Sequence[tuple[str, Path]]) -> dict[str, Any]:
     """Cosines between the visual vectors of a clip by exact frames and by keyframes; and, to
     measure those by, between those of different clips."""
-    from pipeline.vision import ClipEncoder, unit
+    from pipeline.models.clip import ClipEncoder, unit
 
     named = folder or clip_folder("base")
     encoder = ClipEncoder(f"local-dir:{named}", "", device="cpu", precision="float32")

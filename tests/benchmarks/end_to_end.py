@@ -28,7 +28,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pipeline.devices import usable_cores
+from pipeline.models.devices import usable_cores
 from tests.benchmarks.measure import publish, run
 from tests.benchmarks.phone import Phone
 from tests.benchmarks.recipes import WAYS

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.config import load
-from pipeline.recipe import recipe_of
+from pipeline.models.recipe import recipe_of
 from store.table.arrow import rows_to_arrow
 from tests.benchmarks.measure import ROOT
 from tests.rows import make_row

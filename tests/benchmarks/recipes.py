@@ -62,11 +62,12 @@ def today(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
 
 
 def program(folder: Path, clip: Path, whisper: Path, weights: str = "auto") -> dict[str, Any]:
-    from pipeline import config, neutral
-    from pipeline.devices import share_cores, usable_cores
+    from pipeline import config
     from pipeline.flow import Flow
-    from pipeline.models import Models
-    from pipeline.recipe import recipe_of
+    from pipeline.models import unrelated_texts
+    from pipeline.models.devices import share_cores, usable_cores
+    from pipeline.models.loaded import Models
+    from pipeline.models.recipe import recipe_of
     from pipeline.report import Report
     from pipeline.source.listing import Collection
     from store.table.store import Store
@@ -87,7 +88,7 @@ def program(folder: Path, clip: Path, whisper: Path, weights: str = "auto") -> d
         of_models = set(os.listdir("/proc/self/task")) - {str(os.getpid())}
         collection = Collection(folder, tuple(settings.data.extensions))
         with Store.open(settings.store_uri, writer=True) as store:
-            neutral.remember(store, recipe_of(settings), clip_encoder)
+            unrelated_texts.remember(store, recipe_of(settings), clip_encoder)
             flow = Flow(settings, collection, store, report, models=models)
             used, listening = process_time(), cpu_of(of_models)
             summary = flow.scan()

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.config import load
-from pipeline.recipe import recipe_of
+from pipeline.models.recipe import recipe_of
 from store.schema import Row
 from store.table.arrow import rows_to_arrow
 from store.table.store import Store

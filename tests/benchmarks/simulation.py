@@ -28,7 +28,7 @@ from pipeline import config, flow
 from pipeline.config import Settings
 from pipeline.decode.video import read_video
 from pipeline.intake import Intake
-from pipeline.listening import listen
+from pipeline.models.vad import listen
 from pipeline.records import (
     SAMPLE_RATE_HZ,
     DecodedVideo,

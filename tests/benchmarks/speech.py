@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.devices import CPU_VIDEOS
-from pipeline.speech import Transcriber, listen
+from pipeline.models.devices import CPU_VIDEOS
+from pipeline.models.transcriber import Transcriber, listen
 from tests.benchmarks.measure import publish
 from tests.benchmarks.recordings import LENGTHS, Recording, recordings
 from tests.models import whisper_base

@@ -14,7 +14,7 @@ import pyarrow as pa
 from lancedb.query import LanceFtsQueryBuilder, LanceVectorQueryBuilder
 
 from pipeline.config import load
-from pipeline.recipe import recipe_of
+from pipeline.models.recipe import recipe_of
 from store.search.calibration import Extremes, sample
 from store.search.search import Only, Says, Wish, search
 from store.table.arrow import rows_from_arrow

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from pipeline import config, neutral
-from pipeline.models import Models
-from pipeline.recipe import recipe_of
-from pipeline.vision import ClipEncoder
+from pipeline import config
+from pipeline.models import unrelated_texts
+from pipeline.models.clip import ClipEncoder
+from pipeline.models.loaded import Models
+from pipeline.models.recipe import recipe_of
 from store.schema import Row, Timed
 from store.table.store import Store
 from tests.incremental.scans import Scan, edit, failed, rows
@@ -117,6 +118,6 @@ def test_what_texts_are_judged_by_is_encoded_once_by_the_scan_that_has_clip_at_h
     scan()
     settings = config.load(project.config)
     with Store.open(settings.store_uri) as store:
-        kept = neutral.vectors(store, recipe_of(settings), no_clip)
-        encoded = Models(settings, print).clip().encode_texts(neutral.TEXTS)
+        kept = unrelated_texts.vectors(store, recipe_of(settings), no_clip)
+        encoded = Models(settings, print).clip().encode_texts(unrelated_texts.TEXTS)
     assert np.allclose(kept, encoded, atol=1e-3)  # kept as float16

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import ModelError, VideoError
-from pipeline.listening import listen
+from pipeline.models.speech_windows import join, tail, video_times
+from pipeline.models.vad import listen
+from pipeline.models.whisper import WINDOW, Decoded, Language, Whisper
 from pipeline.records import SAMPLE_RATE_HZ, Segment, SpeechStatus, SpeechWindow, Transcript
-from pipeline.whisper import WINDOW, Decoded, Language, Whisper
-from pipeline.windows import join, tail, video_times
 
 __all__ = ["Transcriber", "listen", "transcript_recipe"]
 

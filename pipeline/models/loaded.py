@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from pipeline import devices
 from pipeline.config import LOCAL_DIR, Settings
 from pipeline.decode.video import Prepare
-from pipeline.speech import Transcriber
-from pipeline.vision import ClipEncoder
+from pipeline.models import devices
+from pipeline.models.clip import ClipEncoder
+from pipeline.models.transcriber import Transcriber
 from pipeline.weights import tell_once
 
 

@@ -14,7 +14,7 @@ from pipeline.records import Recipe
 from store.table.store import Store
 
 if TYPE_CHECKING:
-    from pipeline.vision import ClipEncoder
+    from pipeline.models.clip import ClipEncoder
 
 TEXTS = (
     "a lighthouse in a storm",

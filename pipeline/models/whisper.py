@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import SettingsError
-from pipeline.loading import load_whisper
+from pipeline.models.whisper_weights import load_whisper
 from pipeline.records import SAMPLE_RATE_HZ, Segment
 
 WINDOW = 30 * SAMPLE_RATE_HZ  # what the encoder was trained on and takes at most, samples

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pipeline.models.speech_windows import LONGEST, Stretch, lay
 from pipeline.records import SAMPLE_RATE_HZ, SpeechWindow
-from pipeline.windows import LONGEST, Stretch, lay
 
 THRESHOLD = 0.5  # of the detector's probability; its authors' choice
 SPEECH_MS = 250  # anything shorter is no word

@@ -1,0 +1,1 @@
+"""Frames, speech and text to vectors and words; no threads, no store."""
