@@ -216,13 +216,13 @@ def embed(settings: Settings, location: Path, models: Models | None = None) -> E
         VideoError: it cannot be embedded.
         ModelError: a model cannot be loaded.
     """
-    from pipeline.embed import Embedder
     from pipeline.intake import Intake
     from pipeline.journal import Journal
     from pipeline.library import Library
     from pipeline.models.loaded import Models
     from pipeline.models.recipe import recipe_of
     from pipeline.records import Failure, Task, VideoFile
+    from pipeline.stages.embed import Embedder
 
     models = models or Models(settings, _say)
     intake = Intake(

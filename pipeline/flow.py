@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.config import Settings
-from pipeline.embed import Embedder
 from pipeline.errors import ModelError
 from pipeline.feeding import Feeder, Line, missing_from
 from pipeline.intake import Intake
@@ -30,6 +29,7 @@ from pipeline.records import DecodedVideo, Failure, Returned, Reused, Vanished, 
 from pipeline.report import Report, dataset_summary
 from pipeline.source.listing import Collection
 from pipeline.source.watcher import Watcher
+from pipeline.stages.embed import Embedder
 from pipeline.trial import guilty_among
 from pipeline.vanished import Doubt
 from pipeline.workers import Channel, Crew, StageTimes

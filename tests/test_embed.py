@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.embed import Embedder
 from pipeline.errors import ModelError, VideoError
 from pipeline.models.clip import ClipEncoder, unit
 from pipeline.models.text_windows import text_windows
@@ -26,6 +25,7 @@ from pipeline.records import (
     Transcript,
     VideoFile,
 )
+from pipeline.stages.embed import Embedder
 
 WORDS = "ask not what your country can do for you"
 LONG = tuple(Segment(float(i), i + 1.0, f"{WORDS} {i}") for i in range(30))

@@ -1,0 +1,1 @@
+"""What is done to one batch: pure functions, the same under threads and on a cluster."""
