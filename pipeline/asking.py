@@ -216,9 +216,9 @@ def embed(settings: Settings, location: Path, models: Models | None = None) -> E
         VideoError: it cannot be embedded.
         ModelError: a model cannot be loaded.
     """
-    from pipeline.intake import Intake
-    from pipeline.journal import Journal
-    from pipeline.library import Library
+    from pipeline.flow.catalog import Library
+    from pipeline.flow.intake import Intake
+    from pipeline.flow.journal import Journal
     from pipeline.models.loaded import Models
     from pipeline.models.recipe import recipe_of
     from pipeline.records import Failure, Task, VideoFile

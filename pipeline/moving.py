@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.library import Library
+from pipeline.flow.catalog import Library
+from pipeline.flow.write import Writer
 from pipeline.records import Recipe, Reused, VideoFile
 from pipeline.source.listing import read_stamp
-from pipeline.writing import Writer
 from store.errors import StoreBusyError
 from store.table.store import Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.report import clock, printable
+from pipeline.flow.progress import clock, printable
 
 TRANSCRIPT_CHARACTERS = 60
 UNWRAPPED_COLUMNS = 10_000  # where lines are read by another program, each row is one line

@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from pipeline.workers import Channel, Ended
+from pipeline.flow.workers import Channel, Ended
 from tests.threads import PATIENCE, Background
 
 

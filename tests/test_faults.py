@@ -17,7 +17,7 @@ import pytest
 
 from pipeline import config
 from pipeline.decode.video import content_hash
-from pipeline.trial import crash_of
+from pipeline.flow.crash_trial import crash_of
 from store.schema import Row
 from store.table.store import Store
 from tests.conftest import Finished

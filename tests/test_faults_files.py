@@ -16,9 +16,9 @@ import pytest
 from pipeline import config, home
 from pipeline.decode.container import Progress, packets
 from pipeline.errors import ModelError, VideoError
-from pipeline.flow import Flow, Summary
+from pipeline.flow.flow import Flow, Summary
+from pipeline.flow.progress import Report
 from pipeline.models.loaded import Models
-from pipeline.report import Report
 from store.table.store import Store
 from tests.media import make_video
 from tests.project import LONG_AGO, Project

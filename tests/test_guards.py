@@ -40,7 +40,7 @@ def test_assets(jfk_flac: Path, clips: tuple[Path, ...]) -> None:
 def test_thread_guard_knows_what_is_a_leak() -> None:
     def ours() -> None: ...
 
-    ours.__module__ = "pipeline.workers"
+    ours.__module__ = "pipeline.flow.workers"
     assert _ours(threading.Thread(target=print))
     assert _ours(threading.Thread(target=ours, daemon=True))
     assert _ours(threading.Thread(target=functools.partial(ours), daemon=True))

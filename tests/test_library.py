@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pipeline.library import Library, recipe_text
+from pipeline.flow.catalog import Library, recipe_text
 from pipeline.records import Needs, Recipe, Reused, Task, VideoFile
 from store.schema import FailedFile, Known
 

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from pipeline import config, home
 from pipeline.decode.video import Prepare, content_hash
-from pipeline.flow import Flow
+from pipeline.flow.flow import Flow
+from pipeline.flow.progress import Report
 from pipeline.models.clip import ClipEncoder
 from pipeline.records import Segment, SpeechStatus, SpeechWindow, Transcript
-from pipeline.report import Report
 from store.schema import Row
 from store.table.store import Store
 from tests.media import make_video

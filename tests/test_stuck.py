@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.pulse import Pulse
+from pipeline.flow.heartbeat import Pulse
+from pipeline.flow.workers import Channel, Crew
 from pipeline.records import VideoFile
-from pipeline.workers import Channel, Crew
 from store.table.store import Store
 from tests.conftest import Finished
 from tests.project import Project

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.flow.deletions import FEW, Doubt
 from pipeline.source.listing import Collection
-from pipeline.vanished import FEW, Doubt
 from store.table.store import Store
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.workers import Channel, Cores, Crew
+from pipeline.flow.workers import Channel, Cores, Crew
 from tests.threads import PATIENCE, Background, Held, drain, each, join
 
 

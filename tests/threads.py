@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
 
-from pipeline.workers import Channel, Crew, Ended
+from pipeline.flow.workers import Channel, Crew, Ended
 
 PATIENCE = 20.0  # seconds after which a test gives up on a thread
 

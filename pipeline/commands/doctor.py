@@ -20,7 +20,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.doctor import examine
     from pipeline.findings import PROBLEM
-    from pipeline.report import printable
+    from pipeline.flow.progress import printable
 
     found = []
     for finding in examine(settings):

@@ -17,8 +17,8 @@ from pipeline.logline import json_line
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
-    from pipeline.flow import Flow, Summary
-    from pipeline.report import Report
+    from pipeline.flow.flow import Flow, Summary
+    from pipeline.flow.progress import Report
 
 
 def add_folder(parser: argparse.ArgumentParser) -> None:
@@ -35,8 +35,8 @@ def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
     import logging
 
     from pipeline import home
-    from pipeline.flow import Flow
-    from pipeline.report import LogLines, Report
+    from pipeline.flow.flow import Flow
+    from pipeline.flow.progress import LogLines, Report
     from pipeline.source.listing import check_folder
     from store.table.store import Store
 

@@ -186,6 +186,6 @@ def _how_good(measured: dict[str, Any], how: str, min_confidence: float) -> str:
 
 
 def _say(text: str) -> None:
-    from pipeline.report import printable
+    from pipeline.flow.progress import printable
 
     print(printable(text), file=sys.stderr)

@@ -63,12 +63,12 @@ def today(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
 
 def program(folder: Path, clip: Path, whisper: Path, weights: str = "auto") -> dict[str, Any]:
     from pipeline import config
-    from pipeline.flow import Flow
+    from pipeline.flow.flow import Flow
+    from pipeline.flow.progress import Report
     from pipeline.models import unrelated_texts
     from pipeline.models.devices import share_cores, usable_cores
     from pipeline.models.loaded import Models
     from pipeline.models.recipe import recipe_of
-    from pipeline.report import Report
     from pipeline.source.listing import Collection
     from store.table.store import Store
     from tests.benchmarks.measure import ROOT

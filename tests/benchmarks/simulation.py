@@ -24,10 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import config, flow
+from pipeline import config
 from pipeline.config import Settings
 from pipeline.decode.video import read_video
-from pipeline.intake import Intake
+from pipeline.flow import flow
+from pipeline.flow.intake import Intake
+from pipeline.flow.progress import Report
 from pipeline.models.vad import listen
 from pipeline.records import (
     SAMPLE_RATE_HZ,
@@ -41,7 +43,6 @@ from pipeline.records import (
     Task,
     Transcript,
 )
-from pipeline.report import Report
 from pipeline.source.listing import Collection
 from store.table.store import Store
 from tests.benchmarks.end_to_end import COUNTS, PHONE_SECONDS, chosen

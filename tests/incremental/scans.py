@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline import config, home
-from pipeline.flow import Flow, Summary
-from pipeline.report import Report
+from pipeline.flow.flow import Flow, Summary
+from pipeline.flow.progress import Report
 from store.schema import Row
 from store.table.store import Store
 from tests.project import Project

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
-from pipeline.library import Comparison, Library
+from pipeline.flow.catalog import Comparison, Library
+from pipeline.flow.progress import Report, printable
+from pipeline.flow.workers import Channel
+from pipeline.flow.write import Written
 from pipeline.records import Returned, Vanished, VideoFile
-from pipeline.report import Report, printable
 from pipeline.source.listing import Collection, Listing, list_videos, read_stamp
 from pipeline.source.watcher import Watcher
-from pipeline.workers import Channel
-from pipeline.writing import Written
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ import numpy as np
 from pipeline.config import Settings
 from pipeline.decode.video import Contents, Prepare, content_hash, read_video
 from pipeline.errors import VideoError
-from pipeline.journal import Journal
-from pipeline.library import Library
+from pipeline.flow.catalog import Library
+from pipeline.flow.heartbeat import Pulse
+from pipeline.flow.journal import Journal
 from pipeline.models.vad import listen
-from pipeline.pulse import Pulse
 from pipeline.records import (
     DecodedVideo,
     Failure,

@@ -16,24 +16,24 @@ from dataclasses import dataclass
 
 from pipeline.config import Settings
 from pipeline.errors import ModelError
-from pipeline.feeding import Feeder, Line, missing_from
-from pipeline.intake import Intake
-from pipeline.journal import Journal
-from pipeline.library import Library
+from pipeline.flow.catalog import Library
+from pipeline.flow.crash_trial import guilty_among
+from pipeline.flow.deletions import Doubt
+from pipeline.flow.feed import Feeder, Line, missing_from
+from pipeline.flow.heartbeat import Pulse, join
+from pipeline.flow.intake import Intake
+from pipeline.flow.journal import Journal
+from pipeline.flow.progress import Report, dataset_summary
+from pipeline.flow.workers import Channel, Crew, StageTimes
+from pipeline.flow.write import Outcome, Result, Writer, Written
 from pipeline.models import unrelated_texts
 from pipeline.models.devices import expects_gpu, share_cores, usable_cores
 from pipeline.models.loaded import Models
 from pipeline.models.recipe import recipe_of
-from pipeline.pulse import Pulse, join
 from pipeline.records import DecodedVideo, Failure, Returned, Reused, Vanished, VideoFile
-from pipeline.report import Report, dataset_summary
 from pipeline.source.listing import Collection
 from pipeline.source.watcher import Watcher
 from pipeline.stages.embed import Embedder
-from pipeline.trial import guilty_among
-from pipeline.vanished import Doubt
-from pipeline.workers import Channel, Crew, StageTimes
-from pipeline.writing import Outcome, Result, Writer, Written
 from store.table.store import Store
 
 COMMIT_ROWS = 64  # a flood of small videos makes few commits,

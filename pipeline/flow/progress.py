@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from pipeline.flow.write import Outcome
 from pipeline.logline import json_line
-from pipeline.writing import Outcome
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.library import Library
+from pipeline.flow.catalog import Library
 from store.schema import Row
 from store.table.store import Store
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipeline.errors import PipelineError
+from pipeline.flow.progress import printable
+from pipeline.flow.workers import Crew
 from pipeline.records import VideoFile
-from pipeline.report import printable
-from pipeline.workers import Crew
 
 LOOK_SECONDS = 1.0  # between two looks
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.library import recipe_text
+from pipeline.flow.catalog import recipe_text
 from pipeline.records import (
     EmbeddedVideo,
     Failure,

@@ -6,8 +6,8 @@ from typing import Any
 
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
+from pipeline.flow.catalog import Library
 from pipeline.home import Home
-from pipeline.library import Library
 from pipeline.models.recipe import recipe_of
 from pipeline.source.listing import list_videos
 from store.table.store import Store

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from pipeline.former import FormerRows
-from pipeline.library import Library
+from pipeline.flow.catalog import Library
+from pipeline.flow.replaced_rows import FormerRows
+from pipeline.flow.rows import failed_file, known_of, make_row, place_of, read_transcript
 from pipeline.records import EmbeddedVideo, Failure, Returned, Reused, Transcript, Vanished
-from pipeline.rows import failed_file, known_of, make_row, place_of, read_transcript
 from store.schema import Row
 from store.table.store import Store
 

@@ -1,6 +1,6 @@
 """Files alone, in a process of their own: do they crash it, or never end?
 
-A run that follows a crash tries so the files that were in hand. `python -m pipeline.trial` reads
+A run that follows a crash tries so the files that were in hand. `python -m pipeline.flow.crash_trial` reads
 the settings and the files' places as JSON from stdin, embeds one file after another, and stores
 nothing.
 """
@@ -63,11 +63,11 @@ def crash_of(settings: Settings, locations: Sequence[Path], limit_seconds: float
     }
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", "pipeline.trial"],
+            [sys.executable, "-m", "pipeline.flow.crash_trial"],
             input=json.dumps(question),
             text=True,
             capture_output=True,
-            cwd=Path(__file__).resolve().parents[1],
+            cwd=Path(__file__).resolve().parents[2],
             timeout=limit_seconds * len(locations),
             check=False,
         )

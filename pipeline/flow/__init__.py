@@ -1,0 +1,1 @@
+"""The run: threads, what is known, what is written."""
