@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from pipeline import config, home
-from pipeline.asking import Asker, Question
+from pipeline.search.searcher import Asker, Question
 from store.search.hits import Hit
 from store.table.store import Store
 from tests.conftest import ASSETS, Finished

@@ -14,9 +14,9 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.asking import ask
 from pipeline.config import load
 from pipeline.models.recipe import recipe_of
+from pipeline.search.searcher import ask
 from store.schema import Row
 from store.table.store import Store
 from tests.conftest import Finished

@@ -14,8 +14,8 @@ from pipeline.commands.output import print_json
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pipeline.asking import Question
     from pipeline.config import Settings
+    from pipeline.search.searcher import Question
     from store.search.filter import Only
     from store.search.search import Hit
     from store.table.store import Store
@@ -67,7 +67,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
-    from pipeline.asking import Asker
+    from pipeline.search.searcher import Asker
     from pipeline.tables import print_hits
     from store.search.search import nothing_matches
     from store.table.store import Store
@@ -101,7 +101,7 @@ def _is_example(options: argparse.Namespace) -> bool:
 
 
 def _question(options: argparse.Namespace) -> Question:
-    from pipeline.asking import Question
+    from pipeline.search.searcher import Question
 
     names = ("text", "image", "video", "words", "places", "nearest")
     return Question(**{name: getattr(options, name) for name in names})

@@ -82,8 +82,8 @@ def main() -> None:
     """The process that may crash."""
     question = json.load(sys.stdin)
     settings = Settings(base=Path(question["base"]), **question["settings"])
-    from pipeline.asking import embed
     from pipeline.models.loaded import Models
+    from pipeline.search.searcher import embed
 
     models = Models(settings, lambda _: None)
     for location in question["locations"]:

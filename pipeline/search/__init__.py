@@ -1,0 +1,1 @@
+"""A person's question to a search of the store."""
