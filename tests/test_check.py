@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.check import Findings, check
+from pipeline.labels.check import Findings, check
 from store.schema import Row
 from tests.clusters import Clusters, fill, vectors_of
 from tests.conftest import Finished

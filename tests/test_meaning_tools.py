@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.check import Findings, check
 from pipeline.config import load
+from pipeline.labels.check import Findings, check
+from pipeline.labels.folder_names import EncodeTexts
+from pipeline.labels.suggest import suggest
 from pipeline.models.recipe import recipe_of
-from pipeline.naming import EncodeTexts
-from pipeline.suggest import suggest
 from store.analysis.vectors import Vectors, read_vectors
 from store.table.store import Store
 from tests.conftest import Finished

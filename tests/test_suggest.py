@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.moving import Move, MoveLog, move_all
-from pipeline.naming import EncodeTexts
-from pipeline.suggest import Advice, Suggestion, suggest
+from pipeline.labels.folder_names import EncodeTexts
+from pipeline.labels.moves import Move, MoveLog, move_all
+from pipeline.labels.suggest import Advice, Suggestion, suggest
 from store.schema import Row
 from store.table.store import Store
 from tests.clusters import Clusters, D, fill, vectors_of

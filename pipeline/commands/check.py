@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands.output import add_json, print_json
 
 if TYPE_CHECKING:
-    from pipeline.check import Findings
     from pipeline.config import Settings
     from pipeline.home import Home
+    from pipeline.labels.check import Findings
 
 HELP = "what would harm a classifier: doubles, wrong folders"
 
@@ -22,7 +22,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
-    from pipeline.check import check
+    from pipeline.labels.check import check
     from pipeline.models.recipe import recipe_of
     from pipeline.tables import print_table
     from store.analysis.vectors import read_vectors

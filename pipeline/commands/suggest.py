@@ -12,9 +12,9 @@ from pipeline.commands.output import add_json, print_json
 if TYPE_CHECKING:
     from pipeline.config import Settings
     from pipeline.home import Home
-    from pipeline.moving import Move
-    from pipeline.naming import EncodeTexts
-    from pipeline.suggest import Advice, Measured
+    from pipeline.labels.folder_names import EncodeTexts
+    from pipeline.labels.moves import Move
+    from pipeline.labels.suggest import Advice, Measured
     from store.table.store import Store
 
 HELP = "the likely folder of each unlabeled video"
@@ -39,8 +39,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if options.undo:
         return _undo(settings, options)
     from pipeline import home
+    from pipeline.labels.suggest import suggest
     from pipeline.models.recipe import recipe_of
-    from pipeline.suggest import suggest
     from store.analysis.vectors import read_vectors
     from store.table.store import Store
 
@@ -54,7 +54,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         advice = suggest(vectors, sorted(folders), _encoder(settings), options.min_confidence)
         moved: list[Move] = []
         if options.move:
-            from pipeline.moving import Move
+            from pipeline.labels.moves import Move
 
             stamps = zip(vectors.column("size"), vectors.column("mtime_ns"), strict=True)
             sizes = dict(zip(vectors.paths, stamps, strict=True))
@@ -94,8 +94,8 @@ def _encoder(settings: Settings) -> Any:
 
 
 def _move(settings: Settings, store: Store, moves: list[Move]) -> list[Move]:
+    from pipeline.labels.moves import LOG, MoveLog, follow, move_all
     from pipeline.models.recipe import recipe_of
-    from pipeline.moving import LOG, MoveLog, follow, move_all
 
     made = move_all(moves, MoveLog(store.scratch(LOG)), _say)
     if made:
@@ -106,8 +106,8 @@ def _move(settings: Settings, store: Store, moves: list[Move]) -> list[Move]:
 
 def _undo(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
+    from pipeline.labels.moves import LOG, MoveLog, follow, move_all
     from pipeline.models.recipe import recipe_of
-    from pipeline.moving import LOG, MoveLog, follow, move_all
     from store.table.store import Store
 
     with Store.open(settings.store_uri) as store:

@@ -9,8 +9,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.naming import EncodeTexts, fit_names
-from pipeline.voting import Confidence, Judge, Labeled, calibrated, labeled_of, left_out, reduced
+from pipeline.labels.classifier import (
+    Confidence,
+    Judge,
+    Labeled,
+    calibrated,
+    labeled_of,
+    left_out,
+    reduced,
+)
+from pipeline.labels.folder_names import EncodeTexts, fit_names
 from store.analysis.duplicates import duplicate_groups
 from store.analysis.neighbours import centred, nearest
 from store.analysis.vectors import Vectors

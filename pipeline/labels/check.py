@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from pipeline.voting import Labeled, Votes, labeled_of, left_out, reduced
+from pipeline.labels.classifier import Labeled, Votes, labeled_of, left_out, reduced
 from store.analysis.duplicates import duplicate_groups
 from store.analysis.neighbours import centred, nearest
 from store.analysis.vectors import Vectors

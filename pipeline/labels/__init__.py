@@ -1,0 +1,1 @@
+"""Folders as labels: suggestions, checks, and moving files."""
