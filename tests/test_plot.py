@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.page import Point, to_html
-from pipeline.plot import GREY, TITLE, UNLABELED, groups, layout, to_png
+from pipeline.plot.layout import GREY, TITLE, UNLABELED, groups, layout, to_png
+from pipeline.plot.page import Point, to_html
 from tests.clusters import Clusters, fill, jpeg
 from tests.conftest import Finished
 from tests.project import Project

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.config import Settings
     from pipeline.home import Home
-    from pipeline.plot import Group
+    from pipeline.plot.layout import Group
     from store.analysis.vectors import Vectors
 
 HELP = "a picture of the collection (t-SNE), PNG or HTML"
@@ -35,7 +35,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
     from pipeline.models.recipe import recipe_of
-    from pipeline.plot import groups, layout, to_png
+    from pipeline.plot.layout import groups, layout, to_png
     from store.analysis.vectors import read_vectors
     from store.table.store import Store
 
@@ -64,7 +64,7 @@ def picture(text: str) -> Path:
 
 
 def _page(places: np.ndarray, legend: list[Group], vectors: Vectors, place: Home) -> bytes:
-    from pipeline.page import MOST_THUMBNAILS, Point, to_html
+    from pipeline.plot.page import MOST_THUMBNAILS, Point, to_html
 
     if len(vectors) > MOST_THUMBNAILS:
         text = f"Without thumbnails: {len(vectors)} videos are more than {MOST_THUMBNAILS}."

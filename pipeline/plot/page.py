@@ -14,7 +14,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from pipeline.plot import TITLE, Group
+from pipeline.plot.layout import TITLE, Group
 
 THUMBNAIL_PIXELS = 160  # of the longer side: about 3 KB
 MOST_THUMBNAILS = 10_000  # 40 MB; a browser has to hold them all
@@ -51,7 +51,7 @@ def to_html(places: np.ndarray, legend: Sequence[Group], points: Sequence[Point]
 
 @cache
 def _template() -> str:
-    return files("pipeline").joinpath("page.html").read_text(encoding="utf-8")
+    return files("pipeline.plot").joinpath("page.html").read_text(encoding="utf-8")
 
 
 def _script_safe(data: object) -> str:

@@ -1,0 +1,1 @@
+"""The collection as a picture, PNG or HTML."""
