@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import doctor, weights
 from pipeline.config import Settings, load
-from pipeline.findings import OK, PROBLEM, WARNING, Finding
+from pipeline.doctor import doctor, weights
+from pipeline.doctor.finding import OK, PROBLEM, WARNING, Finding
 from tests.clusters import Clusters, fill, settings_of
 from tests.conftest import ROOT, Finished
 from tests.project import Project
@@ -95,7 +95,7 @@ def test_a_part_that_hangs_is_reported_in_time(project: Project) -> None:
 
 CRASHING = """
 import os, signal, sys
-import pipeline.examining as examining
+import pipeline.doctor.checks as examining
 
 def crash(settings):
     yield from examining.machine(settings)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from pipeline.doctor.weights import tell_once
 from pipeline.flow.progress import LINE_SECONDS, LogLines, Report, clock, dataset_summary, printable
 from pipeline.flow.write import Outcome
-from pipeline.weights import tell_once
 
 NASTY = "a\nerror: forged\x1b[31m\x9b2J\x07\r\u202e\udcff.mp4"
 

@@ -18,8 +18,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline.doctor import examine
-    from pipeline.findings import PROBLEM
+    from pipeline.doctor.doctor import examine
+    from pipeline.doctor.finding import PROBLEM
     from pipeline.flow.progress import printable
 
     found = []

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from pipeline.config import LOCAL_DIR, Settings
 from pipeline.decode.video import Prepare
+from pipeline.doctor.weights import tell_once
 from pipeline.models import devices
 from pipeline.models.clip import ClipEncoder
 from pipeline.models.transcriber import Transcriber
-from pipeline.weights import tell_once
 
 
 class Models:

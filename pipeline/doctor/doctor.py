@@ -1,4 +1,4 @@
-"""Is everything there that a scan needs? Runs each part of `pipeline.examining` by itself, with a
+"""Is everything there that a scan needs? Runs each part of `pipeline.doctor.checks` by itself, with a
 time limit, and never takes a part's end for its own."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.config import Settings
-from pipeline.findings import PROBLEM, Finding
+from pipeline.doctor.finding import PROBLEM, Finding
 
 LIMITS_SECONDS = {
     "machine": 30.0,
@@ -65,11 +65,11 @@ def _run(settings: Settings, part: str, limit_seconds: float, out: int, err: int
     """The exit code of a part's process; None where it did not end in time."""
     question = {"base": str(settings.base), "settings": settings.model_dump()}
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.examining", part],
+        [sys.executable, "-m", "pipeline.doctor.checks", part],
         stdin=subprocess.PIPE,
         stdout=out,
         stderr=err,
-        cwd=Path(__file__).resolve().parents[1],
+        cwd=Path(__file__).resolve().parents[2],
         env=os.environ | {"HF_HUB_OFFLINE": "1"},  # nothing is fetched here
     )
     assert process.stdin is not None

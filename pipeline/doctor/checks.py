@@ -15,11 +15,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.config import Settings
+from pipeline.doctor.finding import OK, PROBLEM, WARNING, Finding
 from pipeline.errors import PipelineError, VideoError
-from pipeline.findings import OK, PROBLEM, WARNING, Finding
 from store.errors import StoreError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LEAST_PYTHON = (3, 11)
 LITTLE_DISK, NO_DISK = 5 << 30, 500 << 20  # bytes: the weights alone take about 1 GB
 MANY_FRAGMENTS = 200
@@ -177,7 +177,7 @@ def clip(settings: Settings) -> Findings:
     """CLIP's weights, and one real batch through it."""
     import numpy as np
 
-    from pipeline import weights
+    from pipeline.doctor import weights
     from pipeline.models.loaded import Models
 
     found = weights.clip(settings)
@@ -196,7 +196,7 @@ def whisper(settings: Settings) -> Findings:
     """Whisper's weights, and one real batch through it."""
     import numpy as np
 
-    from pipeline import weights
+    from pipeline.doctor import weights
     from pipeline.models.loaded import Models
     from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Settings
+from pipeline.doctor.finding import OK, PROBLEM, WARNING, Finding
 from pipeline.errors import PipelineError
-from pipeline.findings import OK, PROBLEM, WARNING, Finding
 
 ADVICE = "a scan fetches them; without a network, see README, Settings"
 # The names that open_clip looks for in a repository of the hub, in its order.
