@@ -22,9 +22,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
+    from pipeline.commands.tables import print_table
     from pipeline.labels.check import check
     from pipeline.models.recipe import recipe_of
-    from pipeline.tables import print_table
     from store.analysis.vectors import read_vectors
     from store.table.store import Store
 

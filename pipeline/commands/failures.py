@@ -19,7 +19,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
-    from pipeline.tables import print_failures
+    from pipeline.commands.tables import print_failures
     from store.table.store import Store
 
     with Store.open(settings.store_uri) as store:

@@ -67,8 +67,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline import home
+    from pipeline.commands.tables import print_hits
     from pipeline.search.searcher import Asker
-    from pipeline.tables import print_hits
     from store.search.search import nothing_matches
     from store.table.store import Store
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from pipeline.commands.flow_run import add_folder, flow_of, show_summary
 from pipeline.commands.output import INTERRUPTED, add_json
-from pipeline.commands.running import add_folder, flow_of, show_summary
 
 if TYPE_CHECKING:
     from pipeline.config import Settings

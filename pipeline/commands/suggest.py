@@ -155,7 +155,7 @@ def _measured(measured: Measured | None) -> dict[str, Any] | None:
 
 
 def _print(document: dict[str, Any]) -> None:
-    from pipeline.tables import print_table
+    from pipeline.commands.tables import print_table
 
     rows: list[tuple[str, ...]] = [
         (
