@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     from pipeline import config
     from pipeline.errors import PipelineError, SettingsError
-    from pipeline.logline import json_line
+    from pipeline.terminal import json_line
     from store.errors import StoreError
 
     try:

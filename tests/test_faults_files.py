@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import config, home
+from pipeline import config, project
 from pipeline.decode.container import Progress, packets
 from pipeline.errors import ModelError, VideoError
 from pipeline.flow.flow import Flow, Summary
@@ -47,7 +47,7 @@ def scan(
 ) -> Summary:
     settings = config.load(project.config, overrides)
     with Store.open(settings.store_uri, writer=True) as store:
-        collection = home.chosen(settings).collection
+        collection = project.chosen(settings).collection
         return Flow(settings, collection, store, report or Report(), models=models).scan()
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from pipeline import config, home
+from pipeline import config, project
 from pipeline.search.searcher import Asker, Question
 from store.search.hits import Hit
 from store.table.store import Store
@@ -53,7 +53,7 @@ def ask(known: Known) -> Iterator[Ask]:
     """What `query` does with a question, with CLIP loaded once for all of them."""
     settings = config.load(known.project.config)
     with Store.open(settings.store_uri) as store:
-        yield Asker(store, settings, home.recalled(store, settings)).ask
+        yield Asker(store, settings, project.recalled(store, settings)).ask
 
 
 # the model

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import config, home
+from pipeline import config
 from pipeline.decode.video import Prepare, content_hash
 from pipeline.flow.flow import Flow
 from pipeline.flow.progress import Report
@@ -103,7 +103,7 @@ def scan(project: Project, clip: ClipEncoder, recipe: Recipe) -> tuple[int, int,
     )
     models: Any = Light(clip, language)
     with Store.open(changed.store_uri, writer=True) as store:
-        flow = Flow(changed, home.chosen(changed).collection, store, Report(), models=models)
+        flow = Flow(changed, project.chosen(changed).collection, store, Report(), models=models)
         flow.scan()
     return models.runs
 

@@ -10,8 +10,8 @@ from pipeline.commands.output import add_json, print_json
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
-    from pipeline.home import Home
     from pipeline.labels.check import Findings
+    from pipeline.project import Home
 
 HELP = "what would harm a classifier: doubles, wrong folders"
 
@@ -21,7 +21,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import home
+    from pipeline import project
     from pipeline.commands.tables import print_table
     from pipeline.labels.check import check
     from pipeline.models.recipe import recipe_of
@@ -30,7 +30,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
     recipe = recipe_of(settings)
     with Store.open(settings.store_uri) as store:
-        place = home.recalled(store, settings)
+        place = project.recalled(store, settings)
         vectors = read_vectors(store, (recipe.visual, recipe.transcript, recipe.speech))
     findings = check(vectors)
     if options.json:

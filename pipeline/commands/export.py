@@ -38,7 +38,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import __version__, home
+    from pipeline import __version__, project
     from pipeline.models.recipe import recipe_of
     from store.export.export import export
     from store.export.subtitles import write_subtitles
@@ -52,7 +52,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         written = export(
             store,
             out,
-            data_dir=home.recalled(store, settings).written,
+            data_dir=project.recalled(store, settings).written,
             recipe=texts,
             version=__version__,
             models={"clip": settings.clip.model_dump(), "whisper": settings.whisper.model_dump()},

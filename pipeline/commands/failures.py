@@ -18,12 +18,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import home
+    from pipeline import project
     from pipeline.commands.tables import print_failures
     from store.table.store import Store
 
     with Store.open(settings.store_uri) as store:
-        place = home.recalled(store, settings)
+        place = project.recalled(store, settings)
         failed = [
             {
                 "path": place.shown(failure.path),

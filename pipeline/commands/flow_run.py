@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands.output import INTERRUPTED, show
-from pipeline.logline import json_line
+from pipeline.terminal import json_line
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -34,7 +34,7 @@ def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
     second at once."""
     import logging
 
-    from pipeline import home
+    from pipeline import project
     from pipeline.flow.flow import Flow
     from pipeline.flow.progress import LogLines, Report
     from pipeline.source.listing import check_folder
@@ -44,11 +44,11 @@ def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
     logging.basicConfig(level=logging.WARNING, handlers=[LogLines(report)], format="%(message)s")
     for ours in ("pipeline", "store"):
         logging.getLogger(ours).setLevel(logging.INFO)
-    place = home.chosen(settings, options.dir)
+    place = project.chosen(settings, options.dir)
     check_folder(place.collection)  # before a store is made for what is not there
     with Store.open(settings.store_uri, writer=True) as store:
         flow = Flow(settings, place.collection, store, report)
-        home.remember(store, settings, place)
+        project.remember(store, settings, place)
         _stop_on_signals(flow, report)
         yield flow
 

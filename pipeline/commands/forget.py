@@ -22,11 +22,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import home
+    from pipeline import project
     from store.table.store import Store
 
     with Store.open(settings.store_uri, writer=True) as store:
-        place = home.recalled(store, settings)
+        place = project.recalled(store, settings)
         known = store.known()
         everything = known.keys() | {failure.path for failure in store.failures()}
         rows = {path for path, row in known.items() if row.offline} if options.offline else set()

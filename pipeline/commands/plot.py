@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pipeline.config import Settings
-    from pipeline.home import Home
     from pipeline.plot.layout import Group
+    from pipeline.project import Home
     from store.analysis.vectors import Vectors
 
 HELP = "a picture of the collection (t-SNE), PNG or HTML"
@@ -33,7 +33,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import home
+    from pipeline import project
     from pipeline.models.recipe import recipe_of
     from pipeline.plot.layout import groups, layout, to_png
     from store.analysis.vectors import read_vectors
@@ -43,7 +43,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     is_page = out.suffix.lower() != ".png"
     recipe = recipe_of(settings)
     with Store.open(settings.store_uri) as store:
-        place = home.recalled(store, settings)
+        place = project.recalled(store, settings)
         columns = ["transcript", "thumbnail"] if is_page else []
         vectors = read_vectors(store, (recipe.visual, recipe.transcript, recipe.speech), columns)
     if not len(vectors):

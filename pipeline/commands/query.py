@@ -66,7 +66,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import home
+    from pipeline import project
     from pipeline.commands.tables import print_hits
     from pipeline.search.searcher import Asker
     from store.search.search import nothing_matches
@@ -74,7 +74,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
     question = _question(options)
     with Store.open(settings.store_uri) as store:
-        place = home.recalled(store, settings)
+        place = project.recalled(store, settings)
         only = _only(options)
         hits = Asker(store, settings, place).ask(question, k=options.k, only=only)
         is_weak = nothing_matches(hits)

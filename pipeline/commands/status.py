@@ -18,11 +18,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import home
+    from pipeline import project
     from pipeline.flow.status import describe, lines
     from store.table.store import Store
 
     with Store.open(settings.store_uri) as store:
-        facts = describe(store, settings, home.recalled(store, settings))
+        facts = describe(store, settings, project.recalled(store, settings))
     show(facts, lines(facts), as_json=options.json)
     return 0

@@ -11,10 +11,10 @@ from pipeline.commands.output import add_json, print_json
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
-    from pipeline.home import Home
     from pipeline.labels.folder_names import EncodeTexts
     from pipeline.labels.moves import Move
     from pipeline.labels.suggest import Advice, Measured
+    from pipeline.project import Home
     from store.table.store import Store
 
 HELP = "the likely folder of each unlabeled video"
@@ -38,7 +38,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     if options.undo:
         return _undo(settings, options)
-    from pipeline import home
+    from pipeline import project
     from pipeline.labels.suggest import suggest
     from pipeline.models.recipe import recipe_of
     from store.analysis.vectors import read_vectors
@@ -46,7 +46,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
     recipe = recipe_of(settings)
     with Store.open(settings.store_uri) as store:
-        place = home.recalled(store, settings)
+        place = project.recalled(store, settings)
         vectors = read_vectors(
             store, (recipe.visual, recipe.transcript, recipe.speech), ["size", "mtime_ns"]
         )
@@ -105,13 +105,13 @@ def _move(settings: Settings, store: Store, moves: list[Move]) -> list[Move]:
 
 
 def _undo(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import home
+    from pipeline import project
     from pipeline.labels.moves import LOG, MoveLog, follow, move_all
     from pipeline.models.recipe import recipe_of
     from store.table.store import Store
 
     with Store.open(settings.store_uri) as store:
-        place = home.recalled(store, settings)
+        place = project.recalled(store, settings)
         log = MoveLog(store.scratch(LOG))
     batch = log.last_batch()
     made = move_all([move.back for move in reversed(batch)], None, _say)

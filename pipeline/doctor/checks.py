@@ -83,12 +83,12 @@ def _disks(settings: Settings) -> Findings:
 
 def data(settings: Settings) -> Findings:
     """The folder of videos, and whether a watch of it hears of changes."""
-    from pipeline import home
+    from pipeline import project
     from pipeline.source.listing import list_videos
     from store.table.store import Store
 
     with Store.open(settings.store_uri) as store:
-        collection = home.recalled(store, settings).collection
+        collection = project.recalled(store, settings).collection
     try:
         listing = list_videos(collection)
     except PipelineError as error:

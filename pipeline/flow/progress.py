@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from pipeline.flow.write import Outcome
-from pipeline.logline import json_line
+from pipeline.terminal import json_line
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,8 +7,8 @@ from typing import Any
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.flow.catalog import Library
-from pipeline.home import Home
 from pipeline.models.recipe import recipe_of
+from pipeline.project import Home
 from pipeline.source.listing import list_videos
 from store.table.store import Store
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.config import Settings
 from pipeline.errors import SettingsError, VideoError
-from pipeline.home import Home
+from pipeline.project import Home
 from pipeline.source.listing import read_stamp
 from store.schema import Row
 from store.search.filter import Only
@@ -192,9 +192,9 @@ def ask(store: Store, settings: Settings, text: str, *, k: int = 10) -> list[Hit
         SettingsError: there are no words in it.
         ModelError: CLIP cannot be loaded.
     """
-    from pipeline import home
+    from pipeline import project
 
-    return Asker(store, settings, home.recalled(store, settings)).ask(Question(text=text), k=k)
+    return Asker(store, settings, project.recalled(store, settings)).ask(Question(text=text), k=k)
 
 
 def _has_changed(row: Row, file: Path) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline import config, home
+from pipeline import config
 from pipeline.flow.flow import Flow, Summary
 from pipeline.flow.progress import Report
 from store.schema import Row
@@ -36,7 +36,7 @@ Scan = Callable[..., Scanned]
 def run_flow(project: Project, overrides: tuple[str, ...] = ()) -> Summary:
     settings = config.load(project.config, overrides)
     with Store.open(settings.store_uri, writer=True) as store:
-        return Flow(settings, home.chosen(settings).collection, store, Report()).scan()
+        return Flow(settings, project.chosen(settings).collection, store, Report()).scan()
 
 
 def rows(project: Project) -> dict[str, Row]:
