@@ -1,41 +1,133 @@
-"""Which folder a store belongs to.
+"""A project: settings, the collection of videos, the recipe of its vectors and the open store.
 
-A scan remembers it in the store, so that the commands after it name the files as the scan did, also
-where it was given another folder than `data.dir`.
+A scan notes in the store which folder it read, so that the commands after it name files as the scan
+did, also where it was given another folder than `data.dir`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from pipeline.config import Settings
-from pipeline.source.listing import Collection, is_listed_folder
+from pipeline.source.listing import Collection, check_folder, is_listed_folder
 from store.table.store import Store
 
-_MEMORY = "collection"
+if TYPE_CHECKING:
+    from store.analysis.vectors import Vectors
+    from store.schema import Recipe
+
+_NOTE = "collection"
 
 
-@dataclass(frozen=True)
-class Home:
-    """Args:
-    collection: the folder.
-    written: its root as a person wrote it; names of files that are shown begin with it.
+class Project:
+    """What every command works on. Close it, or use it in a `with` block.
+
+    Args:
+        settings: Of the configuration.
+        store: Open.
+        collection: The folder of videos.
+        written: The collection's root as a person wrote it; file names that are shown begin with
+            it.
     """
 
-    collection: Collection
-    written: str
+    def __init__(
+        self, settings: Settings, store: Store, collection: Collection, written: str
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.collection = collection
+        self.written = written
+
+    @classmethod
+    def open(cls, settings: Settings, *, writer: bool = False) -> Self:
+        """The project with the folder of its last scan, or `data.dir` where that changed since.
+
+        Args:
+            writer: Whether the store will be written.
+
+        Raises:
+            StoreError: The store cannot be opened.
+        """
+        store = Store.open(settings.store_uri, writer=writer)
+        try:
+            note = json.loads(store.get_note(_NOTE) or "{}")
+        except BaseException:
+            store.close()
+            raise
+        same = note.get("configured") == settings.data.dir
+        written = note["scanned"] if same else settings.data.dir
+        return cls(settings, store, _collection(settings, settings.path(written)), written)
+
+    @classmethod
+    def open_to_scan(cls, settings: Settings, folder: Path | None = None) -> Self:
+        """The project with its store open for writing and its folder noted in it.
+
+        Args:
+            folder: A folder inside `data.dir`, or another collection; None for `data.dir`.
+
+        Raises:
+            SettingsError: The folder does not exist; no store is made then.
+            StoreError: The store cannot be opened.
+        """
+        collection, written = _locate(settings, folder)
+        check_folder(collection)
+        project = cls(settings, Store.open(settings.store_uri, writer=True), collection, written)
+        try:
+            note = json.dumps({"configured": settings.data.dir, "scanned": written})
+            if project.store.get_note(_NOTE) != note:
+                project.store.set_note(_NOTE, note)
+        except BaseException:
+            project.close()
+            raise
+        return project
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe that the settings ask for.
+
+        Raises:
+            SettingsError: Weights that a setting names do not exist.
+        """
+        from pipeline.models.recipe import recipe_of
+
+        return recipe_of(self.settings)
+
+    def vectors(self, columns: Sequence[str] = ()) -> Vectors:
+        """Every row of the recipe whose file exists, with these columns besides.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        from store.analysis.vectors import read_vectors
+
+        return read_vectors(self.store, self.recipe, columns)
 
     def shown(self, path: str) -> str:
-        """A row's path in the form that the artifacts have: the root as written, and the path."""
+        """A row's path as the artifacts have it: the root as written, and the path."""
         return f"{self.written.rstrip('/')}/{path}"
 
     def rows_of(self, written: str, paths: Iterable[str]) -> set[str]:
-        """The paths that a person means: one row, or all below a folder; named as shown, as a
-        row's path, or as a file."""
+        """The paths that a person means: one row, or all rows below a folder.
+
+        Args:
+            written: As `shown` has it, as a row's path, or as a file or folder on disk.
+            paths: To choose from.
+        """
         named = {written.rstrip("/"), self.key_of(Path(written))}
         named.add(written.removeprefix(self.shown("")).rstrip("/"))
         return {
@@ -45,50 +137,37 @@ class Home:
         }
 
     def folders(self) -> set[str]:
-        """The names of the top folders that are there now; each is a label."""
+        """The names of the top folders on disk; each is a label."""
         try:
             with os.scandir(self.collection.root) as entries:
                 names = {entry.name for entry in entries if entry.is_dir()}
-        except OSError:  # an unplugged drive: nothing is known of it
+        except OSError:  # an unplugged drive: its folders are not known
             return set()
         return {name for name in names if is_listed_folder(name)}
 
     def key_of(self, file: Path) -> str | None:
-        """The row's path of a file in the collection, None for any other."""
-        for candidate in (file.absolute(), file.resolve()):
-            for root in (self.collection.root, self.collection.root.resolve()):
-                if candidate.is_relative_to(root):
-                    return candidate.relative_to(root).as_posix()
-        return None
+        """The row's path of a file in the collection, None for any other file."""
+        return _key_in(self.collection.root, file)
 
 
-def chosen(settings: Settings, folder: Path | None = None) -> Home:
-    """The collection of a scan: `data.dir`, a folder in it, or another one."""
+def _locate(settings: Settings, folder: Path | None) -> tuple[Collection, str]:
+    """The collection to scan, and its root as a person wrote it."""
     root = settings.path(settings.data.dir)
-    home = _home(settings, root, settings.data.dir)
     if folder is None:
-        return home
-    under = home.key_of(folder)
+        return _collection(settings, root), settings.data.dir
+    under = _key_in(root, folder)
     if under is None:
-        return _home(settings, folder.absolute(), folder.absolute().as_posix())
-    part = Collection(root, tuple(settings.data.extensions), "" if under == "." else under)
-    return Home(part, settings.data.dir)
+        return _collection(settings, folder.absolute()), folder.absolute().as_posix()
+    return _collection(settings, root, "" if under == "." else under), settings.data.dir
 
 
-def remember(store: Store, settings: Settings, home: Home) -> None:
-    """Note the folder in the store, where that is news."""
-    note = json.dumps({"configured": settings.data.dir, "scanned": home.written})
-    if store.recall(_MEMORY) != note:
-        store.remember(_MEMORY, note)
+def _collection(settings: Settings, root: Path, under: str = "") -> Collection:
+    return Collection(root, tuple(settings.data.extensions), under)
 
 
-def recalled(store: Store, settings: Settings) -> Home:
-    """The folder that the store was last scanned with; `data.dir` where that has changed since."""
-    note = json.loads(store.recall(_MEMORY) or "{}")
-    same = note.get("configured") == settings.data.dir
-    written = note["scanned"] if same else settings.data.dir
-    return _home(settings, settings.path(written), written)
-
-
-def _home(settings: Settings, root: Path, written: str) -> Home:
-    return Home(Collection(root, tuple(settings.data.extensions)), written)
+def _key_in(root: Path, file: Path) -> str | None:
+    for candidate in (file.absolute(), file.resolve()):
+        for known in (root, root.resolve()):
+            if candidate.is_relative_to(known):
+                return candidate.relative_to(known).as_posix()
+    return None

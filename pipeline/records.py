@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from store.schema import Segment
+
 SAMPLE_RATE_HZ = 16_000
 
 
@@ -56,15 +58,6 @@ class VideoFile:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A timed piece of a transcript; `start` and `end` in seconds of the video."""
-
-    start: float
-    end: float
-    text: str
-
-
-@dataclass(frozen=True)
 class Transcript:
     """What was said. `language` is an ISO 639-1 code, None where nothing was heard."""
 
@@ -81,22 +74,6 @@ class Transcript:
     def text(self) -> str:
         """The whole transcript on one line."""
         return " ".join(segment.text.strip() for segment in self.segments).strip()
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What makes each part of a row, as readable text; a row of another text is out of date.
-
-    Args:
-        visual: CLIP model, weights, frames and sampling.
-        transcript: Whisper model, weights and settings.
-        speech: how the transcript becomes a vector: CLIP's text encoder and the pooling, and
-            the transcript's own recipe.
-    """
-
-    visual: str
-    transcript: str
-    speech: str
 
 
 @dataclass(frozen=True)

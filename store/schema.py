@@ -16,8 +16,28 @@ from store.errors import StoreError
 
 SCHEMA_VERSION = 1
 
-RecipeTexts = tuple[str, str, str]
-"""What made the visual half, the transcript and the speech half."""
+RECIPE_COLUMNS = ("visual_recipe", "transcript_recipe", "speech_recipe")
+"""The columns that hold a row's `Recipe`, in its order."""
+
+
+class Recipe(NamedTuple):
+    """What makes each part of a row, as readable text; a row with another text is out of date.
+
+    Args:
+        visual: CLIP model, weights, frames and sampling.
+        transcript: Whisper model, weights and settings.
+        speech: How the transcript becomes a vector: CLIP's text encoder and the pooling, and the
+            transcript's own recipe.
+    """
+
+    visual: str
+    transcript: str
+    speech: str
+
+    @property
+    def text(self) -> str:
+        """The recipe on one line, as failures keep it."""
+        return f"{self.visual}; {self.speech}"
 
 
 class Known(NamedTuple):
@@ -33,13 +53,13 @@ class Known(NamedTuple):
     offline: bool
 
     @property
-    def recipe(self) -> RecipeTexts:
-        return self.visual_recipe, self.transcript_recipe, self.speech_recipe
+    def recipe(self) -> Recipe:
+        return Recipe(self.visual_recipe, self.transcript_recipe, self.speech_recipe)
 
 
 @dataclass(frozen=True)
-class Timed:
-    """A timed piece of text; `start` and `end` in seconds of the video."""
+class Segment:
+    """A timed piece of a transcript; `start` and `end` in seconds of the video."""
 
     start: float
     end: float
@@ -98,9 +118,9 @@ class Row:
     speech_status: str
     language: str | None
     language_probability: float | None
-    segments: tuple[Timed, ...]
+    segments: tuple[Segment, ...]
     transcript: str
-    speech_windows: tuple[Timed, ...]
+    speech_windows: tuple[Segment, ...]
     speech_vectors: np.ndarray
     visual_recipe: str
     transcript_recipe: str
@@ -125,8 +145,8 @@ class Row:
         return len(self.visual)
 
     @property
-    def recipe(self) -> RecipeTexts:
-        return self.visual_recipe, self.transcript_recipe, self.speech_recipe
+    def recipe(self) -> Recipe:
+        return Recipe(self.visual_recipe, self.transcript_recipe, self.speech_recipe)
 
     def __repr__(self) -> str:
         return (
@@ -184,7 +204,7 @@ class Facts:
     rows: int
     offline: int
     labels: Mapping[str | None, int]
-    recipes: Mapping[RecipeTexts, int]
+    recipes: Mapping[Recipe, int]
     failures: int
     bytes_on_disk: int | None
     fragments: int

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from tests import media, models
-from tests.meaning.collection import Known, planned, write
-from tests.project import Project
+from tests.support import media, models
+from tests.support.meaning.collection import Known, planned, write
+from tests.support.projects import UserProject
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "tests" / "assets"
@@ -72,7 +72,8 @@ def clips() -> tuple[Path, ...]:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """`made(name)`: a clip of tests.media.CATALOGUE, made at its first use. Do not change it."""
+    """`made(name)`: a clip of the catalogue in tests.support.media, made at its first use. Do not
+    change it."""
     folder = tmp_path_factory.mktemp("media")
     return functools.cache(functools.partial(media.make, folder))
 
@@ -90,8 +91,8 @@ def known(
     folder = shared / "known"
     with FileLock(shared / "known.lock"):
         if folder.is_dir():
-            return Known(Project(folder), collection)
-        project = Project.make(folder, clip=ASSETS / "tiny_clip", whisper=whisper_dir)
+            return Known(UserProject(folder), collection)
+        project = UserProject.make(folder, clip=ASSETS / "tiny_clip", whisper=whisper_dir)
         write(collection, project.videos)
         ended = run("--config", project.config, "scan", timeout=280)
         assert ended.returncode == 0, ended.stderr
@@ -218,6 +219,6 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.fixture(scope="session")
-def new_project(small_clip_dir: Path, whisper_dir: Path) -> Callable[..., Project]:
+def new_project(small_clip_dir: Path, whisper_dir: Path) -> Callable[..., UserProject]:
     """`new_project(folder, settings="")`"""
-    return functools.partial(Project.make, clip=small_clip_dir, whisper=whisper_dir)
+    return functools.partial(UserProject.make, clip=small_clip_dir, whisper=whisper_dir)

@@ -10,8 +10,8 @@ from pipeline.commands.output import add_json, print_json
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
-    from pipeline.labels.check import Findings
-    from pipeline.project import Home
+    from pipeline.labels.check import CheckResult
+    from pipeline.project import Project
 
 HELP = "what would harm a classifier: doubles, wrong folders"
 
@@ -21,28 +21,23 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import project
     from pipeline.commands.tables import print_table
     from pipeline.labels.check import check
-    from pipeline.models.recipe import recipe_of
-    from store.analysis.vectors import read_vectors
-    from store.table.store import Store
+    from pipeline.project import Project
 
-    recipe = recipe_of(settings)
-    with Store.open(settings.store_uri) as store:
-        place = project.recalled(store, settings)
-        vectors = read_vectors(store, (recipe.visual, recipe.transcript, recipe.speech))
+    with Project.open(settings) as project:
+        vectors = project.vectors()
     findings = check(vectors)
     if options.json:
-        print_json(_document(findings, place, len(vectors)))
+        print_json(_document(findings, project, len(vectors)))
         return 0
     header = ("finding", "where", "why")
     nothing = f"Nothing was found in {len(vectors)} videos."
-    print_table(header, _rows(findings, place), empty=nothing)
+    print_table(header, _rows(findings, project), empty=nothing)
     return 0
 
 
-def _document(findings: Findings, place: Home, videos: int) -> dict[str, Any]:
+def _document(findings: CheckResult, place: Project, videos: int) -> dict[str, Any]:
     document: dict[str, Any] = {"videos": videos, **asdict(findings)}
     for each in (*document["in_two_folders"], *document["labeled_and_unlabeled"]):
         for video in each["videos"]:
@@ -53,7 +48,7 @@ def _document(findings: Findings, place: Home, videos: int) -> dict[str, Any]:
     return document
 
 
-def _rows(findings: Findings, place: Home) -> list[tuple[str, ...]]:
+def _rows(findings: CheckResult, place: Project) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     doubles = (
         ("in two folders", findings.in_two_folders),

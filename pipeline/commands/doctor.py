@@ -20,7 +20,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.doctor.doctor import examine
     from pipeline.doctor.finding import PROBLEM
-    from pipeline.flow.progress import printable
+    from pipeline.terminal import printable
 
     found = []
     for finding in examine(settings):

@@ -38,22 +38,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import __version__, project
-    from pipeline.models.recipe import recipe_of
-    from store.export.export import export
-    from store.export.subtitles import write_subtitles
-    from store.table.store import Store
+    from pipeline import __version__
+    from pipeline.project import Project
+    from store.artifacts.export import export
+    from store.artifacts.subtitles import write_subtitles
 
-    recipe = recipe_of(settings)
-    texts = (recipe.visual, recipe.transcript, recipe.speech)
     subtitles = None
     out = options.out or settings.path(settings.export.dir)
-    with Store.open(settings.store_uri) as store:
+    with Project.open(settings) as project:
         written = export(
-            store,
+            project.store,
             out,
-            data_dir=project.recalled(store, settings).written,
-            recipe=texts,
+            data_dir=project.written,
+            recipe=project.recipe,
             version=__version__,
             models={"clip": settings.clip.model_dump(), "whisper": settings.whisper.model_dump()},
             offline=options.offline,
@@ -62,7 +59,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         )
         if options.subtitles is not None:
             subtitles = write_subtitles(
-                store, options.subtitles, recipe=texts, offline=options.offline
+                project.store, options.subtitles, recipe=project.recipe, offline=options.offline
             )
     facts = {
         "out": str(out),

@@ -18,20 +18,18 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import project
     from pipeline.commands.tables import print_failures
-    from store.table.store import Store
+    from pipeline.project import Project
 
-    with Store.open(settings.store_uri) as store:
-        place = project.recalled(store, settings)
+    with Project.open(settings) as project:
         failed = [
             {
-                "path": place.shown(failure.path),
+                "path": project.shown(failure.path),
                 "stage": failure.stage,
                 "reason": failure.reason,
                 "attempts": failure.attempts,
             }
-            for failure in store.failures()
+            for failure in project.store.failures()
         ]
     if options.json:
         print_json(failed)

@@ -34,21 +34,16 @@ def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
     second at once."""
     import logging
 
-    from pipeline import project
     from pipeline.flow.flow import Flow
     from pipeline.flow.progress import LogLines, Report
-    from pipeline.source.listing import check_folder
-    from store.table.store import Store
+    from pipeline.project import Project
 
     report = Report(as_json=options.log_format == "json")
     logging.basicConfig(level=logging.WARNING, handlers=[LogLines(report)], format="%(message)s")
     for ours in ("pipeline", "store"):
         logging.getLogger(ours).setLevel(logging.INFO)
-    place = project.chosen(settings, options.dir)
-    check_folder(place.collection)  # before a store is made for what is not there
-    with Store.open(settings.store_uri, writer=True) as store:
-        flow = Flow(settings, place.collection, store, report)
-        project.remember(store, settings, place)
+    with Project.open_to_scan(settings, options.dir) as project:
+        flow = Flow(project, report)
         _stop_on_signals(flow, report)
         yield flow
 

@@ -22,16 +22,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import project
-    from store.table.store import Store
+    from pipeline.project import Project
 
-    with Store.open(settings.store_uri, writer=True) as store:
-        place = project.recalled(store, settings)
+    with Project.open(settings, writer=True) as project:
+        store = project.store
         known = store.known()
         everything = known.keys() | {failure.path for failure in store.failures()}
         rows = {path for path, row in known.items() if row.offline} if options.offline else set()
         for written in options.paths:
-            meant = place.rows_of(written, everything)
+            meant = project.rows_of(written, everything)
             if not meant:
                 raise SettingsError(f"forget {written}: nothing of that name is in the store")
             rows |= meant

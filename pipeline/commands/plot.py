@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.config import Settings
     from pipeline.plot.layout import Group
-    from pipeline.project import Home
+    from pipeline.project import Project
     from store.analysis.vectors import Vectors
 
 HELP = "a picture of the collection (t-SNE), PNG or HTML"
@@ -33,23 +33,17 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import project
-    from pipeline.models.recipe import recipe_of
     from pipeline.plot.layout import groups, layout, to_png
-    from store.analysis.vectors import read_vectors
-    from store.table.store import Store
+    from pipeline.project import Project
 
     out: Path = options.out or settings.path(settings.export.dir) / "embeddings_tsne.png"
     is_page = out.suffix.lower() != ".png"
-    recipe = recipe_of(settings)
-    with Store.open(settings.store_uri) as store:
-        place = project.recalled(store, settings)
-        columns = ["transcript", "thumbnail"] if is_page else []
-        vectors = read_vectors(store, (recipe.visual, recipe.transcript, recipe.speech), columns)
+    with Project.open(settings) as project:
+        vectors = project.vectors(["transcript", "thumbnail"] if is_page else [])
     if not len(vectors):
         raise PipelineError("there is no video of this recipe to plot: scan the folder first")
     places, legend = layout(vectors.embeddings), groups(vectors.labels)
-    _save(out, _page(places, legend, vectors, place) if is_page else to_png(places, legend))
+    _save(out, _page(places, legend, vectors, project) if is_page else to_png(places, legend))
     facts = {"out": str(out), "videos": len(vectors), "labels": [group.name for group in legend]}
     show(facts, [f"Saved the plot of {len(vectors)} videos to {out}"], as_json=options.json)
     return 0
@@ -63,7 +57,7 @@ def picture(text: str) -> Path:
     return path
 
 
-def _page(places: np.ndarray, legend: list[Group], vectors: Vectors, place: Home) -> bytes:
+def _page(places: np.ndarray, legend: list[Group], vectors: Vectors, place: Project) -> bytes:
     from pipeline.plot.page import MOST_THUMBNAILS, Point, to_html
 
     if len(vectors) > MOST_THUMBNAILS:

@@ -16,8 +16,8 @@ from pipeline.errors import SettingsError
 if TYPE_CHECKING:
     from pipeline.config import Settings
     from pipeline.search.searcher import Question
-    from store.search.filter import Only
-    from store.search.search import Hit
+    from store.retrieval.filter import Filter
+    from store.retrieval.hits import Hit
     from store.table.store import Store
 
 HELP = "find videos by what they show and say"
@@ -66,25 +66,23 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import project
     from pipeline.commands.tables import print_hits
-    from pipeline.search.searcher import Asker
-    from store.search.search import nothing_matches
-    from store.table.store import Store
+    from pipeline.project import Project
+    from pipeline.search.searcher import Searcher
+    from store.retrieval.hits import nothing_matches
 
     question = _question(options)
-    with Store.open(settings.store_uri) as store:
-        place = project.recalled(store, settings)
+    with Project.open(settings) as project:
         only = _only(options)
-        hits = Asker(store, settings, place).ask(question, k=options.k, only=only)
+        hits = Searcher(project).ask(question, k=options.k, only=only)
         is_weak = nothing_matches(hits)
         in_vain = is_weak and not (options.nearest or _is_example(options))
-        remark = NOTHING_MATCHES if in_vain else _remark(store, hits, only, question)
+        remark = NOTHING_MATCHES if in_vain else _remark(project.store, hits, only, question)
         if is_weak and not in_vain:
             remark = ONLY_NEAREST
     if remark and (options.json or options.paths or not in_vain):
         print(remark, file=sys.stderr)
-    found = [{**asdict(hit), "path": place.shown(hit.path)} for hit in ([] if in_vain else hits)]
+    found = [{**asdict(hit), "path": project.shown(hit.path)} for hit in ([] if in_vain else hits)]
     if options.json:
         print_json(found)
     elif options.paths:
@@ -107,15 +105,15 @@ def _question(options: argparse.Namespace) -> Question:
     return Question(**{name: getattr(options, name) for name in names})
 
 
-def _only(options: argparse.Namespace) -> Only:
-    from store.search.filter import Only
+def _only(options: argparse.Namespace) -> Filter:
+    from store.retrieval.filter import Filter
 
     shortest, longest = options.min_seconds, options.max_seconds
     if shortest is not None and longest is not None and shortest > longest:
         raise SettingsError(
             f"--min-seconds {shortest:g} is more than --max-seconds {longest:g}: no video is so"
         )
-    return Only(
+    return Filter(
         label=options.label,
         unlabeled=options.unlabeled,
         language=options.language,
@@ -125,9 +123,9 @@ def _only(options: argparse.Namespace) -> Only:
     )
 
 
-def _remark(store: Store, hits: Sequence[Hit], only: Only, question: Question) -> str | None:
+def _remark(store: Store, hits: Sequence[Hit], only: Filter, question: Question) -> str | None:
     """What a person has to know beside the hits."""
-    from store.search.calibration import FEWEST_ROWS
+    from store.retrieval.calibration import FEWEST_ROWS
 
     if store.dimension is None:
         return "Nothing is embedded yet: run `scan` first."

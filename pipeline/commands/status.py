@@ -18,11 +18,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import project
     from pipeline.flow.status import describe, lines
-    from store.table.store import Store
+    from pipeline.project import Project
 
-    with Store.open(settings.store_uri) as store:
-        facts = describe(store, settings, project.recalled(store, settings))
+    with Project.open(settings) as project:
+        facts = describe(project)
     show(facts, lines(facts), as_json=options.json)
     return 0

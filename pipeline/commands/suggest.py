@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.output import add_json, print_json
+from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
     from pipeline.labels.folder_names import EncodeTexts
     from pipeline.labels.moves import Move
     from pipeline.labels.suggest import Advice, Measured
-    from pipeline.project import Home
-    from store.table.store import Store
+    from pipeline.project import Project
 
 HELP = "the likely folder of each unlabeled video"
 MIN_CONFIDENCE = 0.8
@@ -38,19 +37,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     if options.undo:
         return _undo(settings, options)
-    from pipeline import project
     from pipeline.labels.suggest import suggest
-    from pipeline.models.recipe import recipe_of
-    from store.analysis.vectors import read_vectors
-    from store.table.store import Store
+    from pipeline.project import Project
 
-    recipe = recipe_of(settings)
-    with Store.open(settings.store_uri) as store:
-        place = project.recalled(store, settings)
-        vectors = read_vectors(
-            store, (recipe.visual, recipe.transcript, recipe.speech), ["size", "mtime_ns"]
-        )
-        folders = place.folders() | {label for label in vectors.labels if label is not None}
+    with Project.open(settings) as project:
+        vectors = project.vectors(["size", "mtime_ns"])
+        folders = project.folders() | {label for label in vectors.labels if label is not None}
         advice = suggest(vectors, sorted(folders), _encoder(settings), options.min_confidence)
         moved: list[Move] = []
         if options.move:
@@ -58,16 +50,16 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
             stamps = zip(vectors.column("size"), vectors.column("mtime_ns"), strict=True)
             sizes = dict(zip(vectors.paths, stamps, strict=True))
-            root = str(place.collection.root)
+            root = str(project.collection.root)
             wanted = [
                 Move(root, each.path, f"{each.label}/{each.path}", *sizes[each.path])
                 for each in advice.suggestions
                 if each.label is not None
             ]
-            moved = _move(settings, store, wanted)
-    document = _document(advice, place, options.min_confidence)
+            moved = _move(project, wanted)
+    document = _document(advice, project, options.min_confidence)
     if options.json:
-        print_json({**document, "moved": [_shown(move, place) for move in moved]})
+        print_json({**document, "moved": [_shown(move, project) for move in moved]})
     else:
         _print(document)
     return 0
@@ -88,48 +80,44 @@ def _encoder(settings: Settings) -> Any:
     def load() -> EncodeTexts:
         from pipeline.models.loaded import Models
 
-        return Models(settings, _say).clip().encode_texts
+        return Models(settings, say).clip().encode_texts
 
     return load
 
 
-def _move(settings: Settings, store: Store, moves: list[Move]) -> list[Move]:
+def _move(project: Project, moves: list[Move]) -> list[Move]:
     from pipeline.labels.moves import LOG, MoveLog, follow, move_all
-    from pipeline.models.recipe import recipe_of
 
-    made = move_all(moves, MoveLog(store.scratch(LOG)), _say)
+    made = move_all(moves, MoveLog(project.store.scratch(LOG)), say)
     if made:
-        follow(settings.store_uri, recipe_of(settings), made, _say)
-    _say(f"Moved {len(made)} videos; `suggest --undo` takes that back.")
+        follow(project.settings.store_uri, project.recipe, made, say)
+    say(f"Moved {len(made)} videos; `suggest --undo` takes that back.")
     return made
 
 
 def _undo(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import project
     from pipeline.labels.moves import LOG, MoveLog, follow, move_all
-    from pipeline.models.recipe import recipe_of
-    from store.table.store import Store
+    from pipeline.project import Project
 
-    with Store.open(settings.store_uri) as store:
-        place = project.recalled(store, settings)
-        log = MoveLog(store.scratch(LOG))
+    with Project.open(settings) as project:
+        log = MoveLog(project.store.scratch(LOG))
     batch = log.last_batch()
-    made = move_all([move.back for move in reversed(batch)], None, _say)
+    made = move_all([move.back for move in reversed(batch)], None, say)
     if made:
-        follow(settings.store_uri, recipe_of(settings), made, _say)
+        follow(settings.store_uri, project.recipe, made, say)
     if batch:
         log.drop(batch[0].batch)
-    _say(f"Moved {len(made)} videos back." if batch else "There is no --move to take back.")
+    say(f"Moved {len(made)} videos back." if batch else "There is no --move to take back.")
     if options.json:
-        print_json({"moved": [_shown(move, place) for move in made]})
+        print_json({"moved": [_shown(move, project) for move in made]})
     return 0
 
 
-def _shown(move: Move, place: Home) -> dict[str, str]:
+def _shown(move: Move, place: Project) -> dict[str, str]:
     return {"from": place.shown(move.source), "to": place.shown(move.target)}
 
 
-def _document(advice: Advice, place: Home, min_confidence: float) -> dict[str, Any]:
+def _document(advice: Advice, place: Project, min_confidence: float) -> dict[str, Any]:
     suggestions = [asdict(each) for each in advice.suggestions]
     for each in suggestions:
         each["path"] = place.shown(each["path"])
@@ -168,9 +156,9 @@ def _print(document: dict[str, Any]) -> None:
     ]
     header = ("path", "folder", "confidence", "because of")
     print_table(header, rows, empty="Every video is in a folder.")
-    _say(_how_good(document["leave_one_out"], "Leave-one-out", document["min_confidence"]))
+    say(_how_good(document["leave_one_out"], "Leave-one-out", document["min_confidence"]))
     if document["by_name"]:
-        _say(_how_good(document["by_name"], "By name", document["min_confidence"]))
+        say(_how_good(document["by_name"], "By name", document["min_confidence"]))
 
 
 def _neighbours(suggestion: dict[str, Any]) -> str:
@@ -183,9 +171,3 @@ def _how_good(measured: dict[str, Any], how: str, min_confidence: float) -> str:
     if measured["answered"]:
         text += f", {measured['accuracy']:.0%} of them right"
     return text + "."
-
-
-def _say(text: str) -> None:
-    from pipeline.flow.progress import printable
-
-    print(printable(text), file=sys.stderr)

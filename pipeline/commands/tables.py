@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.flow.progress import clock, printable
+from pipeline.terminal import clock, printable, start_of
 
 TRANSCRIPT_CHARACTERS = 60
 UNWRAPPED_COLUMNS = 10_000  # where lines are read by another program, each row is one line
@@ -44,14 +44,6 @@ def print_failures(failures: list[dict[str, Any]]) -> None:
         (f["path"], f["stage"], f["reason"], str(f["attempts"])) for f in failures
     ]
     print_table(("path", "stage", "reason", "attempts"), rows, empty="No video has failed.")
-
-
-def start_of(text: str, characters: int) -> str:
-    """The text, cut at a word where it is longer."""
-    if len(text) <= characters:
-        return text
-    cut = text[: characters - 1]
-    return (cut.rpartition(" ")[0] or cut) + "…"
 
 
 def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, empty: str) -> None:

@@ -35,7 +35,7 @@ class Sound:
         return self.start_seconds + len(self.samples) / SAMPLE_RATE_HZ
 
 
-class Listener:
+class AudioCollector:
     """Collects one audio stream as 16 kHz mono int16, packet by packet.
 
     Packets that do not decode are left out, as faster-whisper does. A bytearray grows in place: the
@@ -98,7 +98,7 @@ class Listener:
         self._resampler = None
 
 
-def first_listener(container: InputContainer) -> Listener | None:
+def first_audio(container: InputContainer) -> AudioCollector | None:
     """One for the first audio stream that this build of FFmpeg has a decoder for, if any."""
     known = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    return Listener(known[0]) if known else None
+    return AudioCollector(known[0]) if known else None

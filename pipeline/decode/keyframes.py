@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from pipeline.decode.container import Packet, Video, decoded
 from pipeline.decode.frames import Chosen, Reopen, are_timestamps_true
 from pipeline.decode.packets import Keyframe, Survey, frame_duration
-from pipeline.decode.sampling import frame_indices, nearest
+from pipeline.decode.sampling import frame_indices, nearest_places
 
 
 class KeyframeReader:
@@ -61,7 +61,7 @@ class KeyframeReader:
         if self._is_timed:
             moments = [self._survey.timestamps[i] for i in moments]
         places = {self._place(keyframe): keyframe for keyframe in keyframes}
-        return [places[place] for place in nearest(moments, sorted(places))]
+        return [places[place] for place in nearest_places(moments, sorted(places))]
 
     def _place(self, keyframe: Keyframe) -> int:
         return keyframe.timestamp if self._is_timed else keyframe.frame

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from av.video.stream import VideoStream
 
-from pipeline.decode.audio import Listener
+from pipeline.decode.audio import AudioCollector
 from pipeline.decode.container import Packet, Video
 
 
@@ -63,7 +63,7 @@ class Survey:
         return float((self.end - self.timestamps[0]) * self.time_base)
 
 
-def survey_packets(video: Video, listener: Listener | None) -> Survey:
+def survey_packets(video: Video, listener: AudioCollector | None) -> Survey:
     """Read the file to its end; the listener hears the sound on the way."""
     stream = video.stream
     shown: list[tuple[int, int]] = []

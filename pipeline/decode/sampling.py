@@ -26,7 +26,7 @@ def frame_indices(total: int, n: int) -> list[int]:
     return [int(index) for index in np.linspace(0, total - 1, n, dtype=np.int64)]
 
 
-def nearest(moments: Sequence[int], places: Sequence[int]) -> list[int]:
+def nearest_places(moments: Sequence[int], places: Sequence[int]) -> list[int]:
     """For each moment the nearest place, the earlier one of two that are equally near.
 
     Args:

@@ -20,7 +20,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from PIL import Image
 
-from pipeline.decode.audio import Sound, first_listener
+from pipeline.decode.audio import Sound, first_audio
 from pipeline.decode.container import open_bytes, open_video
 from pipeline.decode.frames import Chosen, FrameReader, picture, seen_size
 from pipeline.decode.images import thumbnail
@@ -88,7 +88,7 @@ def read_video(
     """
     reopen = partial(open_video, location, max_megapixels, timeout_seconds, beat)
     with reopen() as video:
-        listener = first_listener(video.container) if want_sound else None
+        listener = first_audio(video.container) if want_sound else None
         survey = survey_packets(video, listener)
         if not survey.timestamps:
             raise VideoError("decode", "the video stream has no frames")

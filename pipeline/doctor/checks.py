@@ -83,12 +83,11 @@ def _disks(settings: Settings) -> Findings:
 
 def data(settings: Settings) -> Findings:
     """The folder of videos, and whether a watch of it hears of changes."""
-    from pipeline import project
+    from pipeline.project import Project
     from pipeline.source.listing import list_videos
-    from store.table.store import Store
 
-    with Store.open(settings.store_uri) as store:
-        collection = project.recalled(store, settings).collection
+    with Project.open(settings) as project:
+        collection = project.collection
     try:
         listing = list_videos(collection)
     except PipelineError as error:
@@ -149,7 +148,7 @@ def store(settings: Settings) -> Findings:
     except PipelineError as error:
         yield Finding("rows", WARNING, "which are of this recipe cannot be told", str(error))
         return
-    current = facts.recipes.get((recipe.visual, recipe.transcript, recipe.speech), 0)
+    current = facts.recipes.get(recipe, 0)
     other = sum(facts.recipes.values()) - current
     text = f"{current} of this recipe, {other} of {len(facts.recipes) - bool(current)} others"
     advice = "scan makes those anew; until then searches and exports leave them out"

@@ -1,5 +1,4 @@
-"""Is everything there that a scan needs? Runs each part of `pipeline.doctor.checks` by itself, with a
-time limit, and never takes a part's end for its own."""
+"""Runs each check of `pipeline.doctor.checks` in a process of its own, with a time limit."""
 
 from __future__ import annotations
 

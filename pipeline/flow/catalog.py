@@ -12,8 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.records import Needs, Recipe, Reused, Task, VideoFile
-from store.schema import FailedFile, Known
+from pipeline.records import Needs, Reused, Task, VideoFile
+from store.schema import FailedFile, Known, Recipe
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Claim:
     waiting: list[VideoFile] = field(default_factory=list)
 
 
-class Library:
+class Catalog:
     """Rows and failures by path, and rows by content. Safe in any thread.
 
     Args:
@@ -59,7 +59,7 @@ class Library:
         self._known = dict(known)
         self._failed = dict(failed)
         self._paths: defaultdict[str, set[str]] = defaultdict(set)
-        self._former: dict[str, tuple[str, Known]] = {}  # by content: rows that were written over
+        self._replaced: dict[str, tuple[str, Known]] = {}  # by content: rows that were written over
         for path, row in known.items():
             self._paths[row.content_hash].add(path)
         self._claims: dict[str, _Claim] = {}
@@ -123,7 +123,7 @@ class Library:
         """
         with self._lock:
             best = self._best_row(content_hash, file.path)
-            source, row = self._former.get(content_hash, (None, None))
+            source, row = self._replaced.get(content_hash, (None, None))
             if best is not None:
                 source, row = best, self._known[best]
             needs = self._needs(row) if row is not None else Needs()
@@ -169,12 +169,12 @@ class Library:
         """These rows are about to be written over; their content can still be had."""
         with self._lock:
             for path in paths:
-                self._former[self._known[path].content_hash] = path, self._known[path]
+                self._replaced[self._known[path].content_hash] = path, self._known[path]
 
     def forget_former(self) -> None:
         """It cannot any more."""
         with self._lock:
-            self._former.clear()
+            self._replaced.clear()
 
     def hash_of(self, path: str) -> str | None:
         """The content of a row, or None where there is no such row."""
@@ -232,7 +232,7 @@ class Library:
         return (
             failure is not None
             and (failure.size, failure.mtime_ns) == (file.size, file.mtime_ns)
-            and failure.recipe == recipe_text(self.recipe)
+            and failure.recipe == self.recipe.text
         )
 
     def _needs(self, row: Known) -> Needs:
@@ -248,11 +248,6 @@ class Library:
         paths = self._paths.get(content_hash, ())
         rank = lambda path: (_cost(self._needs(self._known[path])), path != own, path)  # noqa: E731
         return min(paths, key=rank, default=None)
-
-
-def recipe_text(recipe: Recipe) -> str:
-    """The recipe on one line, as failures keep it."""
-    return f"{recipe.visual}; {recipe.speech}"
 
 
 def _cost(needs: Needs) -> int:

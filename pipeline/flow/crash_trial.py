@@ -1,8 +1,8 @@
 """Files alone, in a process of their own: do they crash it, or never end?
 
-A run that follows a crash tries so the files that were in hand. `python -m pipeline.flow.crash_trial` reads
-the settings and the files' places as JSON from stdin, embeds one file after another, and stores
-nothing.
+A run that follows a crash tries so the files that were in hand. `python -m
+pipeline.flow.crash_trial` reads the settings and the files' places as JSON from stdin, embeds one
+file after another, and stores nothing.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from store.table.store import Store
 FEW = 20  # so many may vanish at once without a second thought
 
 
-class Doubt:
+class DeletionGuard:
     """Why missing files may not have been deleted.
 
     Args:
@@ -44,9 +44,9 @@ def _note_place(store: Store, root: Path) -> bool:
     beside = store.scratch("place")
     where = os.path.relpath(root.resolve(), beside.parent.resolve()) if beside else root.resolve()
     place = f"{os.stat(root).st_dev} {where}" if root.exists() else ""
-    former = store.recall("place")
+    former = store.get_note("place")
     if place and place != former:
-        store.remember("place", place)
+        store.set_note("place", place)
     return bool(place and former and place != former)
 
 

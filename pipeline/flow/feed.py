@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
-from pipeline.flow.catalog import Comparison, Library
-from pipeline.flow.progress import Report, printable
+from pipeline.flow.catalog import Catalog, Comparison
+from pipeline.flow.progress import Report
 from pipeline.flow.workers import Channel
 from pipeline.flow.write import Written
 from pipeline.records import Returned, Vanished, VideoFile
 from pipeline.source.listing import Collection, Listing, list_videos, read_stamp
 from pipeline.source.watcher import Watcher
+from pipeline.terminal import printable
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +46,13 @@ class Feeder:
         self,
         settings: Settings,
         collection: Collection,
-        library: Library,
+        catalog: Catalog,
         report: Report,
         stopping: threading.Event,
     ) -> None:
         self._settings = settings
         self._collection = collection
-        self._library = library
+        self._catalog = catalog
         self._report = report
         self._stopping = stopping
         self.first: Comparison | None = None
@@ -65,7 +66,7 @@ class Feeder:
         listing = list_videos(self._collection)
         for problem in listing.problems:
             self._report.say(f"Cannot list {printable(problem.path)} ({problem.reason})")
-        comparison = self._library.compare(listing.videos, self._collection.under)
+        comparison = self._catalog.compare(listing.videos, self._collection.under)
         self.first = self.first or comparison
         return listing, comparison
 
@@ -93,7 +94,7 @@ class Feeder:
             if time.monotonic() >= due:
                 missing.update(self._reconcile(line, watcher))
                 due = time.monotonic() + self._settings.watch.rescan_seconds
-            if missing and not self._library.busy:
+            if missing and not self._catalog.busy:
                 # Not before the line is empty: what is missing here may have landed elsewhere.
                 self._put_missing(line, missing)
                 missing.clear()
@@ -121,7 +122,7 @@ class Feeder:
 
     def _submit(self, line: Line, files: Iterable[VideoFile]) -> None:
         """Put the files that need work into the line."""
-        wanted = [file for file in files if self._library.submit(file)]
+        wanted = [file for file in files if self._catalog.submit(file)]
         self._report.expect(len(wanted))
         for file in wanted:
             if not line.files.put(file):

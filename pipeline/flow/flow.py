@@ -14,27 +14,24 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.config import Settings
 from pipeline.errors import ModelError
-from pipeline.flow.catalog import Library
+from pipeline.flow.catalog import Catalog
 from pipeline.flow.crash_trial import guilty_among
-from pipeline.flow.deletions import Doubt
+from pipeline.flow.deletions import DeletionGuard
 from pipeline.flow.feed import Feeder, Line, missing_from
-from pipeline.flow.heartbeat import Pulse, join
+from pipeline.flow.heartbeat import Heartbeat, join
 from pipeline.flow.intake import Intake
 from pipeline.flow.journal import Journal
 from pipeline.flow.progress import Report, dataset_summary
-from pipeline.flow.workers import Channel, Crew, StageTimes
+from pipeline.flow.workers import Channel, StageGroup, StageTimes
 from pipeline.flow.write import Outcome, Result, Writer, Written
 from pipeline.models import unrelated_texts
 from pipeline.models.devices import expects_gpu, share_cores, usable_cores
 from pipeline.models.loaded import Models
-from pipeline.models.recipe import recipe_of
+from pipeline.project import Project
 from pipeline.records import DecodedVideo, Failure, Returned, Reused, Vanished, VideoFile
-from pipeline.source.listing import Collection
 from pipeline.source.watcher import Watcher
 from pipeline.stages.embed import Embedder
-from store.table.store import Store
 
 COMMIT_ROWS = 64  # a flood of small videos makes few commits,
 COMMIT_SECONDS = 0.25  # and a lone one is visible at once
@@ -63,9 +60,7 @@ class Flow:
     """One run over one collection.
 
     Args:
-        settings: of the run.
-        collection: the folder.
-        store: opened for writing.
+        project: With its store open for writing.
         report: hears of everything.
         models: loaded before; by default they are loaded when they are needed.
 
@@ -76,20 +71,20 @@ class Flow:
 
     def __init__(
         self,
-        settings: Settings,
-        collection: Collection,
-        store: Store,
+        project: Project,
         report: Report,
         *,
         models: Models | None = None,
     ) -> None:
+        settings, store, collection = project.settings, project.store, project.collection
         self._settings = settings
         self._collection = collection
         self._store = store
+        self._recipe = project.recipe
         self._report = report
         failed = {failure.path: failure for failure in store.failures()}
-        self._library = Library(store.known(), failed, recipe_of(settings))
-        self._writer = Writer(store, self._library, report.heard)
+        self._catalog = Catalog(store.known(), failed, project.recipe)
+        self._writer = Writer(store, self._catalog, report.heard)
         self._threads = share_cores(settings, gpu=expects_gpu(settings), cores=usable_cores())
         self._models = models or Models(
             settings,
@@ -102,12 +97,12 @@ class Flow:
             self._models.whisper,
             first_window_only=settings.clip.transcript == "first_window",
         )
-        self._crew = Crew(self._threads.cores, on_stop=self._wake)
-        self._feeder = Feeder(settings, collection, self._library, report, self._crew.stopping)
-        self._doubt = Doubt(store, collection, settings.store.max_vanished)
+        self._stages = StageGroup(self._threads.cores, on_stop=self._wake)
+        self._feeder = Feeder(settings, collection, self._catalog, report, self._stages.stopping)
+        self._deletion_guard = DeletionGuard(store, collection, settings.store.max_vanished)
         self._model_failures = 0
         self._journal = Journal(store.scratch("in_hand.json"))
-        self._pulse = Pulse()
+        self._heartbeat = Heartbeat()
         self._watcher: Watcher | None = None
 
     def scan(self) -> Summary:
@@ -117,7 +112,7 @@ class Flow:
         listing, comparison = self._feeder.look()
         self._report.say(dataset_summary(file.label for file in listing.videos.values()))
         self._run(lambda line: self._feeder.scan(line, comparison))
-        if not self._crew.stopping.is_set():
+        if not self._stages.stopping.is_set():
             # Not earlier: what is missing here may have landed elsewhere.
             self._drop_missing(missing_from(listing, comparison))
             self._tidy()
@@ -135,7 +130,7 @@ class Flow:
 
     def stop(self) -> None:
         """Take nothing new; finish and write what is in hand. Safe in a signal handler's thread."""
-        self._crew.stop()
+        self._stages.stop()
 
     def _wake(self) -> None:
         if self._watcher is not None:
@@ -149,35 +144,35 @@ class Flow:
         try:
             results = self._start(feed)
             fail = lambda file, why: results.put(Failure(file, "decode", why))  # noqa: E731
-            join(self._crew, self._pulse, self._settings.decode.timeout_seconds, fail)
+            join(self._stages, self._heartbeat, self._settings.decode.timeout_seconds, fail)
         finally:
             self._report.close()
             self._journal.close()
 
     def _start(self, feed: Callable[[Line], None]) -> Channel[Written]:
         """Start the stages; returns where their results go."""
-        crew, queue, threads = self._crew, self._settings.queue, self._threads
-        files: Channel[VideoFile] = crew.channel(threads.decode)
-        decoded: Channel[Intaken] = crew.channel(
+        stages, queue, threads = self._stages, self._settings.queue, self._threads
+        files: Channel[VideoFile] = stages.channel(threads.decode)
+        decoded: Channel[Intaken] = stages.channel(
             queue.items, nbytes=queue.megabytes << 20, producers=threads.decode
         )
         # Kept at a stop: what the models have made is written.
-        results: Channel[Written] = crew.channel(
+        results: Channel[Written] = stages.channel(
             4 * COMMIT_ROWS, producers=threads.models, keep=True
         )
         intake = Intake(
             self._settings,
-            self._library,
+            self._catalog,
             self._models.prepare,
             self._writer.transcript_of,
             self._journal,
-            pulse=self._pulse,
+            heartbeat=self._heartbeat,
         )
-        crew.source("feed", lambda: feed(Line(files, results)), files)
-        crew.stage(
+        stages.source("feed", lambda: feed(Line(files, results)), files)
+        stages.stage(
             "decode", intake.take_each, files, decoded, threads=threads.decode, size_of=_nbytes
         )
-        crew.stage(
+        stages.stage(
             "models",
             self._run_models,
             decoded,
@@ -186,7 +181,7 @@ class Flow:
             most=threads.videos,
             cores=max(threads.per_model, 1),
         )
-        crew.sink("write", lambda: self._write(results), results)
+        stages.sink("write", lambda: self._write(results), results)
         return results
 
     def _try_suspects(self) -> None:
@@ -198,8 +193,8 @@ class Flow:
             f"The last run was cut short with {len(suspects)} videos in hand: trying them first,"
             " in a process of their own."
         )
-        for failure in guilty_among(self._settings, suspects, self._crew.stopping):
-            self._library.submit(failure.file)
+        for failure in guilty_among(self._settings, suspects, self._stages.stopping):
+            self._catalog.submit(failure.file)
             self._writer.write([failure])
 
     def _suspects(self) -> list[VideoFile]:
@@ -248,23 +243,26 @@ class Flow:
             else:
                 is_tidy = not self._tidy(idle=True)  # what is too young to go now goes next time
             busy, cpu = time.perf_counter() - began, time.thread_time() - used
-            self._crew.note("write", busy=busy, cpu=cpu)
+            self._stages.note("write", busy=busy, cpu=cpu)
 
     def _tidy(self, *, idle: bool = False) -> bool:
         """What has time until no video waits; whether there was something to tidy."""
-        unrelated_texts.remember(self._store, recipe_of(self._settings), self._models.loaded_clip)
+        clip, note = self._models.loaded_clip, unrelated_texts.note_of(self._recipe)
+        if clip and self._store.get_note(note) is None:
+            vectors = clip.encode_texts(unrelated_texts.TEXTS)
+            self._store.set_note(note, unrelated_texts.pack(vectors))
         return self._store.upkeep(idle=idle)
 
     def _drop_missing(self, missing: Sequence[str]) -> None:
         """Remove the rows of missing files, unless it looks like a drive that is not there."""
-        rows = self._library.rows_among(missing)
-        doubt = self._doubt.about(len(rows), len(self._library))
-        if not doubt:
+        rows = self._catalog.rows_among(missing)
+        reason = self._deletion_guard.about(len(rows), len(self._catalog))
+        if not reason:
             self._writer.remove(missing)
             return
         self._writer.mark_offline(rows, True)
         self._report.say(
-            f"{len(rows)} videos are gone, but {doubt}: their rows are kept, as offline."
+            f"{len(rows)} videos are gone, but {reason}: their rows are kept, as offline."
         )
 
     def _summary(self, seconds: float) -> Summary:
@@ -278,8 +276,8 @@ class Flow:
             removed=counts[Outcome.REMOVED],
             failed=counts[Outcome.FAILED] + (len(first.failed) if first else 0),
             seconds=seconds,
-            stages=self._crew.times,
-            interrupted=self._crew.stopping.is_set(),
+            stages=self._stages.times,
+            interrupted=self._stages.stopping.is_set(),
         )
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipeline.errors import PipelineError
-from pipeline.flow.progress import printable
-from pipeline.flow.workers import Crew
+from pipeline.flow.workers import StageGroup
 from pipeline.records import VideoFile
+from pipeline.terminal import printable
 
 LOOK_SECONDS = 1.0  # between two looks
 
@@ -21,7 +21,7 @@ Beat = Callable[[], None]
 """Says that reading goes on."""
 
 
-class Pulse:
+class Heartbeat:
     """Time passes here only as it is told to: a process that was stopped for an hour, as by Ctrl-Z,
     has not been silent for an hour."""
 
@@ -54,7 +54,10 @@ class Pulse:
 
 
 def join(
-    crew: Crew, pulse: Pulse, limit_seconds: float, fail: Callable[[VideoFile, str], object]
+    stages: StageGroup,
+    heartbeat: Heartbeat,
+    limit_seconds: float,
+    fail: Callable[[VideoFile, str], object],
 ) -> None:
     """Wait for every thread. One that reads a file and gives no sign of life for so long is lost,
     with its core: `fail` hears of the file, what else is in hand is finished, and that is the end.
@@ -63,17 +66,17 @@ def join(
         PipelineError: there is such a file.
         BaseException: the first exception of any thread.
     """
-    while not crew.wait(LOOK_SECONDS):
-        pulse.let_pass(LOOK_SECONDS)
-        stuck = pulse.silent(limit_seconds)
+    while not stages.wait(LOOK_SECONDS):
+        heartbeat.let_pass(LOOK_SECONDS)
+        stuck = heartbeat.silent(limit_seconds)
         if stuck:
             limit = f"decode.timeout_seconds = {limit_seconds:g}"
             why = f"reading it does not come back, for longer than {limit}"
             for file in stuck:
                 fail(file, why)
-            crew.stop()
-            while not crew.wait(LOOK_SECONDS, but=len(pulse.silent(limit_seconds))):
+            stages.stop()
+            while not stages.wait(LOOK_SECONDS, but=len(heartbeat.silent(limit_seconds))):
                 pass
             names = ", ".join(printable(file.path) for file in stuck)
             raise PipelineError(f"{names}: {why}; it counts as failed: start again for the others")
-    crew.join()
+    stages.join()

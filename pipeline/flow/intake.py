@@ -13,8 +13,8 @@ import numpy as np
 from pipeline.config import Settings
 from pipeline.decode.video import Contents, Prepare, content_hash, read_video
 from pipeline.errors import VideoError
-from pipeline.flow.catalog import Library
-from pipeline.flow.heartbeat import Pulse
+from pipeline.flow.catalog import Catalog
+from pipeline.flow.heartbeat import Heartbeat
 from pipeline.flow.journal import Journal
 from pipeline.models.vad import listen
 from pipeline.records import (
@@ -43,19 +43,19 @@ class Intake:
     def __init__(
         self,
         settings: Settings,
-        library: Library,
+        catalog: Catalog,
         prepare: Callable[[], Prepare],
         transcript_of: Callable[[str], Transcript | None],
         journal: Journal,
         *,
-        pulse: Pulse | None = None,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         self._settings = settings
-        self._library = library
+        self._catalog = catalog
         self._prepare = prepare
         self._transcript_of = transcript_of
         self._journal = journal
-        self._pulse = pulse or Pulse()
+        self._heartbeat = heartbeat or Heartbeat()
 
     def take_each(self, files: Iterable[VideoFile]) -> Iterator[DecodedVideo | Reused | Failure]:
         """`take` of each file, as a stage wants it."""
@@ -69,9 +69,9 @@ class Intake:
         """What comes of a file; None where it waits for another with the same content."""
         digest: str | None = None
         try:
-            with self._pulse.reading(file) as beat:
+            with self._heartbeat.reading(file) as beat:
                 digest = content_hash(file.location, beat)
-            claim = self._library.claim(file, digest)
+            claim = self._catalog.claim(file, digest)
             return self.decode(claim) if isinstance(claim, Task) else claim
         except VideoError as error:
             return Failure(file, error.stage, error.reason, digest)
@@ -101,7 +101,7 @@ class Intake:
     def _read(self, task: Task) -> Contents:
         clip, limits = self._settings.clip, self._settings.decode
         prepare = self._prepare() if task.needs.visual else np.asarray
-        with self._pulse.reading(task.file) as beat:
+        with self._heartbeat.reading(task.file) as beat:
             return read_video(
                 task.file.location,
                 n_frames=clip.frames if task.needs.visual else 0,

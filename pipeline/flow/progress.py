@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from pipeline.flow.write import Outcome
-from pipeline.terminal import json_line
+from pipeline.terminal import clock, json_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -134,18 +134,6 @@ class LogLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._report.log(record.levelname.lower(), self.format(record), stage=record.name)
-
-
-def printable(text: str) -> str:
-    """The text with line breaks, control characters and undecodable bytes as escapes."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def clock(seconds: float) -> str:
-    """`1:02:03` or `02:03`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
 
 
 def dataset_summary(labels: Iterable[str | None]) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.flow.catalog import Library
+from pipeline.flow.catalog import Catalog
 from store.schema import Row
 from store.table.store import Store
 
 MOST_ROWS = 4_096  # of some 20 kB; what is beyond is embedded anew
 
 
-class FormerRows:
+class ReplacedRows:
     """Kept by the thread that writes; `row_of` is safe in any thread.
 
     Args:
@@ -23,9 +23,9 @@ class FormerRows:
         library: is told which contents can still be had.
     """
 
-    def __init__(self, store: Store, library: Library) -> None:
+    def __init__(self, store: Store, catalog: Catalog) -> None:
         self._store = store
-        self._library = library
+        self._catalog = catalog
         self._rows: dict[str, Row] = {}  # by content
 
     def keep(self, written: Mapping[str, Row], removed: Sequence[str]) -> None:
@@ -34,20 +34,20 @@ class FormerRows:
         replaced = [
             path
             for path, row in written.items()
-            if self._library.hash_of(path) not in (None, row.content_hash)
+            if self._catalog.hash_of(path) not in (None, row.content_hash)
         ]
-        going = self._library.last_of_their_content([*replaced, *removed])
+        going = self._catalog.last_of_their_content([*replaced, *removed])
         there = {row.content_hash for row in written.values()}
-        lost = [path for path in going if self._library.hash_of(path) not in there]
+        lost = [path for path in going if self._catalog.hash_of(path) not in there]
         lost = lost[: max(MOST_ROWS - len(self._rows), 0)]
         if lost:
             self._rows |= {row.content_hash: row for row in self._store.rows(lost).values()}
-            self._library.keep_former(lost)
+            self._catalog.keep_former(lost)
 
     def forget_when_idle(self) -> None:
         """Nobody needs them when nothing is on its way."""
-        if self._rows and not self._library.busy:
-            self._library.forget_former()
+        if self._rows and not self._catalog.busy:
+            self._catalog.forget_former()
             self._rows.clear()
 
     def row_of(self, content_hash: str) -> Row | None:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.flow.catalog import recipe_text
 from pipeline.records import (
     EmbeddedVideo,
     Failure,
-    Recipe,
-    Segment,
     SpeechHalf,
     SpeechStatus,
     Transcript,
     VideoFile,
     VisualHalf,
 )
-from store.schema import FailedFile, Known, Row, Timed
+from store.schema import FailedFile, Known, Recipe, Row
 
 
 def make_row(video: EmbeddedVideo, source: Row | None, recipe: Recipe) -> Row:
@@ -52,7 +48,7 @@ def read_transcript(row: Row) -> Transcript:
     """What was said, as the model stage made it."""
     return Transcript(
         SpeechStatus(row.speech_status),
-        tuple(Segment(each.start, each.end, each.text) for each in row.segments),
+        row.segments,
         row.language,
         row.language_probability,
     )
@@ -73,7 +69,7 @@ def failed_file(failure: Failure, recipe: Recipe) -> FailedFile:
         content_hash=failure.content_hash,
         stage=failure.stage,
         reason=failure.reason,
-        recipe=recipe_text(recipe),
+        recipe=recipe.text,
         failed_at=datetime.now(UTC),
     )
 
@@ -95,7 +91,7 @@ def _transcript(transcript: Transcript, recipe: Recipe) -> dict[str, Any]:
         "speech_status": str(transcript.status),
         "language": transcript.language,
         "language_probability": transcript.language_probability,
-        "segments": _timed(transcript.segments),
+        "segments": transcript.segments,
         "transcript": transcript.text,
         "transcript_recipe": recipe.transcript,
     }
@@ -105,10 +101,6 @@ def _speech(half: SpeechHalf, recipe: Recipe) -> dict[str, Any]:
     return {
         "speech": half.vector,
         "speech_vectors": half.window_vectors,
-        "speech_windows": _timed(half.windows),
+        "speech_windows": half.windows,
         "speech_recipe": recipe.speech,
     }
-
-
-def _timed(segments: Sequence[Segment]) -> tuple[Timed, ...]:
-    return tuple(Timed(segment.start, segment.end, segment.text) for segment in segments)

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.config import Settings
 from pipeline.errors import SettingsError
-from pipeline.flow.catalog import Library
-from pipeline.models.recipe import recipe_of
-from pipeline.project import Home
+from pipeline.flow.catalog import Catalog
+from pipeline.project import Project
 from pipeline.source.listing import list_videos
-from store.table.store import Store
 
 
-def describe(store: Store, settings: Settings, home: Home) -> dict[str, Any]:
+def describe(project: Project) -> dict[str, Any]:
     """The document of `status`. `on_disk` is the sum of `embedded`, `pending` and `failed`;
     `offline` counts the rows whose file is not there."""
-    recipe = recipe_of(settings)
+    store, recipe = project.store, project.recipe
     known = store.known()
-    library = Library(known, {each.path: each for each in store.failures()}, recipe)
+    catalog = Catalog(known, {each.path: each for each in store.failures()}, recipe)
     facts = store.facts()
     problem = None
     try:
-        videos = list_videos(home.collection).videos
+        videos = list_videos(project.collection).videos
     except SettingsError as error:
         videos, problem = {}, str(error)
-    comparison = library.compare(videos)
+    comparison = catalog.compare(videos)
     return {
-        "data_dir": home.written,
+        "data_dir": project.written,
         "problem": problem,
         "on_disk": len(videos),
         "embedded": len(comparison.unchanged),
@@ -42,8 +39,7 @@ def describe(store: Store, settings: Settings, home: Home) -> dict[str, Any]:
                 "transcript": transcript,
                 "speech": speech,
                 "rows": rows,
-                "current": (visual, transcript, speech)
-                == (recipe.visual, recipe.transcript, recipe.speech),
+                "current": (visual, transcript, speech) == recipe,
             }
             for (visual, transcript, speech), rows in facts.recipes.items()
         ],

@@ -3,8 +3,9 @@
     source --> Channel --> stage (n threads) --> Channel --> stage --> ...
 
 A stage is a plain function from a batch of items to results. A stage ends when its input has ended,
-and then ends its output: so the end travels down the line. `Crew.stop` ends every channel at once
-except those that have to be emptied. An exception in a stage stops the crew, and `join` raises it.
+and then ends its output: so the end travels down the line. `StageGroup.stop` ends every channel at
+once except those that have to be emptied. An exception in a stage stops the group, and `join`
+raises it.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ class StageTimes:
     waiting_for_output: float = 0.0
 
 
-class Crew:
+class StageGroup:
     """The threads of one run, from start to join.
 
     Args:

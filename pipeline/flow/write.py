@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from pipeline.flow.catalog import Library
-from pipeline.flow.replaced_rows import FormerRows
+from pipeline.flow.catalog import Catalog
+from pipeline.flow.replaced_rows import ReplacedRows
 from pipeline.flow.rows import failed_file, known_of, make_row, place_of, read_transcript
 from pipeline.records import EmbeddedVideo, Failure, Returned, Reused, Transcript, Vanished
 from store.schema import Row
@@ -56,11 +56,11 @@ class Writer:
     heard: hears of every file that has come to the end of the line.
     """
 
-    def __init__(self, store: Store, library: Library, heard: Heard) -> None:
+    def __init__(self, store: Store, catalog: Catalog, heard: Heard) -> None:
         self._store = store
-        self._library = library
+        self._catalog = catalog
         self._heard = heard
-        self._former = FormerRows(store, library)
+        self._replaced = ReplacedRows(store, catalog)
 
     def write(self, results: Sequence[Result]) -> None:
         """Write results, and then the files that waited for their content.
@@ -70,27 +70,27 @@ class Writer:
                 next run.
         """
         while results:
-            latest = [r for r in results if self._library.is_latest(r.file, r.content_hash)]
+            latest = [r for r in results if self._catalog.is_latest(r.file, r.content_hash)]
             self._commit(self._batch(latest))
             results = [waiting for result in results for waiting in self._settle(result)]
-        self._former.forget_when_idle()
+        self._replaced.forget_when_idle()
 
     def transcript_of(self, content_hash: str) -> Transcript | None:
         """The words of a row of this content, the one nearest to the recipe, or one that was
         written over. Safe in any thread."""
-        path = self._library.source_for("", content_hash)
+        path = self._catalog.source_for("", content_hash)
         row = self._store.rows([path]).get(path) if path is not None else None
         if row is None or row.content_hash != content_hash:
-            row = self._former.row_of(content_hash)
+            row = self._replaced.row_of(content_hash)
         return read_transcript(row) if row else None
 
     def remove(self, paths: Sequence[str]) -> None:
         """Remove the rows and failures of files that are gone."""
-        rows = self._library.rows_among(paths)
+        rows = self._catalog.rows_among(paths)
         self._store.remove(rows)
-        self._store.forget_failures(self._library.failures_among(paths))
+        self._store.forget_failures(self._catalog.failures_among(paths))
         for path in paths:
-            self._library.remove(path)
+            self._catalog.remove(path)
         for path in rows:
             self._heard(Outcome.REMOVED, path, "", "")
 
@@ -98,7 +98,7 @@ class Writer:
         """Mark rows whose file is out of reach, or is there again."""
         self._store.set_offline(paths, offline)
         for path in paths:
-            self._library.mark_offline(path, offline)
+            self._catalog.mark_offline(path, offline)
 
     def _batch(self, results: Sequence[Result]) -> _Batch:
         batch = _Batch()
@@ -115,17 +115,17 @@ class Writer:
     def _read_sources(self, results: Sequence[Result]) -> dict[str, Row]:
         """The rows that results take parts from, by content."""
         wanted = [r for r in results if isinstance(r, Reused) or _is_part(r)]
-        found = [self._library.source_for(r.file.path, r.content_hash or "") for r in wanted]
+        found = [self._catalog.source_for(r.file.path, r.content_hash or "") for r in wanted]
         paths = {path for path in found if path is not None}
         rows = self._store.rows(sorted(paths)) if paths else {}
-        former = [self._former.row_of(r.content_hash or "") for r in wanted]
+        former = [self._replaced.row_of(r.content_hash or "") for r in wanted]
         return {row.content_hash: row for row in (*former, *rows.values()) if row is not None}
 
     def _add_failure(self, batch: _Batch, failure: Failure) -> None:
         if not failure.file.location.exists():
             return  # it went away before it was read, which is no fault of it
         batch.failures.append(failure)
-        former = self._library.hash_of(failure.file.path)
+        former = self._catalog.hash_of(failure.file.path)
         if former is not None and former != failure.content_hash and failure.content_hash:
             batch.overwritten.append(failure.file.path)  # the row is of bytes that are no more
 
@@ -135,7 +135,7 @@ class Writer:
             _leave(video)
             return
         path = video.file.path
-        batch.rows[path] = make_row(video, source, self._library.recipe)
+        batch.rows[path] = make_row(video, source, self._catalog.recipe)
         batch.outcomes[path] = Outcome.EMBEDDED
 
     def _add_reused(self, batch: _Batch, result: Reused, sources: dict[str, Row]) -> None:
@@ -146,7 +146,7 @@ class Writer:
         file = result.file
         batch.rows[file.path] = replace(source, **place_of(file), offline=False)
         gone = [path for path in self._gone(result) if path not in batch.moved_from]
-        if self._library.hash_of(file.path) == result.content_hash:
+        if self._catalog.hash_of(file.path) == result.content_hash:
             batch.outcomes[file.path] = Outcome.UNCHANGED
         elif gone:
             batch.moved_from.append(gone[0])
@@ -157,24 +157,24 @@ class Writer:
     def _gone(self, result: Reused) -> list[str]:
         """Rows of the same bytes whose file is not there any more: where it may have come from."""
         root = result.file.root
-        others = self._library.paths_of(result.content_hash)
+        others = self._catalog.paths_of(result.content_hash)
         return [p for p in others if p != result.file.path and not (root / p).exists()]
 
     def _commit(self, batch: _Batch) -> None:
-        failures = [failed_file(failure, self._library.recipe) for failure in batch.failures]
-        self._former.keep(batch.rows, batch.overwritten)
+        failures = [failed_file(failure, self._catalog.recipe) for failure in batch.failures]
+        self._replaced.keep(batch.rows, batch.overwritten)
         self._store.upsert(batch.rows.values())
         self._store.remove([*batch.moved_from, *batch.overwritten])
         self._store.record_failures(failures)
-        mended = self._library.failures_among((*batch.rows, *batch.moved_from))
+        mended = self._catalog.failures_among((*batch.rows, *batch.moved_from))
         if mended:
             self._store.forget_failures(mended)
         for path in (*mended, *batch.moved_from, *batch.overwritten):
-            self._library.remove(path)
+            self._catalog.remove(path)
         for path, row in batch.rows.items():
-            self._library.put(path, known_of(row))
+            self._catalog.put(path, known_of(row))
         for failed in failures:
-            self._library.put_failure(failed)
+            self._catalog.put_failure(failed)
         self._tell(batch)
 
     def _tell(self, batch: _Batch) -> None:
@@ -186,7 +186,7 @@ class Writer:
     def _settle(self, result: Result) -> list[Result]:
         """The files that waited for this content: with a row of it they are copies, and where it
         failed they fail alike."""
-        waiting = self._library.settle(result.file, result.content_hash)
+        waiting = self._catalog.settle(result.file, result.content_hash)
         if isinstance(result, Failure):
             return [replace(result, file=file) for file in waiting]
         return [Reused(file, result.content_hash) for file in waiting]

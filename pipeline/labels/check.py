@@ -76,7 +76,7 @@ class Overlap:
 
 
 @dataclass(frozen=True)
-class Findings:
+class CheckResult:
     """Each in path order.
 
     Args:
@@ -94,14 +94,14 @@ class Findings:
     overlapping: tuple[Overlap, ...]
 
 
-def check(vectors: Vectors) -> Findings:
+def check(vectors: Vectors) -> CheckResult:
     """Look through the rows of one recipe."""
     groups = duplicate_groups(vectors)
     duplicates = _duplicates(vectors, groups)
     moved = centred(vectors.embeddings)
     labeled = labeled_of(reduced(moved), vectors.labels, groups)
     overlapping, misplaced = _compare(vectors, moved, labeled) if len(labeled) else ((), ())
-    return Findings(
+    return CheckResult(
         tuple(each for each in duplicates if len(_labels(each)) > 1),
         tuple(each for each in duplicates if len(_labels(each)) == 1 and _has_unlabeled(each)),
         misplaced,

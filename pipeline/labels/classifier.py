@@ -74,7 +74,7 @@ class Votes:
     evidence: np.ndarray
 
 
-class Judge:
+class ShrunkLda:
     """Args:
     vectors: float64 `[n, w]` of labeled videos, at least one.
     labels: int64 `[n]`.
@@ -122,7 +122,7 @@ def left_out(labeled: Labeled, heard: np.ndarray | None = None) -> Votes:
     for out in _parts(labeled.groups):
         rest = heard & ~out
         if rest.any():
-            judge = Judge(labeled.vectors[rest], labeled.labels[rest], len(labeled.names))
+            judge = ShrunkLda(labeled.vectors[rest], labeled.labels[rest], len(labeled.names))
             scores[out] = judge.vote(labeled.vectors[out]).scores
     return votes_of(scores)
 
@@ -132,7 +132,7 @@ def strangers(labeled: Labeled) -> Votes:
     scores = np.full((len(labeled), len(labeled.names)), -np.inf)
     for out in _parts(labeled.labels):
         if not out.all():
-            judge = Judge(labeled.vectors[~out], labeled.labels[~out], len(labeled.names))
+            judge = ShrunkLda(labeled.vectors[~out], labeled.labels[~out], len(labeled.names))
             scores[out] = judge.vote(labeled.vectors[out]).scores
     return votes_of(scores)
 

@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.flow.catalog import Library
+from pipeline.flow.catalog import Catalog
 from pipeline.flow.write import Writer
-from pipeline.records import Recipe, Reused, VideoFile
+from pipeline.records import Reused, VideoFile
 from pipeline.source.listing import read_stamp
 from store.errors import StoreBusyError
+from store.schema import Recipe
 from store.table.store import Store
 
 LOG = "moves.jsonl"
@@ -149,7 +150,7 @@ def follow(uri: str, recipe: Recipe, moves: Sequence[Move], say: Say) -> None:
 def _follow(store: Store, recipe: Recipe, moves: Sequence[Move]) -> None:
     known = store.known()
     failed = {failure.path: failure for failure in store.failures()}
-    writer = Writer(store, Library(known, failed, recipe), lambda *_: None)
+    writer = Writer(store, Catalog(known, failed, recipe), lambda *_: None)
     moved = []
     for move in moves:
         row = known.get(move.source)

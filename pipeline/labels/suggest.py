@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.labels.classifier import (
     Confidence,
-    Judge,
     Labeled,
+    ShrunkLda,
     calibrated,
     labeled_of,
     left_out,
@@ -142,7 +142,7 @@ def _judged(
     labeled: Labeled, confidence: Confidence, queries: np.ndarray, groups: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The likeliest folder of each query, and how probable that is."""
-    votes = Judge(labeled.vectors, labeled.labels, len(labeled.names)).vote(queries)
+    votes = ShrunkLda(labeled.vectors, labeled.labels, len(labeled.names)).vote(queries)
     winner, sure = votes.winner.copy(), confidence(votes.evidence)
     for place, group in enumerate(groups.tolist()):
         folders = np.unique(labeled.labels[labeled.groups == group])

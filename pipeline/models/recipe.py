@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.models.transcriber import transcript_recipe
-from pipeline.records import Recipe
+from store.schema import Recipe
 
 VISUAL_METHOD = 1  # goes up when a change of the program changes visual vectors
 SPEECH_METHOD = 1  # goes up when a change of the program changes how words become a vector

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from pipeline.records import Segment
+from store.schema import Segment
 
 
 def text_windows(

@@ -5,16 +5,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.records import Recipe
-from store.table.store import Store
-
-if TYPE_CHECKING:
-    from pipeline.models.clip import ClipEncoder
+from store.schema import Recipe
 
 TEXTS = (
     "a lighthouse in a storm",
@@ -60,24 +54,18 @@ TEXTS = (
 )
 
 
-def vectors(store: Store, recipe: Recipe, clip: Callable[[], ClipEncoder]) -> np.ndarray:
-    """float32 `[len(TEXTS), d]`, of unit length: from the store, if `remember` left them there,
-    else made anew, which takes the text encoder of ViT-B/32 a second or two."""
-    kept = store.recall(_key(recipe))
-    if kept is None:
-        return clip().encode_texts(TEXTS)
-    packed = np.frombuffer(base64.b64decode(kept), np.float16)
-    return packed.reshape(len(TEXTS), -1).astype(np.float32)
+def pack(vectors: np.ndarray) -> str:
+    """Vectors of the texts as text, to be kept in a store; in half precision."""
+    return base64.b64encode(vectors.astype(np.float16).tobytes()).decode()
 
 
-def remember(store: Store, recipe: Recipe, clip: ClipEncoder | None) -> None:
-    """Keep their vectors in a store that is open for writing, where they are not there yet; without
-    CLIP (None: nothing has needed it) nothing is done."""
-    if clip and store.recall(_key(recipe)) is None:
-        packed = clip.encode_texts(TEXTS).astype(np.float16)
-        store.remember(_key(recipe), base64.b64encode(packed.tobytes()).decode())
+def unpack(packed: str) -> np.ndarray:
+    """float32 `[len(TEXTS), d]` from what `pack` made."""
+    numbers = np.frombuffer(base64.b64decode(packed), np.float16)
+    return numbers.reshape(len(TEXTS), -1).astype(np.float32)
 
 
-def _key(recipe: Recipe) -> str:
+def note_of(recipe: Recipe) -> str:
+    """The name of the note that keeps the vectors of the recipe's CLIP."""
     made_of = "\n".join((recipe.visual, *TEXTS))
     return f"neutral {hashlib.sha256(made_of.encode()).hexdigest()[:16]}"

@@ -17,7 +17,8 @@ import numpy as np
 
 from pipeline.errors import SettingsError
 from pipeline.models.whisper_weights import load_whisper
-from pipeline.records import SAMPLE_RATE_HZ, Segment
+from pipeline.records import SAMPLE_RATE_HZ
+from store.schema import Segment
 
 WINDOW = 30 * SAMPLE_RATE_HZ  # what the encoder was trained on and takes at most, samples
 

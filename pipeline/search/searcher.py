@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,19 +9,21 @@ from typing import TYPE_CHECKING
 
 from pipeline.config import Settings
 from pipeline.errors import SettingsError, VideoError
-from pipeline.project import Home
+from pipeline.project import Project
 from pipeline.source.listing import read_stamp
+from pipeline.terminal import say
+from store.retrieval.filter import Filter
+from store.retrieval.hits import Hit
+from store.retrieval.queries import Query, Semantic, SimilarTo, Words
+from store.retrieval.search import search
 from store.schema import Row
-from store.search.filter import Only
-from store.search.search import Hit, Like, Means, Says, Wish, search
-from store.table.store import Store
 
 if TYPE_CHECKING:
     import numpy as np
 
     from pipeline.models.clip import ClipEncoder
     from pipeline.models.loaded import Models
-    from pipeline.records import EmbeddedVideo, Recipe, Transcript
+    from pipeline.records import EmbeddedVideo, Transcript
 
 
 @dataclass(frozen=True)
@@ -59,22 +60,20 @@ class Question:
         return self.places != "picture"
 
 
-class Asker:
+class Searcher:
     """Answers questions about one store. Models are loaded when a question needs them.
 
     Args:
-        store: to search.
-        settings: which models its vectors are made with.
-        home: the folder that it belongs to.
+        project: Its store is searched; its settings say which models to load.
     """
 
-    def __init__(self, store: Store, settings: Settings, home: Home) -> None:
-        self._store = store
-        self._settings = settings
-        self._home = home
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._store = project.store
+        self._settings = project.settings
         self._models: Models | None = None
 
-    def ask(self, question: Question, *, k: int = 10, only: Only | None = None) -> list[Hit]:
+    def ask(self, question: Question, *, k: int = 10, only: Filter | None = None) -> list[Hit]:
         """The best videos, without the one that was asked with.
 
         Raises:
@@ -87,12 +86,12 @@ class Asker:
             raise SettingsError("query: say what to find: --text, --image, --video or --words")
         if self._store.dimension is None:  # no model is loaded to look through nothing
             return []
-        wishes = list(self._wishes(question))
-        own = self._home.key_of(question.video) if question.video else None
-        hits = search(self._store, *wishes, k=k + (own is not None), only=only or Only())
+        queries = list(self._queries(question))
+        own = self._project.key_of(question.video) if question.video else None
+        hits = search(self._store, *queries, k=k + (own is not None), only=only or Filter())
         return [hit for hit in hits if hit.path != own][:k]
 
-    def _wishes(self, question: Question) -> Iterator[Wish]:
+    def _queries(self, question: Question) -> Iterator[Query]:
         """Those without a model first: what is wrong with them shows at once."""
         if question.words is not None:
             yield _says(question.words, some=question.nearest)
@@ -104,7 +103,7 @@ class Asker:
         if question.text is not None:
             yield self._meaning(question.text, question)
 
-    def _meaning(self, text: str, question: Question) -> Means:
+    def _meaning(self, text: str, question: Question) -> Semantic:
         if not text.strip():
             raise SettingsError("--text: there are no words in it")
         vector = self._clip().encode_texts([text])[0]
@@ -112,9 +111,9 @@ class Asker:
 
     def _means(
         self, vector: np.ndarray, question: Question, unrelated: np.ndarray | None = None
-    ) -> Means:
-        recipe = self._recipe()
-        return Means(
+    ) -> Semantic:
+        recipe = self._project.recipe
+        return Semantic(
             vector,
             picture=question.in_picture,
             speech=question.in_speech,
@@ -123,29 +122,31 @@ class Asker:
             speech_recipe=recipe.speech,
         )
 
-    def _like(self, file: Path, question: Question) -> Like:
+    def _like(self, file: Path, question: Question) -> SimilarTo:
         """A video that is in the store as it is on disk needs no model; any other is embedded on
         the fly, and not stored."""
-        key = self._home.key_of(file)
+        key = self._project.key_of(file)
         row = self._store.rows([key]).get(key) if key else None
         if row is not None and not _has_changed(row, file):
-            wish = Like.of(row)
+            query = SimilarTo.of(row)
         else:
-            wish = self._like_file(file)
-        visual = wish.visual if question.in_picture else None
-        speech = wish.speech if question.in_speech else None
+            query = self._like_file(file)
+        visual = query.visual if question.in_picture else None
+        speech = query.speech if question.in_speech else None
         if visual is None and (speech is None or not speech.any()):
             raise SettingsError(f"--video {file}: nobody speaks in it; leave --in speech out")
-        return replace(wish, visual=visual, speech=speech)
+        return replace(query, visual=visual, speech=speech)
 
-    def _like_file(self, file: Path) -> Like:
+    def _like_file(self, file: Path) -> SimilarTo:
         if not file.is_file():
             raise SettingsError(f"--video {file}: there is no such file")
         embedded = embed(self._settings, file, self._loaded())
         assert embedded.visual is not None
         assert embedded.speech is not None
-        recipe = self._recipe()
-        return Like(embedded.visual.vector, embedded.speech.vector, recipe.visual, recipe.speech)
+        recipe = self._project.recipe
+        return SimilarTo(
+            embedded.visual.vector, embedded.speech.vector, recipe.visual, recipe.speech
+        )
 
     def _seen(self, file: Path) -> np.ndarray:
         """The vector of a picture, upright."""
@@ -167,7 +168,10 @@ class Asker:
     def _unrelated(self) -> np.ndarray:
         from pipeline.models import unrelated_texts
 
-        return unrelated_texts.vectors(self._store, self._recipe(), self._clip)
+        kept = self._store.get_note(unrelated_texts.note_of(self._project.recipe))
+        if kept is not None:
+            return unrelated_texts.unpack(kept)
+        return self._clip().encode_texts(unrelated_texts.TEXTS)
 
     def _clip(self) -> ClipEncoder:
         return self._loaded().clip()
@@ -176,25 +180,8 @@ class Asker:
         from pipeline.models.loaded import Models
 
         if self._models is None:
-            self._models = Models(self._settings, _say)
+            self._models = Models(self._settings, say)
         return self._models
-
-    def _recipe(self) -> Recipe:
-        from pipeline.models.recipe import recipe_of
-
-        return recipe_of(self._settings)
-
-
-def ask(store: Store, settings: Settings, text: str, *, k: int = 10) -> list[Hit]:
-    """Videos of a store that show or say what a text says; CLIP is loaded as the settings say.
-
-    Raises:
-        SettingsError: there are no words in it.
-        ModelError: CLIP cannot be loaded.
-    """
-    from pipeline import project
-
-    return Asker(store, settings, project.recalled(store, settings)).ask(Question(text=text), k=k)
 
 
 def _has_changed(row: Row, file: Path) -> bool:
@@ -202,9 +189,9 @@ def _has_changed(row: Row, file: Path) -> bool:
     return stamp is not None and stamp != (row.size, row.mtime_ns)
 
 
-def _says(words: str, *, some: bool) -> Says:
+def _says(words: str, *, some: bool) -> Words:
     try:
-        return Says(words, some=some)
+        return Words(words, some=some)
     except ValueError as error:
         raise SettingsError(f"--words {error}") from error
 
@@ -216,7 +203,7 @@ def embed(settings: Settings, location: Path, models: Models | None = None) -> E
         VideoError: it cannot be embedded.
         ModelError: a model cannot be loaded.
     """
-    from pipeline.flow.catalog import Library
+    from pipeline.flow.catalog import Catalog
     from pipeline.flow.intake import Intake
     from pipeline.flow.journal import Journal
     from pipeline.models.loaded import Models
@@ -224,9 +211,9 @@ def embed(settings: Settings, location: Path, models: Models | None = None) -> E
     from pipeline.records import Failure, Task, VideoFile
     from pipeline.stages.embed import Embedder
 
-    models = models or Models(settings, _say)
+    models = models or Models(settings, say)
     intake = Intake(
-        settings, Library({}, {}, recipe_of(settings)), models.prepare, _no_words, Journal(None)
+        settings, Catalog({}, {}, recipe_of(settings)), models.prepare, _no_words, Journal(None)
     )
     file = VideoFile(location.name, location.absolute(), *(read_stamp(location) or (0, 0)))
     first_only = settings.clip.transcript == "first_window"
@@ -242,7 +229,3 @@ def embed(settings: Settings, location: Path, models: Models | None = None) -> E
 
 def _no_words(_: str) -> Transcript:
     raise AssertionError("a whole video is embedded")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

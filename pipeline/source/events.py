@@ -12,13 +12,13 @@ import time
 from collections.abc import Iterable, Mapping
 
 from pipeline.source.listing import Collection, Stamp, is_listed, is_listed_folder
-from pipeline.source.settling import GRACE_SECONDS, Kind, Settled, Settler
+from pipeline.source.settling import GRACE_SECONDS, FileEvent, Settled, Settler
 
 log = logging.getLogger("pipeline.source.watcher")
 
 
 class Inbox:
-    """A `Listener` of an observation; times are of `time.monotonic`."""
+    """A `EventSink` of an observation; times are of `time.monotonic`."""
 
     def __init__(self, collection: Collection, settle_seconds: float) -> None:
         self._collection = collection
@@ -33,7 +33,7 @@ class Inbox:
 
     # For the observer's threads
 
-    def on_file(self, path: str, kind: Kind) -> None:
+    def on_file(self, path: str, kind: FileEvent) -> None:
         key = self._key(path)
         if is_listed(key, self._collection.extensions):
             with self._changed:
@@ -78,7 +78,7 @@ class Inbox:
         now = time.monotonic()
         with self._changed:
             for key in keys:
-                self._notify(self._settler.note(key, Kind.FOUND, now))
+                self._notify(self._settler.note(key, FileEvent.FOUND, now))
 
     def wake(self, *, close: bool = False) -> None:
         """End the `wait` that waits, else the next one; with `close` all that follow."""

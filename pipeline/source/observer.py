@@ -2,7 +2,7 @@
 
 The observer of watchdog 7 tells its log, but not its handler, that the kernel's queue ran over or
 that a subfolder could not be watched; a thread of it that dies tells nobody. Here all of it
-reaches a `Listener` or `is_alive`. This is the only module that imports watchdog.
+reaches a `EventSink` or `is_alive`. This is the only module that imports watchdog.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 
-from pipeline.source.settling import Kind
+from pipeline.source.settling import FileEvent
 
 if TYPE_CHECKING or sys.platform == "linux":
     from watchdog.observers.api import BaseObserver
@@ -45,22 +45,22 @@ if TYPE_CHECKING or sys.platform == "linux":
 
 JOIN_SECONDS = 10.0
 
-KINDS: dict[type[FileSystemEvent], Kind] = {
-    FileCreatedEvent: Kind.FOUND,
-    FileModifiedEvent: Kind.WRITTEN,
-    FileClosedEvent: Kind.CLOSED,
-    FileAttribEvent: Kind.TOUCHED,
-    FileDeletedEvent: Kind.GONE,
+FILE_EVENTS: dict[type[FileSystemEvent], FileEvent] = {
+    FileCreatedEvent: FileEvent.FOUND,
+    FileModifiedEvent: FileEvent.WRITTEN,
+    FileClosedEvent: FileEvent.CLOSED,
+    FileAttribEvent: FileEvent.TOUCHED,
+    FileDeletedEvent: FileEvent.GONE,
 }
 # Without the events of files that are only read: the program itself reads every video.
-WANTED = [*KINDS, FileMovedEvent, DirCreatedEvent, DirMovedEvent, DirDeletedEvent]
+WANTED = [*FILE_EVENTS, FileMovedEvent, DirCreatedEvent, DirMovedEvent, DirDeletedEvent]
 
 
-class Listener(Protocol):
+class EventSink(Protocol):
     """Who is told. Paths are relative to the folder that is watched, posix form. The methods run
     in the observer's threads: they must neither wait nor raise."""
 
-    def on_file(self, path: str, kind: Kind) -> None:
+    def on_file(self, path: str, kind: FileEvent) -> None:
         """Something happened to a file."""
 
     def on_folder(self, path: str) -> None:
@@ -88,7 +88,7 @@ class Observation:
         OSError: the folder cannot be watched.
     """
 
-    def __init__(self, folder: Path, listener: Listener) -> None:
+    def __init__(self, folder: Path, listener: EventSink) -> None:
         # A watch on a symbolic link would be a watch on the link itself.
         top = os.path.realpath(folder)
         self._observer = _new_observer(listener)
@@ -120,7 +120,7 @@ class Observation:
 class _Handler(FileSystemEventHandler):
     """From watchdog's events to the listener's words."""
 
-    def __init__(self, top: str, listener: Listener) -> None:
+    def __init__(self, top: str, listener: EventSink) -> None:
         self._top = os.path.join(top, "")
         self._listener = listener
 
@@ -138,11 +138,11 @@ class _Handler(FileSystemEventHandler):
             self._tell_folder(event.event_type, source, target)
         elif event.event_type == "moved":
             if source is not None:
-                self._listener.on_file(source, Kind.GONE)
+                self._listener.on_file(source, FileEvent.GONE)
             if target is not None:
-                self._listener.on_file(target, Kind.RENAMED)
+                self._listener.on_file(target, FileEvent.RENAMED)
         elif source is not None:
-            self._listener.on_file(source, KINDS[type(event)])
+            self._listener.on_file(source, FILE_EVENTS[type(event)])
 
     def _tell_folder(self, what: str, source: str | None, target: str | None) -> None:
         appeared = source if what == "created" else target
@@ -161,7 +161,7 @@ class _Handler(FileSystemEventHandler):
         return path.removeprefix(self._top).replace(os.sep, "/")
 
 
-def _new_observer(listener: Listener) -> BaseObserver:
+def _new_observer(listener: EventSink) -> BaseObserver:
     if sys.platform == "linux":
         return _LinuxObserver(listener)
     from watchdog.observers import Observer
@@ -178,7 +178,7 @@ if TYPE_CHECKING or sys.platform == "linux":
     warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
 
     class _Reader(InotifyFD):
-        def __init__(self, listener: Listener) -> None:
+        def __init__(self, listener: EventSink) -> None:
             super().__init__()
             self._listener = listener
 
@@ -203,7 +203,7 @@ if TYPE_CHECKING or sys.platform == "linux":
         """With "full" events: a file that was renamed in from elsewhere is not one that was
         created, and a folder that was renamed away is not one that was deleted."""
 
-        def __init__(self, listener: Listener) -> None:
+        def __init__(self, listener: EventSink) -> None:
             self.reader = _Reader(listener)
             super().__init__(InotifyFullEmitter, inotify_fd=self.reader)
 

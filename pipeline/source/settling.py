@@ -19,7 +19,7 @@ GRACE_SECONDS = 0.5  # some writers close a file and open it again at once
 REMEMBERED = 4096  # files that settled while somebody may still hold them open
 
 
-class Kind(Enum):
+class FileEvent(Enum):
     """What happened to a file."""
 
     FOUND = auto()  # it is there; by whom and since when is not known
@@ -40,14 +40,14 @@ class Settled:
 
 @dataclass(slots=True)
 class _Pending:
-    kind: Kind
+    kind: FileEvent
     due: float  # when to look
     seen: Stamp | None = None  # the look before, if no event came since
 
     @property
     def is_open(self) -> bool:
         """Whether somebody may still write: one look is not enough."""
-        return self.kind in (Kind.FOUND, Kind.WRITTEN)
+        return self.kind in (FileEvent.FOUND, FileEvent.WRITTEN)
 
 
 class Settler:
@@ -65,24 +65,24 @@ class Settler:
     @property
     def has_found(self) -> bool:
         """Whether a file is pending of which no event tells where it came from."""
-        return any(pending.kind is Kind.FOUND for pending in self._pending.values())
+        return any(pending.kind is FileEvent.FOUND for pending in self._pending.values())
 
     @property
     def next_deadline(self) -> float | None:
         """When the next look is due; None where nothing is pending."""
         return min((pending.due for pending in self._pending.values()), default=None)
 
-    def note(self, key: str, kind: Kind, now: float) -> float:
+    def note(self, key: str, kind: FileEvent, now: float) -> float:
         """Take note of an event; returns when to look at the file."""
         pending = self._pending.get(key)
-        if kind in (Kind.WRITTEN, Kind.RENAMED, Kind.GONE):
+        if kind in (FileEvent.WRITTEN, FileEvent.RENAMED, FileEvent.GONE):
             self._unclosed.pop(key, None)
-        if kind is Kind.FOUND and pending and pending.kind is not Kind.GONE:
+        if kind is FileEvent.FOUND and pending and pending.kind is not FileEvent.GONE:
             return pending.due
-        if kind in (Kind.WRITTEN, Kind.TOUCHED) and pending and pending.is_open:
+        if kind in (FileEvent.WRITTEN, FileEvent.TOUCHED) and pending and pending.is_open:
             pending.seen = None
             return pending.due
-        is_open = kind in (Kind.FOUND, Kind.WRITTEN)
+        is_open = kind in (FileEvent.FOUND, FileEvent.WRITTEN)
         self._pending[key] = _Pending(kind, now if is_open else now + GRACE_SECONDS)
         return self._pending[key].due
 
@@ -114,11 +114,11 @@ class Settler:
             self._forget(key)
 
     def _has_settled(self, key: str, pending: _Pending, stamp: Stamp, now: float) -> bool:
-        if pending.kind is Kind.GONE:  # it has come back
-            self._pending[key] = pending = _Pending(Kind.FOUND, now)
+        if pending.kind is FileEvent.GONE:  # it has come back
+            self._pending[key] = pending = _Pending(FileEvent.FOUND, now)
         if not pending.is_open:
             del self._pending[key]
-            if pending.kind is Kind.CLOSED:
+            if pending.kind is FileEvent.CLOSED:
                 # If it settled before its writer closed it, then nothing is new about it now.
                 return self._unclosed.pop(key, None) != stamp
             if key in self._unclosed:

@@ -19,11 +19,11 @@ from pipeline.records import (
     DecodedVideo,
     EmbeddedVideo,
     Failure,
-    Segment,
     SpeechHalf,
     Transcript,
     VisualHalf,
 )
+from store.schema import Segment
 
 In = TypeVar("In")
 Out = TypeVar("Out")

@@ -41,7 +41,7 @@ NEIGHBOURS = 10  # looked at of each video; larger groups hang together in a cha
 
 
 @dataclass(frozen=True)
-class Background:
+class UsualDistance:
     """The median distance (1 - cosine) between two videos of the collection, by half."""
 
     picture: float
@@ -80,9 +80,9 @@ def duplicate_groups(vectors: Vectors) -> np.ndarray:
     return np.asarray(groups[content], np.int64)
 
 
-def background(visual: np.ndarray, speech: np.ndarray) -> Background:
+def background(visual: np.ndarray, speech: np.ndarray) -> UsualDistance:
     """Of the vectors `[n, d]` of different contents."""
-    return Background(_median_distance(visual), _median_distance(speech[speech.any(axis=1)]))
+    return UsualDistance(_median_distance(visual), _median_distance(speech[speech.any(axis=1)]))
 
 
 def _near(visual: np.ndarray, speech: np.ndarray) -> list[_Pair]:

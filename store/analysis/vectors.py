@@ -13,15 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from store.errors import StoreError
-from store.schema import RecipeTexts
+from store.schema import RECIPE_COLUMNS, Recipe
 from store.table.arrow import video_schema
 from store.table.lance import KEYS_PER_FILTER, Expr, col, lit
 from store.table.snapshot import Snapshot
 from store.table.store import Store
 
 _Item = TypeVar("_Item")
-
-RECIPE_COLUMNS = ("visual_recipe", "transcript_recipe", "speech_recipe")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +82,7 @@ class Vectors:
         return list(self.rows.column(name).to_pylist())
 
 
-def read_vectors(store: Store, recipe: RecipeTexts, columns: Sequence[str] = ()) -> Vectors:
+def read_vectors(store: Store, recipe: Recipe, columns: Sequence[str] = ()) -> Vectors:
     """Every row of a recipe whose file is there: 4 KB a row in memory, and the `columns` more.
 
     Raises:
@@ -98,7 +96,7 @@ def read_vectors(store: Store, recipe: RecipeTexts, columns: Sequence[str] = ())
     return Vectors(rows.drop_columns(["_rowid"]), embeddings, snapshot)
 
 
-def of_recipe(recipe: RecipeTexts, *, offline: bool = False) -> Expr:
+def of_recipe(recipe: Recipe, *, offline: bool = False) -> Expr:
     """The filter for rows of a recipe; with `offline` also those whose file is not there."""
     same = [col(name) == lit(text) for name, text in zip(RECIPE_COLUMNS, recipe, strict=True)]
     present = [] if offline else [col("offline") == lit(False)]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from store.schema import SCHEMA_VERSION, FailedFile, Row, Timed
+from store.schema import SCHEMA_VERSION, FailedFile, Row, Segment
 
 VERSION_KEY = b"schema_version"
 
@@ -182,9 +182,9 @@ def _unpacked(value: pa.ListScalar, width: int) -> np.ndarray:
     return halves.astype(np.float32).reshape(-1, width)
 
 
-def _plain(pieces: Sequence[Timed]) -> list[dict[str, Any]]:
+def _plain(pieces: Sequence[Segment]) -> list[dict[str, Any]]:
     return [{"start": p.start, "end": p.end, "text": p.text} for p in pieces]
 
 
-def _timed(pieces: Sequence[dict[str, Any]]) -> tuple[Timed, ...]:
-    return tuple(Timed(**piece) for piece in pieces)
+def _timed(pieces: Sequence[dict[str, Any]]) -> tuple[Segment, ...]:
+    return tuple(Segment(**piece) for piece in pieces)

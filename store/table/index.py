@@ -16,8 +16,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from store.search.filter import BITMAPS
-from store.search.words import TOKENS
+from store.retrieval.filter import BITMAPS
+from store.retrieval.words import TOKENS
 from store.table.lance import FTS, Bitmap, BTree, IvfRq, KeyedTable
 from store.table.snapshot import Snapshot
 

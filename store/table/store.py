@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from store.errors import StoreError
-from store.schema import Facts, FailedFile, Known, Row, check_key
+from store.schema import RECIPE_COLUMNS, Facts, FailedFile, Known, Recipe, Row, check_key
 from store.table import index, upkeep
 from store.table.arrow import (
     FAILURE_SCHEMA,
@@ -31,8 +31,6 @@ from store.table.lock import WriterLock
 from store.table.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
-
-_RECIPE = ["visual_recipe", "transcript_recipe", "speech_recipe"]
 
 
 class Store:
@@ -192,19 +190,19 @@ class Store:
             paths = [one.path for one in self.failures()]
         return self._failures.delete(list(paths))
 
-    def remember(self, key: str, value: str) -> None:
+    def set_note(self, key: str, value: str) -> None:
         """Keep a small text under a name."""
         pair = {"key": [check_key(key)], "value": [value]}
         self._memory.upsert(pa.table(pair, schema=MEMORY_SCHEMA))
 
-    def recall(self, key: str) -> str | None:
+    def get_note(self, key: str) -> str | None:
         """The text that was kept under that name, or None."""
         found = self._memory.read_keys([key], ["value"])
         return found.column("value")[0].as_py() if found else None
 
     def facts(self) -> Facts:
         """The store in numbers."""
-        found = self.videos.read(["label", *_RECIPE, "offline"])
+        found = self.videos.read(["label", *RECIPE_COLUMNS, "offline"])
         if found is None:
             found = video_schema(1).empty_table()
         failed = self._failures.read(["path"])
@@ -216,7 +214,7 @@ class Store:
                 rows=len(found),
                 offline=len(found) - len(online),
                 labels={label: n for (label,), n in _counts(online, ["label"])},
-                recipes=dict(_counts(online, _RECIPE)),
+                recipes={Recipe(*made): n for made, n in _counts(online, RECIPE_COLUMNS)},
                 failures=0 if failed is None else len(failed),
                 bytes_on_disk=upkeep.bytes_on_disk(folder) if folder else None,
                 fragments=self.videos.fragments(),
@@ -258,7 +256,7 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     return [texts[index] for index in indices.to_pylist()]
 
 
-def _counts(table: pa.Table, columns: list[str]) -> Iterator[tuple[tuple[Any, ...], int]]:
+def _counts(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], int]]:
     """How often each combination of values is there."""
-    for group in table.group_by(columns).aggregate([([], "count_all")]).to_pylist():
+    for group in table.group_by(list(columns)).aggregate([([], "count_all")]).to_pylist():
         yield tuple(group[name] for name in columns), group["count_all"]

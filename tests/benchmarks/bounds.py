@@ -31,7 +31,7 @@ from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import listen
 from tests.benchmarks.end_to_end import COLLECTIONS, CORES
 from tests.benchmarks.measure import publish, run
-from tests.models import clip_folder, whisper_base
+from tests.support.models import clip_folder, whisper_base
 
 FRAMES = 5
 BATCH_FRAMES = 40

@@ -36,7 +36,7 @@ from pipeline.decode.video import read_video
 from pipeline.errors import VideoError
 from tests.benchmarks.measure import ROOT, publish
 from tests.benchmarks.phone import Phone
-from tests.models import clip_folder
+from tests.support.models import clip_folder
 
 N = 5
 MADE = (

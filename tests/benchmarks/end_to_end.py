@@ -33,8 +33,8 @@ from tests.benchmarks.measure import publish, run
 from tests.benchmarks.phone import Phone
 from tests.benchmarks.recipes import WAYS
 from tests.benchmarks.recordings import entries, media_folder
-from tests.models import clip_folder, whisper_base
-from tests.project import distinct_copy
+from tests.support.models import clip_folder, whisper_base
+from tests.support.projects import distinct_copy
 
 SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"}
 COUNTS = {"clear": 12, "none": 9, "no audio": 4}  # 11 of the first kind are there

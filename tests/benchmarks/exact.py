@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from store.search.calibration import Extremes
-from store.search.filter import Only
-from store.search.queries import Like, Means
+from store.retrieval.calibration import Gumbel
+from store.retrieval.filter import Filter
+from store.retrieval.queries import Semantic, SimilarTo
 from tests.benchmarks import made
 
 KEPT = 50  # of each kind; with both looked at, the first 10 are of the first 10 of each
@@ -58,13 +58,13 @@ class Questions:
         other = np.random.default_rng(5).integers(0, made.LABELS, self.count)
         return np.where(np.arange(self.count) % 2 == 0, own, other)
 
-    def wish(self, kind: str, i: int) -> Like | Means:
+    def query(self, kind: str, i: int) -> SimilarTo | Semantic:
         visual, speech = self.recipe
         if kind == "like a video":
-            return Like(self.videos.visual[i], self.videos.speech[i], visual, speech)
+            return SimilarTo(self.videos.visual[i], self.videos.speech[i], visual, speech)
         if kind == "like a picture":
-            return Like(self.videos.visual[i], None, visual, speech)
-        return Means(
+            return SimilarTo(self.videos.visual[i], None, visual, speech)
+        return Semantic(
             self.texts[i],
             picture=kind != "text in speech",
             speech=kind != "text in pictures",
@@ -73,8 +73,8 @@ class Questions:
             speech_recipe=speech,
         )
 
-    def only(self, i: int, filtered: bool) -> Only:
-        return Only(label=f"label{self.labels[i]:02}") if filtered else Only()
+    def only(self, i: int, filtered: bool) -> Filter:
+        return Filter(label=f"label{self.labels[i]:02}") if filtered else Filter()
 
 
 class Best:
@@ -131,7 +131,7 @@ class Exact:
             best.add(block.ids, found.astype(np.float32), seen, heard.astype(np.float32))
 
     def answers(
-        self, kind: str, filtered: bool, usual: tuple[Extremes, Extremes], k: int
+        self, kind: str, filtered: bool, usual: tuple[Gumbel, Gumbel], k: int
     ) -> list[set[int]]:
         """The numbers of the `k` best rows of each question.
 

@@ -18,7 +18,7 @@ from pipeline.config import load
 from pipeline.models.recipe import recipe_of
 from store.table.arrow import rows_to_arrow
 from tests.benchmarks.measure import ROOT
-from tests.rows import make_row
+from tests.support.rows import make_row
 
 D = 512
 FRAMES = 5

@@ -68,9 +68,7 @@ def program(folder: Path, clip: Path, whisper: Path, weights: str = "auto") -> d
     from pipeline.models import unrelated_texts
     from pipeline.models.devices import share_cores, usable_cores
     from pipeline.models.loaded import Models
-    from pipeline.models.recipe import recipe_of
-    from pipeline.source.listing import Collection
-    from store.table.store import Store
+    from pipeline.project import Project
     from tests.benchmarks.measure import ROOT
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -86,10 +84,11 @@ def program(folder: Path, clip: Path, whisper: Path, weights: str = "auto") -> d
         clip_encoder = models.clip()
         models.whisper()
         of_models = set(os.listdir("/proc/self/task")) - {str(os.getpid())}
-        collection = Collection(folder, tuple(settings.data.extensions))
-        with Store.open(settings.store_uri, writer=True) as store:
-            unrelated_texts.remember(store, recipe_of(settings), clip_encoder)
-            flow = Flow(settings, collection, store, report, models=models)
+        with Project.open_to_scan(settings) as project:
+            unrelated = clip_encoder.encode_texts(unrelated_texts.TEXTS)
+            note = unrelated_texts.note_of(project.recipe)
+            project.store.set_note(note, unrelated_texts.pack(unrelated))
+            flow = Flow(project, report, models=models)
             used, listening = process_time(), cpu_of(of_models)
             summary = flow.scan()
             cpu = process_time() - used

@@ -79,7 +79,7 @@ def make_files(collection: Path, count: int) -> None:
 def make_rows(collection: Path, uri: str) -> None:
     """One row for each file, as a scan would have left it."""
     recipe = recipe_of(load(ROOT / "config.toml"))
-    one = rows_to_arrow([_row(recipe.visual, recipe.transcript, recipe.speech)])
+    one = rows_to_arrow([_row(*recipe)])
     paths = sorted(path.relative_to(collection).as_posix() for path in collection.rglob("*.mp4"))
     with Store.open(uri, writer=True) as store:
         for start in range(0, len(paths), ROWS_PER_COMMIT):

@@ -31,20 +31,19 @@ from pipeline.flow import flow
 from pipeline.flow.intake import Intake
 from pipeline.flow.progress import Report
 from pipeline.models.vad import listen
+from pipeline.project import Project
 from pipeline.records import (
     SAMPLE_RATE_HZ,
     DecodedVideo,
     Frames,
     MediaFacts,
-    Segment,
     Span,
     SpeechStatus,
     SpeechWindow,
     Task,
     Transcript,
 )
-from pipeline.source.listing import Collection
-from store.table.store import Store
+from store.schema import Segment
 from tests.benchmarks.end_to_end import COUNTS, PHONE_SECONDS, chosen
 from tests.benchmarks.measure import ROOT, publish
 from tests.benchmarks.phone import Phone
@@ -101,9 +100,8 @@ def seconds_to_decode(path: Path) -> float:
 def run(videos: Path, store_uri: Path, decode: Sequence[float], *, gpu: bool) -> dict[str, Any]:
     settings = load(str(videos), str(store_uri))
     flow.Intake = acted(itertools.cycle(decode))  # type: ignore[misc]
-    collection = Collection(videos, tuple(settings.data.extensions))
-    with Store.open(settings.store_uri, writer=True) as store:
-        scan = flow.Flow(settings, collection, store, Report(), models=Models(gpu))  # type: ignore[arg-type]
+    with Project.open_to_scan(settings) as project:
+        scan = flow.Flow(project, Report(), models=Models(gpu))  # type: ignore[arg-type]
         began, used = perf_counter(), process_time()
         summary = scan.scan()
         seconds, cpu = perf_counter() - began, process_time() - used

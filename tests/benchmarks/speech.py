@@ -28,7 +28,7 @@ from pipeline.models.devices import CPU_VIDEOS
 from pipeline.models.transcriber import Transcriber, listen
 from tests.benchmarks.measure import publish
 from tests.benchmarks.recordings import LENGTHS, Recording, recordings
-from tests.models import whisper_base
+from tests.support.models import whisper_base
 
 Hearer = Callable[[Sequence[Recording]], list[str]]
 KINDS = (*LENGTHS, "nobody speaks")

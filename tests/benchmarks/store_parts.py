@@ -15,8 +15,10 @@ from lancedb.query import LanceFtsQueryBuilder, LanceVectorQueryBuilder
 
 from pipeline.config import load
 from pipeline.models.recipe import recipe_of
-from store.search.calibration import Extremes, sample
-from store.search.search import Only, Says, Wish, search
+from store.retrieval.calibration import Gumbel, sample
+from store.retrieval.filter import Filter
+from store.retrieval.queries import Query, Words
+from store.retrieval.search import search
 from store.table.arrow import rows_from_arrow
 from store.table.store import Store
 from tests.benchmarks import made
@@ -117,7 +119,7 @@ def ask(place: Place, size: int) -> list[dict[str, Any]]:
         for kind in KINDS:
             for filtered in (False, True):
                 asked = [
-                    (questions.wish(kind, i), questions.only(i, filtered))
+                    (questions.query(kind, i), questions.only(i, filtered))
                     for i in range(questions.count)
                 ]
                 found, times = _asked(store, asked)
@@ -126,22 +128,22 @@ def ask(place: Place, size: int) -> list[dict[str, Any]]:
                 rows.append(_answered(size, kind, filtered, times, float(np.mean(shares))))
         for filtered in (False, True):
             said = [
-                (Says(f"word{10 + i} word{i}"), questions.only(i, filtered))
+                (Words(f"word{10 + i} word{i}"), questions.only(i, filtered))
                 for i in range(questions.count)
             ]
             rows.append(_answered(size, "words", filtered, _asked(store, said)[1], None))
     return rows
 
 
-def _asked(store: Store, asked: list[tuple[Wish, Only]]) -> tuple[list[set[int]], list[Took]]:
+def _asked(store: Store, asked: list[tuple[Query, Filter]]) -> tuple[list[set[int]], list[Took]]:
     """The numbers of the rows that were found, and how long it took. A first few warm up."""
-    for wish, only in asked[:3]:
-        search(store, wish, k=K, only=only)
+    for query, only in asked[:3]:
+        search(store, query, k=K, only=only)
     found, times = [], []
-    for wish, only in asked:
+    for query, only in asked:
         began = perf_counter(), process_time()
         with _in_lancedb() as spans:
-            hits = search(store, wish, k=K, only=only)
+            hits = search(store, query, k=K, only=only)
         times.append(Took(perf_counter() - began[0], process_time() - began[1], sum(spans)))
         found.append({int(hit.path[-11:-4]) for hit in hits})
     return found, times
@@ -189,7 +191,7 @@ def _answered(
     }
 
 
-def _usual(store: Store, questions: Questions) -> tuple[Extremes, Extremes]:
+def _usual(store: Store, questions: Questions) -> tuple[Gumbel, Gumbel]:
     snapshot = store.snapshot()
     assert snapshot is not None
     found = sample(snapshot, *questions.recipe)

@@ -23,9 +23,9 @@ import psutil
 
 from store.table.store import Store
 from tests.benchmarks.measure import ROOT, publish
-from tests.media import make, make_video
-from tests.models import clip_folder, whisper_base
-from tests.project import Project, distinct_copy, eventually
+from tests.support.media import make, make_video
+from tests.support.models import clip_folder, whisper_base
+from tests.support.projects import UserProject, distinct_copy, eventually
 
 PARTS = 10
 FLOOD = 100
@@ -46,7 +46,9 @@ def measure(folder: Path, count: int) -> list[dict[str, Any]]:
     """Rows of the table: the process after each part."""
     silent, spoken = folder / "silent.mp4", make(folder, "late_start.mp4")
     make_video(silent, seconds=2, fps=10, width=128, height=96)
-    project = Project.make(folder / "project", clip=clip_folder("small"), whisper=whisper_base())
+    project = UserProject.make(
+        folder / "project", clip=clip_folder("small"), whisper=whisper_base()
+    )
     with (folder / "log").open("w") as log:
         watch = subprocess.Popen(
             [sys.executable, "run.py", "--config", str(project.config), "watch"],
@@ -72,7 +74,7 @@ def measure(folder: Path, count: int) -> list[dict[str, Any]]:
     return [*rows, verdict(rows[0], rows[PARTS // 2 - 1], rows[-1])]
 
 
-def settle(project: Project, count: int) -> None:
+def settle(project: UserProject, count: int) -> None:
     """Wait until the store has so many rows."""
 
     def rows() -> int:
@@ -82,7 +84,7 @@ def settle(project: Project, count: int) -> None:
     eventually(lambda: rows() == count, within=PATIENCE, pause=0.5)
 
 
-def state(pid: int, project: Project) -> dict[str, Any]:
+def state(pid: int, project: UserProject) -> dict[str, Any]:
     process = psutil.Process(pid)
     used = process.cpu_times()
     files = [entry for entry in project.store.rglob("*") if entry.is_file()]

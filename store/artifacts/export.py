@@ -1,0 +1,281 @@
+"""The store as files: labeled_embeddings.pt, unlabeled_embeddings.pt, transcripts.json and
+manifest.json. They replace the former ones when all are whole, or not at all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from store.analysis.vectors import (
+    Vectors,
+    of_recipe,
+    read_embeddings,
+    read_rows,
+    width_of,
+)
+from store.artifacts.archive import Matrix
+from store.artifacts.formats import FORMATS, Content, torch_file
+from store.files import durable, replacing
+from store.schema import RECIPE_COLUMNS, Recipe
+from store.table.lance import translated
+from store.table.snapshot import Snapshot
+from store.table.store import Store
+
+_BATCH_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class ExportSummary:
+    """What was written.
+
+    Args:
+        out: the folder.
+        labeled, unlabeled: the shapes of the two feature tensors.
+        labels: how many videos each label has, in name order.
+        left_out: rows of another recipe, and offline ones.
+        split: how many of the labeled videos train and validate; None without a split.
+        stale: feature files of a former export that this one did not write.
+    """
+
+    out: Path
+    labeled: tuple[int, int]
+    unlabeled: tuple[int, int]
+    labels: Mapping[str, int]
+    left_out: int
+    split: tuple[int, int] | None = None
+    stale: tuple[str, ...] = ()
+
+    @property
+    def transcripts(self) -> int:
+        """One for each exported video."""
+        return self.labeled[0] + self.unlabeled[0]
+
+
+def export(
+    store: Store,
+    out: Path,
+    *,
+    data_dir: str,
+    recipe: Recipe,
+    version: str,
+    models: Mapping[str, Any],
+    dimension: int = 1024,
+    offline: bool = False,
+    formats: Sequence[str] = (),
+    train_share: float | None = None,
+) -> ExportSummary:
+    """Write the rows of one recipe, in path order.
+
+    Args:
+        out: the folder; made if need be.
+        data_dir: the collection's root as configured; exported paths begin with it.
+        recipe: rows of another one are left out, and named in the manifest.
+        version: the program's, for the manifest.
+        models: what made the vectors, for the manifest.
+        dimension: columns of the feature tensors where the store is empty.
+        offline: also the rows whose file was not there at the last look.
+        formats: of the feature files, besides `pt`, which is always written: keys of `FORMATS`.
+        train_share: split the labeled videos, in the manifest: this share of each label trains.
+
+    Raises:
+        StoreError: the store cannot be read or a file cannot be written. The former files are
+            as they were.
+    """
+    snapshot = store.snapshot()
+    wanted = of_recipe(recipe, offline=offline)
+    root = (PurePath(data_dir) / "x").as_posix()[:-1]
+    videos = read_rows(snapshot, ["content_hash", "transcript"], wanted)
+    rest = read_rows(snapshot, [*RECIPE_COLUMNS, "offline"], ~wanted)
+    parts = _parts(videos)
+    width = width_of(snapshot, dimension)
+    manifest = _manifest(version, recipe, models, rest, root)
+    with translated(f"{out}: the export cannot be written"), replacing(out) as staging:
+        features = _save_features(staging, snapshot, parts, width, root)
+        for ending in sorted({*formats} - {"pt"}):
+            _save_again(staging, parts, features, root, ending)
+        if train_share:
+            vectors = Vectors(parts.labeled, features[0].whole(), snapshot)
+            manifest["split"] = _split(vectors, root, train_share)
+        _write_documents(staging, _shown(videos, root), manifest)
+        stale = _stale(out, staging)
+    return _summary(out, parts, width, manifest, stale)
+
+
+class _Parts(NamedTuple):
+    """The rows of the two feature files."""
+
+    labeled: pa.Table
+    unlabeled: pa.Table
+
+
+def _parts(videos: pa.Table) -> _Parts:
+    rows = videos.drop_columns(["transcript"])
+    labels = rows.column("label")
+    return _Parts(rows.filter(pc.is_valid(labels)), rows.filter(pc.is_null(labels)))
+
+
+def _summary(
+    out: Path, parts: _Parts, width: int, manifest: Mapping[str, Any], stale: tuple[str, ...]
+) -> ExportSummary:
+    split = manifest.get("split")
+    return ExportSummary(
+        out,
+        (len(parts.labeled), width),
+        (len(parts.unlabeled), width),
+        dict(Counter(sorted(parts.labeled.column("label").to_pylist()))),
+        len(manifest["left_out"]),
+        (len(split["train"]), len(split["validation"])) if split else None,
+        stale,
+    )
+
+
+def _manifest(
+    version: str, recipe: Recipe, models: Mapping[str, Any], rest: pa.Table, root: str
+) -> dict[str, Any]:
+    """manifest.json but for its `rows`, which `_write_documents` adds, and its `split`.
+
+    Args:
+        rest: the rows that are left out.
+    """
+    return {
+        "version": version,
+        "recipe": recipe._asdict(),
+        "models": dict(models),
+        "rows": [],
+        "left_out": [
+            {"path": root + row["path"], "why": _why(row, recipe)} for row in rest.to_pylist()
+        ],
+    }
+
+
+def _write_documents(folder: Path, videos: pa.Table, manifest: Mapping[str, Any]) -> None:
+    """transcripts.json, and manifest.json with its `rows`: an entry a line, of a list an item a
+    line, since people read them and search them line by line."""
+    with durable(folder / "transcripts.json") as stream:
+        stream.writelines(_bracketed(b"{}", _texts(videos)))
+        stream.write(b"\n")
+    entries = {
+        name: map(orjson.dumps, value) if isinstance(value, list) else value
+        for name, value in manifest.items()
+    } | {"rows": _items(videos.select(["path", "content_hash", "label"]))}
+    with durable(folder / "manifest.json") as stream:
+        before = b"{\n"
+        for name, value in entries.items():
+            stream.write(before + orjson.dumps(name) + b": ")
+            is_list = isinstance(value, Iterator)
+            stream.writelines(_bracketed(b"[]", value) if is_list else [orjson.dumps(value)])
+            before = b",\n"
+        stream.write(b"\n}\n")
+
+
+def _texts(videos: pa.Table) -> Iterator[bytes]:
+    """Entries of an object, many at a time, as they stand between its brackets: a million rows as
+    Python has them take a gigabyte, and a call for each of them takes seconds."""
+    for batch in videos.select(["path", "transcript"]).to_batches(max_chunksize=_BATCH_ROWS):
+        paths, texts = (column.to_pylist() for column in batch.columns)
+        yield orjson.dumps(dict(zip(paths, texts, strict=True)), option=orjson.OPT_INDENT_2)[2:-2]
+
+
+def _items(rows: pa.Table) -> Iterator[bytes]:
+    """Items of a list, many at a time, as they stand between its brackets."""
+    for batch in rows.to_batches(max_chunksize=_BATCH_ROWS):
+        yield b",\n".join(map(orjson.dumps, batch.to_pylist()))
+
+
+def _bracketed(brackets: bytes, parts: Iterable[bytes]) -> Iterator[bytes]:
+    left, right = brackets[:1], brackets[1:]
+    before = left + b"\n"
+    for part in parts:
+        yield before
+        yield part
+        before = b",\n"
+    yield brackets if before.startswith(left) else b"\n" + right
+
+
+def _shown(rows: pa.Table, root: str) -> pa.Table:
+    """The rows with their paths as the artifacts show them, below the configured folder."""
+    paths = pc.binary_join_element_wise(root, rows.column("path"), "")
+    return rows.set_column(rows.schema.get_field_index("path"), "path", paths)
+
+
+def _why(row: Mapping[str, Any], recipe: Recipe) -> str:
+    parts = zip(Recipe._fields, RECIPE_COLUMNS, recipe, strict=True)
+    other = [f"{part}: {row[name]}" for part, name, text in parts if row[name] != text]
+    if other:
+        return f"made by another recipe ({'; '.join(other)})"
+    return "offline: the file was not there at the last look"
+
+
+def _save_features(
+    folder: Path, snapshot: Snapshot | None, parts: _Parts, width: int, root: str
+) -> tuple[Matrix, Matrix]:
+    """Both files for torch, filled in one pass over the store."""
+    row_ids = np.concatenate([rows.column("_rowid").to_numpy() for rows in parts])
+    limit = len(parts.labeled)
+    with (
+        torch_file(
+            folder / "labeled_embeddings.pt", (limit, width), _labeled(parts.labeled, root)
+        ) as labeled,
+        torch_file(
+            folder / "unlabeled_embeddings.pt",
+            (len(parts.unlabeled), width),
+            _unlabeled(parts.unlabeled, root),
+        ) as unlabeled,
+    ):
+        for places, block in read_embeddings(snapshot, row_ids):
+            middle = int(np.searchsorted(places, limit))
+            labeled.put(places[:middle], block[:middle])
+            unlabeled.put(places[middle:] - limit, block[middle:])
+    return labeled, unlabeled
+
+
+def _save_again(
+    folder: Path, parts: _Parts, features: tuple[Matrix, Matrix], root: str, ending: str
+) -> None:
+    """In another format. One file's names and paths at a time are in memory, as Python has them."""
+    save = FORMATS[ending]
+    save(folder / f"labeled_embeddings.{ending}", features[0], _labeled(parts.labeled, root))
+    save(folder / f"unlabeled_embeddings.{ending}", features[1], _unlabeled(parts.unlabeled, root))
+
+
+def _labeled(rows: pa.Table, root: str) -> Content:
+    labels = rows.column("label")
+    names = pa.array(sorted(pc.unique(labels).to_pylist()), labels.type)
+    return {
+        "labels": pc.index_in(labels, names).to_numpy().astype(np.int64),
+        "label_names": names.to_pylist(),
+        "video_paths": _shown(rows, root).column("path").to_pylist(),
+    }
+
+
+def _unlabeled(rows: pa.Table, root: str) -> Content:
+    return {"video_paths": _shown(rows, root).column("path").to_pylist()}
+
+
+def _stale(out: Path, staging: Path) -> tuple[str, ...]:
+    """Feature files that stay behind: they are of rows that may be no more."""
+    endings = ["pt", *FORMATS]
+    former = {file.name for ending in endings for file in out.glob(f"*labeled_embeddings.{ending}")}
+    return tuple(sorted(former - {file.name for file in staging.iterdir()}))
+
+
+def _split(labeled: Vectors, root: str, train_share: float) -> dict[str, Any]:
+    from store.analysis.duplicates import duplicate_groups
+    from store.artifacts.split import split
+
+    labels = [label or "" for label in labeled.labels]
+    trains = split(labels, labeled.hashes, duplicate_groups(labeled), train_share)
+    paths = np.array([root + path for path in labeled.paths], np.object_)
+    return {
+        "train_share": train_share,
+        "train": paths[trains].tolist(),
+        "validation": paths[~trains].tolist(),
+    }

@@ -1,0 +1,114 @@
+"""Transcripts as subtitles: an .srt and a .vtt a video, in the folders that the videos are in."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from store.analysis.vectors import of_recipe
+from store.schema import Recipe, Segment
+from store.table.lance import col, translated
+from store.table.store import Store
+
+_BATCH_ROWS = 256
+
+
+def write_subtitles(store: Store, folder: Path, *, recipe: Recipe, offline: bool = False) -> int:
+    """Write the subtitles of every video in which somebody speaks; how many videos that is.
+
+    `soccer/1.mp4` has `soccer/1.srt` and `soccer/1.vtt`; where two videos differ by their ending
+    alone, `soccer/1.mp4.srt`. Each file is replaced whole or not at all.
+
+    Raises:
+        StoreError: the store cannot be read or a file cannot be written.
+    """
+    names = _names(store.known())
+    written = 0
+    with translated(f"{folder}: the subtitles cannot be written"):
+        for path, segments in _spoken(store, recipe, offline):
+            target = folder / names[path] if path in names else folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _replace(target.with_name(f"{target.name}.srt"), srt(segments))
+            _replace(target.with_name(f"{target.name}.vtt"), vtt(segments))
+            written += 1
+    return written
+
+
+def srt(segments: Iterable[Segment]) -> str:
+    """SubRip, which has no escapes: of the marks it knows, only the arrow is kept out."""
+    cues = (
+        f"{number}\n{start} --> {end}\n{text.replace('-->', '->')}\n"
+        for number, (start, end, text) in enumerate(_cues(segments, ","), start=1)
+    )
+    return "\n".join(cues)
+
+
+def vtt(segments: Iterable[Segment]) -> str:
+    """WebVTT (https://www.w3.org/TR/webvtt1/), its text escaped."""
+    cues = (f"\n{start} --> {end}\n{_escaped(text)}\n" for start, end, text in _cues(segments, "."))
+    return "WEBVTT\n" + "".join(cues)
+
+
+def timestamp(milliseconds: int, point: str) -> str:
+    """`01:02:03.456`, with the `point` of the format."""
+    seconds, rest = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{seconds:02}{point}{rest:03}"
+
+
+def _cues(segments: Iterable[Segment], point: str) -> Iterator[tuple[str, str, str]]:
+    """Start, end and text on one line: an empty line would end a cue."""
+    for segment in segments:
+        start = max(round(segment.start * 1000), 0)
+        end = max(round(segment.end * 1000), start + 1)
+        text = " ".join(segment.text.split())
+        if text:
+            yield timestamp(start, point), timestamp(end, point), text
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _names(paths: Iterable[str]) -> dict[str, str]:
+    """The path without its ending, where no other video has that."""
+    plain = {path: str(PurePosixPath(path).with_suffix("")) for path in paths}
+    counts = Counter(plain.values())
+    return {path: name if counts[name] == 1 else path for path, name in plain.items()}
+
+
+def _spoken(
+    store: Store, recipe: Recipe, offline: bool
+) -> Iterator[tuple[str, tuple[Segment, ...]]]:
+    snapshot = store.snapshot()
+    if snapshot is None:
+        return
+    wanted = of_recipe(recipe, offline=offline) & (col("speech_status") == "speech")
+    scan = snapshot.table.search().where(wanted).select(["path", "segments"]).limit(None)
+    for batch in scan.to_batches(batch_size=_BATCH_ROWS):
+        for row in batch.to_pylist():
+            yield row["path"], tuple(Segment(**piece) for piece in row["segments"])
+
+
+def _replace(file: Path, text: str) -> None:
+    descriptor, unfinished = tempfile.mkstemp(prefix=".subtitles-", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(unfinished, 0o666 & ~_umask())
+        os.replace(unfinished, file)
+    except BaseException:
+        os.unlink(unfinished)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,62 @@
+"""Which frame or stretch of speech of a video is most like a vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+
+def dots(vectors: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """float32 `[n]`: the dot products of `[n, d]` with `[d]`, the same for equal vectors wherever
+    they stand. Those of a matrix product may differ in the last bit, and so would rank copies."""
+    products: np.ndarray = np.vecdot(vectors, vector)
+    return products
+
+
+@dataclass(frozen=True, eq=False)
+class MultiVectors:
+    """The vectors of the frames, or of the stretches of speech, of several videos.
+
+    Args:
+        vectors: float32 `[p, d]`, those of the first video, then those of the second, ...
+        counts: int64 `[n]`, how many each video has; may be 0.
+    """
+
+    vectors: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray, dimension: int) -> MultiVectors:
+        """From a column of lists of vectors."""
+        lists = column.combine_chunks()
+        if isinstance(lists, pa.ChunkedArray):  # of no rows at all
+            return cls(np.zeros((0, dimension), np.float32), np.zeros(0, np.int64))
+        vectors: np.ndarray = lists.flatten().flatten().to_numpy().astype(np.float32)
+        counts: np.ndarray = lists.value_lengths().to_numpy().astype(np.int64)
+        return cls(vectors.reshape(-1, dimension), counts)
+
+    def best(self, probe: np.ndarray) -> np.ndarray:
+        """float32 `[n]`: the largest dot product of `[d]` with a piece of each video, to the bit
+        the same for copies; -inf where a video has none."""
+        best: np.ndarray = self._best(dots(self.vectors, probe)[None])[0]
+        return best
+
+    def best_for_each(self, probes: np.ndarray) -> np.ndarray:
+        """float32 `[m, n]`: the same for each of `[m, d]`, nearly to the bit."""
+        return self._best(probes @ self.vectors.T)
+
+    def _best(self, scores: np.ndarray) -> np.ndarray:
+        best = np.full((len(scores), len(self.counts)), -np.inf, np.float32)
+        filled = self.counts > 0
+        if filled.any():
+            starts = (np.cumsum(self.counts) - self.counts)[filled]
+            best[:, filled] = np.maximum.reduceat(scores, starts, axis=1)
+        return best
+
+    def which(self, probe: np.ndarray) -> list[int | None]:
+        """The number of the first piece of each video that is most like `[d]`; None without any."""
+        scores, ends = dots(self.vectors, probe), np.cumsum(self.counts)
+        parts = [scores[end - n : end] for n, end in zip(self.counts, ends, strict=True)]
+        return [int(part.argmax()) if len(part) else None for part in parts]

@@ -1,1 +1,0 @@
-"""What a scan does about what has happened since the one before."""

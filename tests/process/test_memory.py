@@ -1,0 +1,120 @@
+"""What the program holds in memory while it runs for long, and over a video that lasts for hours.
+
+Looked at from outside: the resident memory of a real process.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import psutil
+import pytest
+
+from tests.support.media import jfk_samples, make_video
+from tests.support.projects import UserProject, distinct_copy, put
+from tests.support.watching import Spawn, start_watch
+
+GROWTH = 1.05  # of what is held after the first 30 videos
+HOURS = 3
+ABOVE_THE_MODELS = 1.5e9  # bytes
+PEEK_SECONDS = 0.02
+
+TELEPHONE_HZ = 8000  # G.711 costs next to nothing to encode
+
+
+@pytest.fixture
+def project(tmp_path: Path, small_clip_dir: Path, whisper_dir: Path) -> UserProject:
+    many = "clip.frames = 60"
+    return UserProject.make(
+        tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir, settings=many
+    )
+
+
+def test_three_hundred_videos_leave_no_more_behind_than_thirty(
+    project: UserProject, spawn: Spawn, made: Callable[[str], Path], tmp_path: Path
+) -> None:
+    # What is decoded of a video is 0.7 MB of small pictures: to hold on to it would soon show, as
+    # it would for its sound (0.2 MB) or one picture as it was (0.9 MB).
+    silent = tmp_path / "silent.mp4"
+    make_video(silent, seconds=6, fps=1, width=640, height=480, audio="silence")
+    spoken = made("late_start.mp4")
+    names = [f"{number:03}.mp4" for number in range(300)]
+
+    def land(numbers: range) -> None:
+        for number in numbers:
+            clip = silent if number % 10 else spoken
+            distinct_copy(clip, project.videos / names[number], number)
+
+    land(range(30))
+    watching = start_watch(project, spawn)
+    process = psutil.Process(watching.process.pid)
+    watching.holds(*names[:30])
+    after_thirty = process.memory_info().rss
+    land(range(30, 300))
+    watching.holds(*names)
+    after_all = process.memory_info().rss
+    assert watching.stop()["embedded"] == 300
+    assert after_all < GROWTH * after_thirty, (
+        f"{after_thirty / 1e6:.0f} -> {after_all / 1e6:.0f} MB"
+    )
+
+
+def test_hours_take_little_more_than_the_models(
+    project: UserProject, spawn: Spawn, made: Callable[[str], Path]
+) -> None:
+    put(made("speech.mp4"), project.folder / "short" / "a.mp4")
+    make_hours(project.folder / "long" / "a.mov", HOURS)
+    config = ("--config", project.config)
+    models = peak(spawn(*config, "--set", "store.uri=s", "scan", project.folder / "short"))
+    long = peak(spawn(*config, "scan", project.folder / "long", "--strict"))
+    assert long - models < ABOVE_THE_MODELS, f"{models / 1e6:.0f} -> {long / 1e6:.0f} MB"
+
+
+def peak(process: subprocess.Popen[str]) -> int:
+    """The most resident memory of a process that must succeed, bytes."""
+    watched, most = psutil.Process(process.pid), 0
+    while True:
+        most = max(most, watched.memory_info().rss)
+        try:
+            assert process.wait(PEEK_SECONDS) == 0, process.stderr and process.stderr.read()
+        except subprocess.TimeoutExpired:
+            continue
+        return most
+
+
+def make_hours(path: Path, hours: float) -> None:
+    """A still picture for hours, a frame a second, and 11 s of speech at the start of each."""
+    path.parent.mkdir(parents=True)
+    rgb = np.full((64, 64, 3), 90, np.uint8)
+    picture = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv420p")
+    with av.open(path, "w") as container:
+        video = container.add_stream("mpeg4", rate=1)
+        video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+        audio = container.add_stream("pcm_mulaw", rate=TELEPHONE_HZ, layout="mono")
+        for second, sound in enumerate(_seconds(hours)):
+            picture.pts, picture.time_base = second, Fraction(1)
+            container.mux(video.encode(picture))
+            container.mux(audio.encode(_sound_frame(sound, second)))
+        container.mux(video.encode(None))
+        container.mux(audio.encode(None))
+
+
+def _seconds(hours: float) -> Iterator[np.ndarray]:
+    speech = jfk_samples()[:176_000].reshape(-1, 2).mean(axis=1).astype(np.int16)
+    hour = np.zeros((3600, TELEPHONE_HZ), np.int16)
+    hour[: len(speech) // TELEPHONE_HZ] = speech.reshape(-1, TELEPHONE_HZ)
+    for second in range(round(hours * 3600)):
+        yield hour[second % 3600]
+
+
+def _sound_frame(samples: np.ndarray, second: int) -> Any:
+    frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+    frame.sample_rate, frame.time_base = TELEPHONE_HZ, Fraction(1, TELEPHONE_HZ)
+    frame.pts = second * TELEPHONE_HZ
+    return frame

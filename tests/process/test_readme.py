@@ -1,0 +1,92 @@
+"""The README is true: every command and every piece of Python in it runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+COMMANDS = [
+    commands
+    for block in blocks("sh")
+    if (commands := [line for line in block.splitlines() if line.startswith("python run.py")])
+]
+
+
+@pytest.fixture
+def project(scanned: Path, tmp_path: Path) -> Path:
+    """A copy of it, to do with as one likes."""
+    return shutil.copytree(scanned, tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def scanned(
+    tmp_path_factory: pytest.TempPathFactory,
+    clips: tuple[Path, ...],
+    small_clip_dir: Path,
+    whisper_dir: Path,
+) -> Path:
+    """A folder like the README's, with models that are at hand; scanned and exported."""
+    folder = tmp_path_factory.mktemp("project")
+    videos = folder / "data/Favorites/videos"
+    for name in ("123456789.mp4", "soccer/111111111.mp4", "cooking/333333333.mp4"):
+        (videos / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(clips[0], videos / name)
+    settings = (ROOT / "config.toml").read_text(encoding="utf-8")
+    settings = settings.replace('"ViT-B/32"', f'"local-dir:{small_clip_dir}"')
+    settings = settings.replace('model = "base"', f'model = "{whisper_dir}"')
+    (folder / "config.toml").write_text(settings, encoding="utf-8")
+    for command in ("scan", "export"):
+        done = run_py(folder, [command])
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def run_py(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "run.py"), "--config", "config.toml", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("commands", COMMANDS)
+def test_every_command_runs(project: Path, commands: list[str]) -> None:
+    for command in commands:
+        done = run_py(project, shlex.split(command)[2:])
+        assert done.returncode == 0, (command, done.stderr)
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_every_piece_of_python_runs(project: Path, code: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_gate_installs_and_tests_as_the_readme_says() -> None:
+    gate = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert "pip install -e '.[test]' && .venv/bin/python -m pytest" in README
+    assert "install --quiet -e '.[test]'" in gate
+    assert "-m pytest" in gate
+
+
+def test_every_command_of_the_program_is_in_the_table() -> None:
+    listed = subprocess.run(
+        [sys.executable, "run.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    commands = re.findall(r"^    (\w+) ", listed, re.MULTILINE)
+    assert len(commands) > 5
+    assert [name for name in commands if f"`{name}" not in README] == []

@@ -1,0 +1,98 @@
+"""A call that never comes back while a video is read: noticed, recorded, and met only once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pipeline.flow.heartbeat import Heartbeat
+from pipeline.flow.workers import Channel, StageGroup
+from pipeline.records import VideoFile
+from store.table.store import Store
+from tests.conftest import Finished
+from tests.support.projects import UserProject
+
+fcntl = pytest.importorskip("fcntl")
+
+REASON = "reading it does not come back, for longer than decode.timeout_seconds = 3"
+
+
+@contextmanager
+def nobody_can_open(path: Path) -> Iterator[None]:
+    """Whoever opens the file waits in the kernel, as on a drive that does not answer: until a
+    lease of this process is broken, 45 s later (fcntl(2), "Leases")."""
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel's request to give it up
+    file = os.open(path, os.O_RDWR)
+    try:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        yield
+    finally:
+        os.close(file)
+        signal.signal(signal.SIGIO, before)
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETLEASE"), reason="needs leases of files (Linux)")
+def test_a_file_that_never_opens_fails_and_the_next_run_goes_on(
+    tmp_path: Path,
+    small_clip_dir: Path,
+    whisper_dir: Path,
+    made: Callable[[str], Path],
+    run: Callable[..., Finished],
+) -> None:
+    settings = "decode.timeout_seconds = 3\ndecode.workers = 1"
+    project = UserProject.make(
+        tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir, settings=settings
+    )
+    # A scan takes the largest of so few first.
+    for name, clip in {"a": "portrait.mp4", "stuck": "no_audio.mp4", "z": "one_frame.mp4"}.items():
+        project.add(made(clip), f"{name}.mp4")
+    with nobody_can_open(project.videos / "stuck.mp4"):
+        ended = run("--config", project.config, "scan")
+    assert ended.returncode == 1
+    assert f"stuck.mp4: {REASON}; it counts as failed: start again" in ended.stderr
+    assert kept(project) == ({"a.mp4"}, {"stuck.mp4": ("decode", REASON)})
+
+    with nobody_can_open(project.videos / "stuck.mp4"):
+        again = run("--config", project.config, "scan")
+    assert again.returncode == 0, again.stderr
+    assert "cut short" not in again.stderr
+    assert kept(project) == ({"a.mp4", "z.mp4"}, {"stuck.mp4": ("decode", REASON)})
+
+
+def kept(project: UserProject) -> tuple[set[str], dict[str, tuple[str, str]]]:
+    with Store.open(str(project.store)) as store:
+        return set(store.known()), {f.path: (f.stage, f.reason) for f in store.failures()}
+
+
+def test_a_pulse_is_of_those_who_read_and_say_nothing() -> None:
+    heartbeat = Heartbeat()
+    file = VideoFile("a.mp4", Path("a.mp4"), 1, 1)
+    with heartbeat.reading(file) as beat:
+        heartbeat.let_pass(50)
+        assert heartbeat.silent(60) == []
+        beat()
+        heartbeat.let_pass(50)
+        assert heartbeat.silent(60) == []
+        heartbeat.let_pass(11)
+        assert heartbeat.silent(60) == [file]
+    assert heartbeat.silent(60) == []
+
+
+def test_waiting_for_all_threads_but_some() -> None:
+    stages = StageGroup()
+    first: Channel[int] = stages.channel(1)
+    second: Channel[int] = stages.channel(1)
+    for channel in (first, second):
+        stages.sink("sink", lambda channel=channel: channel.take() and None, channel)
+    assert not stages.wait(0.01, but=1)
+    first.end()
+    assert stages.wait(10, but=1)
+    assert not stages.wait(0.01)
+    second.end()
+    assert stages.wait(10)
+    stages.join()

@@ -1,0 +1,137 @@
+"""Wrong usage and missing parts: named by what is wrong, with the exit code that says so."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.commands import scan
+from run import main
+from store.table.store import Store
+from tests.support.asking import Run, ask, imports
+from tests.support.projects import UserProject, put
+
+HEAVY = {"torch", "open_clip", "faster_whisper", "ctranslate2", "lancedb", "av"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("scan",), ("watch",), ("export",), ("query",), ("status",), ("failures",), ("retry",)],
+)
+def test_help_is_quick_to_come(run: Run, arguments: tuple[str, ...]) -> None:
+    assert not imports(run, *arguments, "--help") & {*HEAVY, "numpy", "pydantic"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--set", "data.foo=1", "status"), "data.foo"),
+        (("--set", "clip.frames=0", "scan"), "clip.frames"),
+        (("--set", "whisper.vad=maybe", "scan"), "whisper.vad"),
+        (("--set", "scan"), "COMMAND"),
+        (("--config", "nowhere.toml", "status"), "nowhere.toml"),
+        (("query",), "--video"),
+        (("frobnicate",), "frobnicate"),
+        (("scan", "--frobnicate"), "--frobnicate"),
+        (("scan", "no/such/folder"), "no/such/folder"),
+    ],
+)
+def test_wrong_usage_is_named_and_exits_with_2(
+    run: Run, arguments: tuple[str, ...], named: str, tmp_path: Path
+) -> None:
+    store = ("--set", f"store.uri={tmp_path / 'store'}")
+    ended = run(*(() if arguments[0] == "--config" else store), *arguments)
+    assert ended.returncode == 2
+    assert named in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not ended.stdout
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_collection_that_is_not_there_is_named(
+    run: Run, new_project: Callable[..., UserProject], tmp_path: Path
+) -> None:
+    project = new_project(tmp_path / "project")
+    project.videos.rmdir()
+    ended = run("--config", project.config, "scan")
+    assert ended.returncode == 2
+    assert "data.dir" in ended.stderr
+    assert str(project.videos) in ended.stderr
+
+
+@pytest.mark.parametrize("setting", ["whisper.model", "clip.model"])
+def test_a_model_folder_that_is_not_there_is_named(
+    run: Run, new_project: Callable[..., UserProject], tmp_path: Path, setting: str
+) -> None:
+    project = new_project(tmp_path / "project")
+    value = "local-dir:./nowhere" if setting == "clip.model" else "./nowhere"
+    ended = run("--config", project.config, "--set", f"{setting}={value}", "scan")
+    assert ended.returncode == 2
+    assert setting in ended.stderr
+    assert str(project.folder / "nowhere") in ended.stderr
+
+
+def test_with_a_log_of_json_errors_are_json_too(run: Run, tmp_path: Path) -> None:
+    store = ("--set", f"store.uri={tmp_path / 'store'}")
+    ended = run("--log-format", "json", *store, "scan", "no/such/folder")
+    assert ended.returncode == 2
+    (line,) = map(json.loads, ended.stderr.splitlines())
+    assert line["level"] == "error"
+    assert "no/such/folder" in line["message"]
+
+
+def test_with_a_log_of_json_a_bug_is_json_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(scan, "run", lambda *_: 1 // 0)
+    assert main(["--log-format", "json", "scan"]) == 1
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert line["level"] == "critical"
+    assert "ZeroDivisionError" in line["message"]
+    assert "Traceback" in line["traceback"]
+
+
+def test_without_weights_the_program_says_what_to_do(
+    run: Run, made: Callable[[str], Path], tmp_path: Path
+) -> None:
+    put(made("no_audio.mp4"), tmp_path / "videos/one.mp4")
+    ended = run(
+        "--set", f"store.uri={tmp_path / 'store'}", "scan", tmp_path / "videos",
+        env={"HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert ended.stderr.count("Failed to download weights") == 1
+    for way_out in ("clip.pretrained", "clip.model", "local-dir:"):
+        assert way_out in ended.stderr
+    assert "Traceback" not in ended.stderr
+    with Store.open(str(tmp_path / "store")) as store:
+        assert not store.known()
+        assert not store.failures()
+
+
+def test_the_store_may_be_looked_at_before_there_is_one(
+    run: Run, new_project: Callable[..., UserProject], tmp_path: Path
+) -> None:
+    project = new_project(tmp_path / "project")
+    assert ask(run, project, "status")["on_disk"] == 0
+    assert ask(run, project, "failures") == []
+    ended = run("--config", project.config, "query", "--text", "a dog", "--json")
+    assert (ended.returncode, json.loads(ended.stdout)) == (0, [])
+    assert ended.stderr == "Nothing is embedded yet: run `scan` first.\n"  # and no model loaded
+    assert not project.store.exists()
+
+
+def test_control_characters_of_a_name_do_not_reach_the_terminal(
+    run: Run, made: Callable[[str], Path], new_project: Callable[..., UserProject], tmp_path: Path
+) -> None:
+    project = new_project(tmp_path / "project")
+    name = "bro\x1b[31mken\nvideo.mp4"
+    project.add(made("zero_bytes.mp4"), name)
+    ended = run("--config", project.config, "scan")
+    assert "Skipping bro\\x1b[31mken\\nvideo.mp4 (" in ended.stderr
+    (failure,) = ask(run, project, "failures")
+    assert failure["path"] == os.path.join("videos", name)

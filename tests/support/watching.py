@@ -1,0 +1,75 @@
+"""A `watch` process to look at while it runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from store.errors import StoreError
+from store.schema import Known
+from store.table.store import Store
+from tests.support.projects import UserProject, eventually
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
+
+
+@dataclass(frozen=True)
+class Watching:
+    """A `watch` process, its output in files."""
+
+    project: UserProject
+    process: subprocess.Popen[str]
+
+    @property
+    def lines(self) -> str:
+        """What it has written to stderr."""
+        return (self.project.folder / "stderr").read_text(encoding="utf-8")
+
+    def told(self, text: str) -> None:
+        """Wait until it has written this."""
+        eventually(lambda: text in self.lines or self._ended())
+        assert text in self.lines
+
+    def rows(self) -> dict[str, Known]:
+        """What is in the store just now."""
+        try:
+            with Store.open(str(self.project.store)) as store:
+                return store.known()
+        except StoreError:  # it is being made
+            return {}
+
+    def holds(self, *paths: str) -> None:
+        """Wait until the store has these rows, and no others."""
+        wanted = set(paths)
+        eventually(lambda: self.rows().keys() == wanted or self._ended())
+        assert self.rows().keys() == wanted, self.lines
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> dict[str, Any]:
+        """Ask it to stop; its summary."""
+        self.process.send_signal(number)
+        assert self.process.wait(120) == 0, self.lines
+        summary: dict[str, Any] = json.loads(
+            (self.project.folder / "stdout").read_text(encoding="utf-8")
+        )
+        return summary
+
+    def _ended(self) -> bool:
+        return self.process.poll() is not None
+
+
+def start_watch(project: UserProject, spawn: Spawn, *flags: str) -> Watching:
+    """Start `watch`, with these flags of the whole program, and wait until it watches."""
+    with ExitStack() as stack:
+        out, err = (
+            stack.enter_context((project.folder / name).open("w", encoding="utf-8"))
+            for name in ("stdout", "stderr")
+        )
+        arguments = ("--config", project.config, *flags, "watch", "--json")
+        watching = Watching(project, spawn(*arguments, stdout=out, stderr=err))
+    watching.told("on disk = ")
+    return watching

@@ -1,0 +1,165 @@
+"""`clip.sampling = "keyframes"`: the nearest keyframes, whole and right, of every kind of file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.decode.sampling import frame_indices
+from tests.support.decoding import attempt, decode, manifest, numbers, read, write
+from tests.support.media import VIDEOS, make_video
+from tests.support.pictures import draw
+
+CUT = "cut_short.mkv"
+
+
+@dataclass(frozen=True)
+class Order:
+    """When the frames of a video are shown, seconds, and which of them are keyframes."""
+
+    times: list[float]
+    keyframes: list[int]
+
+    def nearest(self, n: int) -> list[int]:
+        """The keyframe nearest to each of `n` uniformly spaced frames, as a number of a frame."""
+        moments = [self.times[i] for i in frame_indices(len(self.times), n)]
+        distance = lambda k, moment: round(abs(self.times[k] - moment), 6)  # noqa: E731
+        return [min(self.keyframes, key=lambda k: (distance(k, m), k)) for m in moments]
+
+
+def order_of(path: Path) -> Order:
+    """By decoding everything. A keyframe is what the file and the decoder both call one."""
+    with av.open(str(path), metadata_errors="replace") as container:
+        packets = list(container.demux(video=0))
+        frames = [frame for packet in packets for frame in decode(packet)]
+    packets = [packet for packet in packets if packet.size]
+    is_timed = all(packet.pts is not None for packet in packets)
+    called = {p.pts if is_timed else i for i, p in enumerate(packets) if p.is_keyframe}
+    places = [frame.pts if is_timed else i for i, frame in enumerate(frames)]
+    keyframes = [i for i, f in enumerate(frames) if f.key_frame and places[i] in called]
+    return Order([i if f.time is None else f.time for i, f in enumerate(frames)], keyframes)
+
+
+@pytest.mark.parametrize("n", [1, 3, 5, 13])
+@pytest.mark.parametrize("name", [*VIDEOS, CUT])
+def test_they_are_the_nearest_ones(name: str, n: int, made: Callable[[str], Path]) -> None:
+    order = order_of(made(name))
+    contents = read(made(name), n_frames=n, want_sound=False, at_keyframes=True)
+    assert numbers(contents) == order.nearest(n)
+    assert contents.frames is not None
+    times = [order.times[i] - order.times[0] for i in order.nearest(n)]
+    assert contents.frames.times == pytest.approx(times, abs=0.002)
+    assert contents.frames.readable == contents.frames.total == len(order.times)
+
+
+@pytest.mark.parametrize(
+    ("interval", "taken"),
+    [(12, [0, 12, 24, 36, 48]), (20, [0, 20, 20, 40, 40]), (49, [0, 0, 0, 49, 49])],
+)
+def test_one_may_stand_for_several_moments(interval: int, taken: list[int], tmp_path: Path) -> None:
+    """The exact frames are 0, 12, 24, 36 and 49."""
+    path = tmp_path / "clip.mp4"
+    make_video(path, keyframe_interval=interval)
+    assert numbers(read(path, at_keyframes=True)) == taken
+    assert numbers(read(path)) == [0, 12, 24, 36, 49]
+
+
+def test_the_pixels_are_those_of_decoding_everything(made: Callable[[str], Path]) -> None:
+    for name in ("b_frames.mp4", "hevc.mp4", "rotated_90.mp4", "vp9.webm"):
+        everything = read(made(name), n_frames=50).frames
+        keyframes = read(made(name), at_keyframes=True).frames
+        assert everything is not None
+        assert keyframes is not None
+        taken = order_of(made(name)).nearest(5)
+        assert np.array_equal(keyframes.pixels, everything.pixels[taken])
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("bare.h264", {}),  # no container: no times, no index
+        ("bare.hevc", {"codec": "libx265"}),
+        ("stream.ts", {}),
+        ("pieces.mp4", {"movflags": "frag_keyframe+empty_moov"}),
+        ("live.mkv", {}),
+        ("every.avi", {"codec": "mjpeg", "pix_fmt": "yuvj420p"}),  # all of them are keyframes
+    ],
+)
+def test_files_without_index(name: str, options: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / name
+    quiet = {"x265-params": "log-level=none:keyint=12"} if path.suffix == ".hevc" else {"g": "12"}
+    pictures = [draw(i, 160, 120) for i in range(50)]
+    write(path, pictures, max_b_frames=0, options=quiet, **options)
+    if name == "live.mkv":
+        _forget_the_index(path)
+    expected = [0, 12, 24, 36, 49] if name == "every.avi" else [0, 12, 24, 36, 48]
+    assert numbers(read(path, at_keyframes=True)) == expected
+
+
+def _forget_the_index(path: Path) -> None:
+    """As of a recording that was never closed: EBML's Cues become a Void of the same size."""
+    content = path.read_bytes()
+    assert b"\x1c\x53\xbb\x6b" in content
+    path.write_bytes(content.replace(b"\x1c\x53\xbb\x6b", b"\xec\x53\xbb\x6b"))
+
+
+def damage(path: Path, spoilt: Callable[[int], bool]) -> None:
+    """Write zeros over the keyframes whose number is `spoilt`."""
+    with av.open(str(path)) as container:
+        places = [(p.pos, p.size) for p in container.demux(video=0) if p.is_keyframe]
+    content = bytearray(path.read_bytes())
+    for number, (start, size) in enumerate(places):
+        if spoilt(number):
+            content[start : start + size] = bytes(size)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["h264.mp4", "hevc.mp4", "mpeg4.mp4", "av1.mp4"])
+def test_a_damaged_keyframe_leaves_it_to_its_neighbours(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    make_video(path, codec=path.stem, keyframe_interval=5)
+    damage(path, lambda number: number == 5)  # frame 25, the nearest to 24
+    contents = read(path, at_keyframes=True)
+    assert numbers(contents) == [0, 10, 20, 35, 45]
+    assert contents.frames is not None
+    seen_in_the_packet = path.stem == "h264"  # which is then not called a keyframe any more
+    assert contents.frames.readable == (50 if seen_in_the_packet else 49)
+    assert contents.frames.total == 50
+
+
+def test_without_any_keyframe_the_frames_are_exact(tmp_path: Path) -> None:
+    """The first one is spoilt, and no other follows; what can be decoded after it is taken."""
+    path = tmp_path / "clip.mp4"
+    make_video(path, codec="mpeg4", keyframe_interval=50)
+    damage(path, lambda _: True)
+    exact, at_keyframes = (attempt(path, at_keyframes=each) for each in (False, True))
+    assert at_keyframes[0] is not None or str(at_keyframes[1]) == str(exact[1])
+    if at_keyframes[0] is not None and exact[0] is not None:
+        assert np.array_equal(at_keyframes[0].pixels, exact[0].pixels)
+
+
+def test_real_videos_give_their_keyframes(media_dir: Path | None) -> None:
+    for entry in manifest(media_dir, "video"):
+        assert media_dir is not None
+        if "vcodec" not in entry or entry["nb_frames"] > 120:
+            continue
+        path = media_dir / entry["path"]
+        frames = read(path, want_sound=False, at_keyframes=True).frames
+        assert frames is not None
+        if entry["container"] != "avi":  # which has no times to tell frames by
+            order = order_of(path)
+            expected = [order.times[i] - order.times[0] for i in order.nearest(5)]
+            assert frames.times == pytest.approx(expected, abs=0.002), path
+
+
+def test_real_broken_files_give_frames_where_exact_ones_do(media_dir: Path | None) -> None:
+    for entry in manifest(media_dir, "broken"):
+        assert media_dir is not None
+        exact, _ = attempt(media_dir / entry["path"])
+        at_keyframes, error = attempt(media_dir / entry["path"], at_keyframes=True)
+        assert (exact is None) == (at_keyframes is None), (entry["path"], error)

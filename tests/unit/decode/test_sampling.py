@@ -1,0 +1,80 @@
+"""Which frames stand for a video, and in which order a decoder comes by them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.decode.sampling import Visit, frame_indices, nearest_places, plan_visits
+
+TOTALS = st.integers(1, 10**6)
+COUNTS = st.integers(1, 1000)
+TIMESTAMPS = st.integers(-(2**40), 2**40)
+KEYFRAMES = st.lists(TIMESTAMPS, min_size=1, max_size=30, unique=True).map(sorted)
+
+
+@given(TOTALS, COUNTS)
+def test_indices_are_linspace_cut_to_whole_numbers(total: int, n: int) -> None:
+    assert frame_indices(total, n) == np.linspace(0, total - 1, n).astype(int).tolist()
+
+
+@given(TOTALS, st.integers(2, 1000))
+def test_the_first_and_the_last_frame_are_among_them(total: int, n: int) -> None:
+    indices = frame_indices(total, n)
+    assert (indices[0], indices[-1]) == (0, total - 1)
+
+
+@given(TOTALS, COUNTS)
+def test_indices_are_spread_evenly(total: int, n: int) -> None:
+    steps = np.diff(frame_indices(total, n))
+    assert np.ptp(steps) <= 1 if len(steps) else True
+    if total >= n:
+        assert (steps > 0).all()
+
+
+def test_one_frame_is_the_first_and_a_short_video_repeats_its_frames() -> None:
+    assert frame_indices(100, 1) == [0]
+    assert frame_indices(1, 3) == [0, 0, 0]
+    assert frame_indices(2, 5) == [0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(("total", "n"), [(0, 5), (-1, 5), (5, 0)])
+def test_there_is_nothing_to_choose_from_nothing(total: int, n: int) -> None:
+    with pytest.raises(ValueError, match=f"{n} of {total}"):
+        frame_indices(total, n)
+
+
+@given(st.lists(TIMESTAMPS, max_size=30), KEYFRAMES)
+def test_visits_come_by_every_target_once_and_never_go_back(
+    targets: list[int], keyframes: list[int]
+) -> None:
+    visits = plan_visits(targets, keyframes)
+    assert [target for visit in visits for target in visit.targets] == sorted(set(targets))
+    starts = [visit.keyframe for visit in visits]
+    assert starts == sorted(set(starts))
+
+
+@given(st.lists(TIMESTAMPS, max_size=30), KEYFRAMES)
+def test_a_target_is_decoded_from_the_last_keyframe_before_it(
+    targets: list[int], keyframes: list[int]
+) -> None:
+    for visit in plan_visits(targets, keyframes):
+        for target in visit.targets:
+            earlier = [keyframe for keyframe in keyframes if keyframe <= target]
+            assert visit.keyframe == max(earlier, default=keyframes[0])
+
+
+@given(st.lists(TIMESTAMPS, max_size=30), KEYFRAMES)
+def test_the_nearest_is_never_farther_than_another_nor_later_than_one_as_near(
+    moments: list[int], places: list[int]
+) -> None:
+    for moment, place in zip(moments, nearest_places(moments, places), strict=True):
+        assert place == min(places, key=lambda other: (abs(other - moment), other))
+
+
+def test_the_picture_in_the_documentation() -> None:
+    assert frame_indices(14, 3) == [0, 6, 13]
+    visits = plan_visits([0, 6, 13], [0, 4, 8, 12])
+    assert visits == [Visit(0, (0,)), Visit(4, (6,)), Visit(12, (13,))]

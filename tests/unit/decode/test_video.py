@@ -1,0 +1,244 @@
+"""A video gives the frames that decoding all of it would give, its sound, and its measures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from tests.support.decoding import (
+    attempt,
+    decode_all,
+    manifest,
+    move,
+    numbers,
+    prepare,
+    read,
+    remux,
+    renew,
+)
+from tests.support.media import VIDEOS
+from tests.support.pictures import read_frame_number
+
+CUT = "cut_short.mkv"
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def test_only_the_decoder_imports_av() -> None:
+    sources = [
+        *PROJECT.glob("*.py"),
+        *PROJECT.glob("pipeline/**/*.py"),
+        *PROJECT.glob("store/*.py"),
+    ]
+    users = [path for path in sources if "import av\n" in path.read_text(encoding="utf-8")]
+    assert {path.parent.name for path in users} == {"decode"}
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 13])
+@pytest.mark.parametrize("name", [*VIDEOS, CUT])
+def test_the_frames_are_those_of_decoding_everything(
+    name: str, n: int, made: Callable[[str], Path]
+) -> None:
+    whole = decode_all(made(name))
+    frames = read(made(name), n_frames=n, want_sound=False).frames
+    assert frames is not None
+    expected = np.linspace(0, len(whole.frames) - 1, n, dtype=int)
+    assert [read_frame_number(pixels) for pixels in frames.pixels] == list(expected)
+    assert np.array_equal(frames.pixels, [whole.frames[i] for i in expected])
+    times = [whole.times[i] - whole.times[0] for i in expected]
+    assert frames.times == pytest.approx(times, abs=0.002)
+    assert frames.readable == frames.total == len(whole.frames)
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "size"),
+    [
+        ("speech.mp4", 11.0, (160, 120)),
+        ("minutes.mp4", 150.0, (96, 72)),
+        ("portrait.mp4", 2.0, (120, 214)),
+        ("rotated_90.mp4", 2.0, (120, 160)),
+        ("rotated_180.mp4", 2.0, (160, 120)),
+        ("rotated_270.mov", 2.0, (120, 160)),
+        ("variable_rate.mkv", 4.0, (160, 120)),
+        ("mpeg4.avi", 2.0, (160, 120)),
+        ("odd_size.webm", 2.0, (161, 121)),
+        ("wide_pixels.mp4", 2.0, (213, 120)),
+        ("late_start.mkv", 2.0, (160, 120)),
+        ("late_start.mp4", 2.0, (160, 120)),
+        ("one_frame.mp4", 0.04, (160, 120)),
+        (CUT, 32 / 25, (160, 120)),
+    ],
+)
+@pytest.mark.parametrize("n", [0, 5])
+def test_duration_and_size_as_a_person_sees_them(
+    name: str, seconds: float, size: tuple[int, int], n: int, made: Callable[[str], Path]
+) -> None:
+    contents = read(made(name), n_frames=n)
+    assert (contents.frames is None) == (n == 0)
+    assert (contents.width, contents.height) == size
+    assert contents.duration_seconds == pytest.approx(seconds, abs=0.05)
+
+
+def test_the_thumbnail_is_the_middle_frame_whole(made: Callable[[str], Path]) -> None:
+    frames = read(made("portrait.mp4")).frames
+    assert frames is not None
+    image = Image.open(io.BytesIO(frames.thumbnail))
+    assert image.format == "JPEG"
+    assert image.size == (120, 214)
+    assert read_frame_number(np.asarray(image)) == 24
+
+
+# Sound
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [
+        ("silent_audio.mp4", 2.0),
+        ("speech.mp4", 11.0),
+        ("minutes.mp4", 150.0),
+        ("vp9.webm", 2.0),
+        ("mpeg4.avi", 2.0),
+        ("late_start.mp4", 2.0),
+        ("late_start.mkv", 2.0),
+    ],
+)
+def test_the_sound_is_whole_and_starts_with_the_pictures(
+    name: str, seconds: float, made: Callable[[str], Path]
+) -> None:
+    sound = read(made(name), n_frames=0).sound
+    assert sound is not None
+    assert sound.samples.dtype == np.int16
+    assert len(sound.samples) / 16_000 == pytest.approx(seconds, abs=0.1)
+    assert sound.start_seconds == pytest.approx(0, abs=0.05)
+    assert (np.abs(sound.samples).max() < 10) == (name == "silent_audio.mp4")
+
+
+def test_the_sound_is_what_faster_whisper_hears(made: Callable[[str], Path]) -> None:
+    from faster_whisper.audio import decode_audio
+
+    sound = read(made("speech.mp4"), n_frames=0).sound
+    assert sound is not None
+    heard = decode_audio(str(made("speech.mp4")))
+    assert np.array_equal(sound.samples, (heard * 32768).astype(np.int16))
+
+
+def test_no_sound_where_there_is_none_or_none_is_wanted(made: Callable[[str], Path]) -> None:
+    assert read(made("no_audio.mp4")).sound is None
+    assert read(made("speech.mp4"), want_sound=False).sound is None
+
+
+@pytest.mark.parametrize(("late", "start"), [(0.5, 0.5), (-0.5, -0.5), (20.0, 20.0), (9e9, 0.0)])
+def test_sound_that_starts_at_another_time(
+    late: float, start: float, made: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Timestamps hours away from the pictures are taken for broken."""
+    path = tmp_path / "late.mkv"
+    remux(made("late_start.mkv"), path, audio=lambda packet: move(packet, late))
+    contents = read(path)
+    assert contents.sound is not None
+    assert contents.sound.start_seconds == pytest.approx(start, abs=0.05)
+    assert contents.duration_seconds == pytest.approx(2.0 + max(start, 0.0), abs=0.1)
+
+
+@pytest.mark.parametrize("garbage", [b"\x00", b"\xff", b"\x5a"])
+def test_damaged_sound_costs_only_itself(
+    garbage: bytes, made: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The decoder has another error for each."""
+    path = tmp_path / "noise.mp4"
+    count = iter(range(1000))
+
+    def spoil(packet: Any) -> Any:
+        return renew(packet, garbage * packet.size) if 20 < next(count) < 60 else packet
+
+    remux(made("speech.mp4"), path, audio=spoil)
+    contents = read(path)
+    assert numbers(contents) == [0, 27, 54, 81, 109]
+    assert contents.sound is not None
+    assert 9 < len(contents.sound.samples) / 16_000 < 12
+
+
+@pytest.mark.parametrize("tracks", [1, 2])
+def test_sound_comes_of_the_first_track_that_has_a_decoder(
+    tracks: int, made: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Phones put spatial sound beside the plain one."""
+    copy, path = tmp_path / "copy.mp4", tmp_path / "unknown.mp4"
+    remux(made("speech.mp4"), copy, audio=lambda packet: packet, tracks=tracks)
+    content = copy.read_bytes()
+    at = content.index(b"mp4a")
+    aac = content.index(b"\x40\x15", at)  # object type "MPEG-4 audio", stream type "audio"
+    path.write_bytes(content[:at] + b"zzzz" + content[at + 4 : aac] + b"\xbf" + content[aac + 1 :])
+    with av.open(str(path)) as container:
+        known = [stream.codec_context is not None for stream in container.streams.audio]
+        assert known == [False, True][:tracks]
+    contents = read(path)
+    assert (contents.sound is not None) == (tracks == 2)
+    assert numbers(contents) == [0, 27, 54, 81, 109]
+
+
+@pytest.mark.parametrize("name", ["no_audio.mp4", "hevc.mp4", "vp9.webm", "av1.mp4", "mpeg4.avi"])
+def test_decoding_uses_one_core(name: str, made: Callable[[str], Path]) -> None:
+    threads = psutil.Process().num_threads
+    during: list[int] = []
+
+    def count(image: Image.Image) -> np.ndarray:
+        during.append(threads())
+        return prepare(image)
+
+    before = threads()
+    read(made(name), prepare=count, want_sound=False)
+    assert max(during) == before
+
+
+def test_the_same_from_several_threads(made: Callable[[str], Path]) -> None:
+    names = ["b_frames.mp4", "vp9.webm", "mpeg4.avi", "rotated_90.mp4"] * 3
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda name: numbers(read(made(name))), names))
+    assert together == [[0, 12, 24, 36, 49]] * len(names)
+
+
+# Real media
+
+
+def test_real_broken_files_end_as_they_are_known_to(media_dir: Path | None) -> None:
+    for entry in manifest(media_dir, "broken"):
+        assert media_dir is not None
+        frames, error = attempt(media_dir / entry["path"])
+        if frames is not None:
+            assert entry["outcome"] == f"decodes ({frames.readable} frames)", entry["path"]
+        else:
+            assert not entry["outcome"].startswith("decodes"), (entry["path"], error)
+        if entry["outcome"].startswith("audio"):
+            assert "only sound" in str(error), (entry["path"], error)
+
+
+def test_real_videos_decode(media_dir: Path | None) -> None:
+    for entry in manifest(media_dir, "video"):
+        assert media_dir is not None
+        path = media_dir / entry["path"]
+        if "vcodec" not in entry:
+            assert "only sound" in str(attempt(path)[1])
+            continue
+        contents = read(path)
+        assert contents.frames is not None
+        # AVI may have packets that show nothing.
+        missing = contents.frames.total - contents.frames.readable
+        assert missing <= (1 if path.suffix == ".avi" else 0), path
+        assert contents.duration_seconds == pytest.approx(entry["duration"], abs=1.0), path
+        assert (contents.sound is not None) == entry["has_audio"], path
+        turned = entry["rotation"] % 180 != 0
+        assert (contents.width if turned else contents.height) == entry["height"], path
+        if entry["nb_frames"] <= 150 and entry["height"] <= 1080:
+            whole = decode_all(path)
+            chosen = np.linspace(0, len(whole.frames) - 1, 5, dtype=int)
+            assert np.array_equal(contents.frames.pixels, [whole.frames[i] for i in chosen]), path

@@ -1,0 +1,122 @@
+"""The doctor says what is wrong and what to do, and outlives whatever it examines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Settings, load
+from pipeline.doctor import doctor, weights
+from pipeline.doctor.finding import OK, PROBLEM, WARNING, Finding
+from tests.conftest import ROOT, Finished
+from tests.support.clusters import Clusters, fill, settings_of
+from tests.support.projects import UserProject
+
+Run = Callable[..., Finished]
+
+
+@pytest.fixture
+def project(tmp_path: Path, small_clip_dir: Path, whisper_dir: Path) -> UserProject:
+    return UserProject.make(tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir)
+
+
+def examined(settings: Settings, part: str, limit_seconds: float = 120) -> list[Finding]:
+    return list(doctor.examine(settings, {part: limit_seconds}))
+
+
+def test_a_healthy_project(project: UserProject, run: Run) -> None:
+    fill(project, [Clusters().row(f"x/{i}.mp4", 0, i) for i in range(3)])
+    told = run("--config", project.config, "doctor", timeout=300)
+    assert told.returncode == 0, told.stdout
+    for part in ("python", "device", "clip", "whisper", "data.dir", "file system", "store", "rows"):
+        assert f"ok       {part}: " in told.stdout
+    assert "5 frames and a text went through it" in told.stdout
+    assert "a second of noise went through it" in told.stdout
+
+
+def test_problems_have_advice_and_an_exit_code(project: UserProject, run: Run) -> None:
+    told = run(
+        "--config", project.config, "--set", "data.dir=none", "--set", "whisper.model=./none",
+        "--set", "clip.model=local-dir:none", "doctor", "--json", timeout=300,
+    )  # fmt: skip
+    assert told.returncode == 1
+    problems = {each["part"]: each for each in json.loads(told.stdout) if each["state"] == PROBLEM}
+    assert problems.keys() == {"clip", "whisper", "data.dir"}
+    assert "none has no open_clip_config.json" in problems["clip"]["text"]
+    assert problems["whisper"]["advice"].startswith("correct the path")
+
+
+def test_weights_that_are_not_here_are_not_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
+    settings = load(ROOT / "config.toml", ["whisper.model=large-v3"])
+    for found, source in (
+        (weights.clip(settings), "huggingface.co/timm/vit_base_patch32_clip_224.openai"),
+        (weights.whisper(settings), "huggingface.co/Systran/faster-whisper-large-v3"),
+    ):
+        assert found.state == WARNING
+        assert source in found.text
+    for change in ("whisper.model=huge", "clip.model=ViT-Z/1", "clip.pretrained=./no.pt"):
+        settings = load(ROOT / "config.toml", [change])
+        part = weights.whisper if change.startswith("whisper") else weights.clip
+        assert part(settings).state == PROBLEM
+
+
+def test_rows_of_another_recipe(project: UserProject) -> None:
+    fill(project, [Clusters().row("x/1.mp4", 0, 0)])
+    other = load(project.config, ["clip.frames=3"])
+    rows = next(each for each in examined(other, "store") if each.part == "rows")
+    assert (rows.state, rows.text) == (WARNING, "0 of this recipe, 1 of 1 others")
+
+
+def test_a_broken_store(project: UserProject) -> None:
+    fill(project, [Clusters().row("x/1.mp4", 0, 0)])
+    for file in (project.store / "videos.lance").rglob("*.manifest"):
+        file.write_bytes(b"broken")
+    (found,) = examined(settings_of(project), "store")
+    assert found.state == PROBLEM
+    assert "cannot be read" in found.text
+
+
+def test_a_part_that_hangs_is_reported_in_time(project: UserProject) -> None:
+    project.videos.rmdir()
+    began = time.monotonic()
+    (found,) = examined(settings_of(project), "clip", limit_seconds=0.01)
+    assert (found.part, found.state) == ("clip", PROBLEM)
+    assert "no answer within 0.01 s" in found.text
+    assert time.monotonic() - began < 30
+
+
+CRASHING = """
+import os, signal, sys
+import pipeline.doctor.checks as examining
+
+def crash(settings):
+    yield from examining.machine(settings)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+examining.PARTS["machine"] = crash
+sys.argv = ["examining", "machine"]
+examining.main()
+"""
+
+
+def test_a_part_that_crashes_is_reported(
+    project: UserProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A driver that aborts, made by a part that kills its own process."""
+    python = tmp_path / "python"
+    script = tmp_path / "crashing.py"
+    script.write_text(CRASHING)
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "{script}"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    found = examined(settings_of(project), "machine")
+    assert found[0].state == OK
+    assert (found[-1].state, "SIGSEGV" in found[-1].text) == (PROBLEM, True)

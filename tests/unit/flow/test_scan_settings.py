@@ -1,0 +1,120 @@
+"""What a scan does about settings that are others than those of the one before."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+
+from pipeline import config
+from pipeline.models import unrelated_texts
+from pipeline.models.loaded import Models
+from pipeline.models.recipe import recipe_of
+from store.schema import Row, Segment
+from store.table.store import Store
+from tests.support.projects import UserProject
+from tests.support.scans import Scan, edit, failed, rows
+
+
+@pytest.fixture
+def other_clip_dir(small_clip_dir: Path, tmp_path: Path) -> Path:
+    """The small CLIP, whose every vector points the other way."""
+    folder = tmp_path / "clip-other"
+    shutil.copytree(small_clip_dir, folder)
+    weights = load_file(folder / "open_clip_model.safetensors")
+    for name in ("visual.proj", "text_projection"):
+        weights[name] = -weights[name]
+    save_file(weights, folder / "open_clip_model.safetensors")
+    return folder
+
+
+WORDS = "not one word of this was said"
+
+
+def with_other_words(project: UserProject) -> Row:
+    return edit(project, "a.mp4", transcript=WORDS, segments=(Segment(0.0, 1.0, WORDS),))
+
+
+def test_other_sampling_makes_new_frame_vectors_only(heard: UserProject, scan: Scan) -> None:
+    before = with_other_words(heard)
+    redone = scan("clip.frames=3")
+    assert redone.counts == {"embedded": 1}
+    assert redone.loaded == {"CLIP"}
+    after = rows(heard)["a.mp4"]
+    assert (len(before.frame_vectors), len(after.frame_vectors)) == (5, 3)
+    assert after.transcript == WORDS
+    assert np.array_equal(after.speech, before.speech)
+
+
+def test_another_clip_keeps_the_transcripts(
+    heard: UserProject, scan: Scan, made: Callable[[str], Path], other_clip_dir: Path
+) -> None:
+    heard.add(made("no_audio.mp4"), "b.mp4")
+    scan()
+    before = rows(heard)
+    with_other_words(heard)
+    redone = scan(f"clip.model=local-dir:{other_clip_dir}")
+    assert redone.counts == {"embedded": 2}
+    assert redone.loaded == {"CLIP"}
+    after = rows(heard)
+    np.testing.assert_allclose(after["a.mp4"].visual, -before["a.mp4"].visual, atol=1e-4)
+    np.testing.assert_allclose(after["b.mp4"].visual, -before["b.mp4"].visual, atol=1e-4)
+    assert after["a.mp4"].transcript == WORDS
+    assert [window.text for window in after["a.mp4"].speech_windows] == [WORDS]
+    assert not after["b.mp4"].speech.any()
+    assert after["b.mp4"].speech_status == before["b.mp4"].speech_status == "no_audio"
+
+
+def test_other_whisper_settings_keep_the_frame_vectors(heard: UserProject, scan: Scan) -> None:
+    before = with_other_words(heard)
+    edit(heard, "a.mp4", visual=-before.visual)
+    redone = scan("whisper.language=en")
+    assert redone.counts == {"embedded": 1}
+    assert "Whisper" in redone.loaded
+    after = rows(heard)["a.mp4"]
+    assert np.array_equal(after.visual, -before.visual)
+    assert "fellow Americans" in after.transcript
+    assert "fellow Americans" in after.speech_windows[0].text
+
+
+def test_a_file_that_moved_while_the_settings_changed_keeps_its_words(
+    heard: UserProject, scan: Scan
+) -> None:
+    file = heard.videos / "a.mp4"
+    with_other_words(heard)
+    file.rename(heard.videos / "b.mp4")
+    redone = scan("clip.frames=3")
+    assert redone.counts == {"embedded": 1, "removed": 1}
+    assert redone.loaded == {"CLIP"}
+    (after,) = rows(heard).values()
+    assert (after.path, after.transcript) == ("b.mp4", WORDS)
+
+
+def test_a_file_that_failed_is_tried_again_with_other_settings(
+    project: UserProject, scan: Scan, made: Callable[[str], Path]
+) -> None:
+    project.add(made("portrait.mp4"), "a.mp4")
+    small = "decode.max_megapixels=0.001"
+    assert scan(small).counts == {"failed": 1}
+    assert scan("clip.frames=3").counts == {"embedded": 1}
+    assert failed(project) == []
+
+
+# beside the rows
+
+
+def test_what_texts_are_judged_by_is_encoded_once_by_the_scan_that_has_clip_at_hand(
+    project: UserProject, scan: Scan, made: Callable[[str], Path]
+) -> None:
+    project.add(made("no_audio.mp4"), "a.mp4")
+    scan()
+    settings = config.load(project.config)
+    with Store.open(settings.store_uri) as store:
+        kept = store.get_note(unrelated_texts.note_of(recipe_of(settings)))
+        encoded = Models(settings, print).clip().encode_texts(unrelated_texts.TEXTS)
+    assert kept is not None
+    assert np.allclose(unrelated_texts.unpack(kept), encoded, atol=1e-3)  # kept as float16

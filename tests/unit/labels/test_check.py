@@ -1,0 +1,108 @@
+"""What would harm a classifier is found; a clean collection is left in peace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.labels.check import CheckResult, check
+from store.schema import Row
+from tests.conftest import Finished
+from tests.support.clusters import Clusters, fill, vectors_of
+from tests.support.projects import UserProject
+
+LABELS = ("cooking", "pets", "soccer", "travel")
+
+
+def clean(clusters: Clusters, each: int = 5) -> list[Row]:
+    return [
+        clusters.row(f"{label}/{number}.mp4", cluster, number, spoken=number % 3 > 0)
+        for cluster, label in enumerate(LABELS)
+        for number in range(each)
+    ]
+
+
+def relabeled(row: Row, label: str) -> Row:
+    return replace(row, path=f"{label}/from-{row.path.replace('/', '-')}", label=label)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_clean_collection(tmp_path: Path, seed: int) -> None:
+    findings = check(vectors_of(tmp_path, clean(Clusters(seed))))
+    assert findings == CheckResult((), (), (), (), ())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_planted_harm_is_found_and_nothing_else(tmp_path: Path, seed: int) -> None:
+    clusters = Clusters(seed)
+    rows = clean(clusters, each=6)
+    rows[0] = relabeled(rows[0], "pets")  # of cooking
+    rows[20] = relabeled(rows[20], "cooking")  # of travel
+    rows.append(clusters.near(rows[14], "travel/again.mp4"))
+    rows.append(clusters.near(rows[8], "again.mp4"))
+    rows.append(replace(rows[3], path="same.mp4", label=None))
+    findings = check(vectors_of(tmp_path, rows))
+    twice = [{video.path for video in each.videos} for each in findings.in_two_folders]
+    assert twice == [{"soccer/2.mp4", "travel/again.mp4"}]
+    loose = {each.videos[-1].path: each.exact for each in findings.labeled_and_unlabeled}
+    assert {video.path for each in findings.labeled_and_unlabeled for video in each.videos} == {
+        "again.mp4", "pets/2.mp4", "same.mp4", "cooking/3.mp4",
+    }  # fmt: skip
+    assert sorted(loose.values()) == [False, True]
+    misplaced = {each.path: each.looks_like for each in findings.misplaced}
+    wanted = {"pets/from-cooking-0.mp4": "cooking", "cooking/from-travel-2.mp4": "travel"}
+    # The double stands in a wrong folder, too.
+    assert wanted.items() <= misplaced.items()
+    assert misplaced.keys() - wanted.keys() <= {"travel/again.mp4"}
+    assert findings.small == findings.overlapping == ()
+
+
+def test_small_and_overlapping_folders(tmp_path: Path) -> None:
+    clusters = Clusters(1)
+    rows = clean(clusters, each=8)
+    rows += [clusters.row(f"hounds/{i}.mp4", 1, 100 + i) for i in range(8)]  # as pets are
+    rows += [clusters.row("chess/1.mp4", 9, 1), clusters.row("chess/2.mp4", 9, 1)]
+    findings = check(vectors_of(tmp_path, rows))
+    assert [(each.label, each.clips) for each in findings.small] == [("chess", 1)]
+    assert [each.labels for each in findings.overlapping] == [("hounds", "pets")]
+    assert 0.4 <= findings.overlapping[0].share <= 1
+
+
+def test_copies_in_one_folder_do_no_harm(tmp_path: Path) -> None:
+    rows = clean(Clusters(2))
+    rows += [replace(rows[0], path=f"cooking/copy-{i}.mp4") for i in range(20)]
+    assert check(vectors_of(tmp_path, rows)) == CheckResult((), (), (), (), ())
+
+
+@pytest.mark.parametrize(
+    "paths", [["a.mp4"], ["x/1.mp4"], ["a.mp4", "x/1.mp4", "y/2.mp4"], ["x/1.mp4", "y/1.mp4"]]
+)
+def test_tiny_collections(tmp_path: Path, paths: list[str]) -> None:
+    rows = [Clusters().row(path, i, i) for i, path in enumerate(paths)]
+    findings = check(vectors_of(tmp_path, rows))
+    assert findings.in_two_folders == findings.misplaced == findings.labeled_and_unlabeled == ()
+    assert len(findings.small) == len({path[0] for path in paths if "/" in path})
+
+
+def test_the_command(
+    tmp_path: Path, run: Callable[..., Finished], small_clip_dir: Path, whisper_dir: Path
+) -> None:
+    project = UserProject.make(tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir)
+    rows = clean(Clusters(3))
+    fill(project, [*rows, replace(rows[0], path="pets/it's [bold].mp4", label="pets")])
+    told = run("--config", project.config, "check", "--json")
+    assert told.returncode == 0, told.stderr
+    document = json.loads(told.stdout)
+    assert document["videos"] == 21
+    (double,) = document["in_two_folders"]
+    assert double["exact"] is True
+    assert [video["path"] for video in double["videos"]] == [
+        "videos/cooking/0.mp4", "videos/pets/it's [bold].mp4",
+    ]  # fmt: skip
+    table = run("--config", project.config, "check").stdout
+    assert "in two folders" in table
+    assert "videos/pets/it's [bold].mp4" in table

@@ -1,0 +1,231 @@
+"""Both halves of an embedding: of each video what it would be alone, whoever shares its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import ModelError, VideoError
+from pipeline.models.clip import ClipEncoder, unit
+from pipeline.models.text_windows import text_windows
+from pipeline.records import (
+    DecodedVideo,
+    EmbeddedVideo,
+    Failure,
+    Frames,
+    MediaFacts,
+    Needs,
+    SpeechStatus,
+    SpeechWindow,
+    Task,
+    Transcript,
+    VideoFile,
+)
+from pipeline.stages.embed import Embedder
+from store.schema import Segment
+
+WORDS = "ask not what your country can do for you"
+LONG = tuple(Segment(float(i), i + 1.0, f"{WORDS} {i}") for i in range(30))
+SPEECH = SpeechStatus.SPEECH
+ALL = Needs()
+
+
+class Scripted:
+    """A transcriber that hears what it is told to: by the number in a window's first sample."""
+
+    def __init__(self, *script: Transcript | VideoError) -> None:
+        self._script = script
+
+    def transcribe(self, clips: Sequence[Sequence[SpeechWindow]]) -> list[Transcript | VideoError]:
+        return [self._script[windows[0].samples[0]] for windows in clips]
+
+
+class Choosy(ClipEncoder):
+    """Raises for black pictures and for the word "boom"."""
+
+    def encode_frames(self, pixels: np.ndarray) -> np.ndarray:
+        if (pixels == 0).all(axis=(1, 2, 3)).any():
+            raise RuntimeError("a kernel failed")
+        return super().encode_frames(pixels)
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        if "boom" in texts:
+            raise RuntimeError("a kernel failed")
+        return super().encode_texts(texts)
+
+
+@pytest.fixture(scope="module")
+def clip(small_clip_dir: Path) -> ClipEncoder:
+    return Choosy(f"local-dir:{small_clip_dir}", "openai", device="cpu", precision="float32")
+
+
+SCRIPT = (
+    Transcript(SPEECH, (Segment(1.0, 2.0, WORDS),), "en", 0.9),
+    Transcript(SPEECH, LONG, "en", 0.9),
+    Transcript(SpeechStatus.NO_TEXT),
+    VideoError("speech", "Whisper failed on it"),
+    Transcript(SPEECH, (Segment(0.0, 1.0, "boom"),), "en", 0.9),
+)
+SHORT_TALK, LONG_TALK, MUMBLING, DEFECT, BOOM = range(len(SCRIPT))
+
+
+@pytest.fixture
+def embedder(clip: ClipEncoder) -> Embedder:
+    return Embedder(lambda: clip, lambda: Scripted(*SCRIPT))  # type: ignore[arg-type,return-value]
+
+
+def video(
+    name: str, *, said: int | None = None, silence: SpeechStatus | None = None, n: int = 3,
+    black: bool = False, starts: float = 0.0, needs: Needs = ALL, **options: object,
+) -> DecodedVideo:  # fmt: skip
+    rng = np.random.default_rng(sum(name.encode()))
+    pixels = rng.integers(1, 255, (n, 64, 64, 3)).astype(np.uint8) * (not black)
+    frames = Frames(pixels, np.arange(n, dtype=np.float64), n, n, b"jpeg")
+    windows = () if said is None else (SpeechWindow(np.full(16, said, np.int16), ()),)
+    file = VideoFile(name, Path("/videos") / name, 1, 1)
+    if said is None and silence is None and needs.transcript:
+        silence = SpeechStatus.NO_AUDIO
+    return DecodedVideo(
+        Task(file, f"hash of {name}", needs), MediaFacts(3.0, 64, 64),
+        frames if needs.visual else None, windows, silence, starts, **options,
+    )  # fmt: skip
+
+
+def embed_one(embedder: Embedder, decoded: DecodedVideo) -> EmbeddedVideo:
+    (embedded,) = embedder.embed([decoded])
+    assert isinstance(embedded, EmbeddedVideo)
+    return embedded
+
+
+def test_videos_in_one_batch_are_what_each_is_alone(embedder: Embedder) -> None:
+    videos = [
+        video("a.mp4", said=SHORT_TALK, n=5),
+        video("b.mp4", n=1),
+        video("c.mp4", said=LONG_TALK, n=2),
+        video("d.mp4", silence=SpeechStatus.NO_SPEECH, n=7),
+        video("e.mp4", said=MUMBLING),
+    ]
+    for decoded, together in zip(videos, embedder.embed(videos), strict=True):
+        alone = embed_one(embedder, decoded)
+        assert isinstance(together, EmbeddedVideo)
+        assert (together.file, together.transcript) == (alone.file, alone.transcript)
+        for half in ("visual", "speech"):
+            ours, its = getattr(together, half), getattr(alone, half)
+            np.testing.assert_allclose(ours.vector, its.vector, atol=1e-5)
+        np.testing.assert_allclose(
+            together.visual.frame_vectors, alone.visual.frame_vectors, atol=1e-5
+        )
+        assert together.speech.windows == alone.speech.windows
+
+
+def test_the_visual_half_is_the_mean_of_the_frames(embedder: Embedder, clip: ClipEncoder) -> None:
+    decoded = video("a.mp4", n=5)
+    encoded = clip.encode_frames(decoded.frames.pixels)
+    visual = embed_one(embedder, decoded).visual
+    np.testing.assert_allclose(visual.vector, unit(encoded.mean(axis=0)), atol=1e-6)
+    np.testing.assert_allclose(visual.frame_vectors, unit(encoded), atol=1e-6)
+    assert visual.frames is decoded.frames
+
+
+def test_a_long_transcript_is_the_mean_of_all_its_windows(
+    embedder: Embedder, clip: ClipEncoder
+) -> None:
+    speech = embed_one(embedder, video("a.mp4", said=LONG_TALK)).speech
+    assert speech.windows == text_windows(LONG, clip.fits)
+    assert len(speech.windows) > 1
+    assert all(clip.fits(window.text) for window in speech.windows)
+    encoded = clip.encode_texts([window.text for window in speech.windows])
+    np.testing.assert_allclose(speech.window_vectors, encoded, atol=1e-6)
+    np.testing.assert_allclose(speech.vector, unit(encoded.mean(axis=0)), atol=1e-6)
+
+
+def test_the_first_window_can_be_all_that_counts(clip: ClipEncoder) -> None:
+    embedder = Embedder(lambda: clip, lambda: Scripted(*SCRIPT), first_window_only=True)  # type: ignore[arg-type,return-value]
+    speech = embed_one(embedder, video("a.mp4", said=LONG_TALK)).speech
+    assert speech.windows == text_windows(LONG, clip.fits)[:1]
+    np.testing.assert_allclose(speech.vector, speech.window_vectors[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("decoded", "status"),
+    [
+        (video("a.mp4"), SpeechStatus.NO_AUDIO),
+        (video("a.mp4", silence=SpeechStatus.NO_SPEECH), SpeechStatus.NO_SPEECH),
+        (video("a.mp4", said=MUMBLING), SpeechStatus.NO_TEXT),
+    ],
+)
+def test_without_words_the_speech_half_is_zeros_and_says_why(
+    embedder: Embedder, clip: ClipEncoder, decoded: DecodedVideo, status: SpeechStatus
+) -> None:
+    embedded = embed_one(embedder, decoded)
+    assert embedded.transcript == Transcript(status)
+    np.testing.assert_array_equal(embedded.speech.vector, np.zeros(clip.dimension, np.float32))
+    assert embedded.speech.window_vectors.shape == (0, clip.dimension)
+    assert np.linalg.norm(embedded.visual.vector) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("starts", "times"), [(0.5, (1.5, 2.5)), (-1.5, (0.0, 0.5))])
+def test_times_of_words_are_those_of_the_video(
+    embedder: Embedder, starts: float, times: tuple[float, float]
+) -> None:
+    embedded = embed_one(embedder, video("a.mp4", said=SHORT_TALK, starts=starts))
+    assert embedded.transcript.segments == (Segment(*times, WORDS),)
+    assert embedded.speech.windows == (Segment(*times, WORDS),)
+    assert embedded.transcript.language == "en"
+
+
+@pytest.mark.parametrize(
+    ("bad", "stage", "reason"),
+    [
+        (video("bad.mp4", black=True), "vision", "the model raised RuntimeError: a kernel failed"),
+        (video("bad.mp4", said=BOOM), "vision", "the model raised RuntimeError: a kernel failed"),
+        (video("bad.mp4", said=DEFECT), "speech", "Whisper failed on it"),
+    ],
+)
+def test_a_video_that_a_model_fails_on_costs_only_itself(
+    embedder: Embedder, bad: DecodedVideo, stage: str, reason: str
+) -> None:
+    good = [video("a.mp4", said=SHORT_TALK), video("b.mp4")]
+    first, failure, last = embedder.embed([good[0], bad, good[1]])
+    assert failure == Failure(bad.task.file, stage, reason, "hash of bad.mp4")
+    for decoded, embedded in zip(good, (first, last), strict=True):
+        assert isinstance(embedded, EmbeddedVideo)
+        alone = embed_one(embedder, decoded)
+        np.testing.assert_allclose(embedded.visual.vector, alone.visual.vector, atol=1e-5)
+        np.testing.assert_allclose(embedded.speech.vector, alone.speech.vector, atol=1e-5)
+
+
+def test_weights_that_are_missing_are_nobodys_fault_but_the_runs() -> None:
+    def missing() -> ClipEncoder:
+        raise ModelError("no weights")
+
+    embedder = Embedder(missing, missing)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="no weights"):
+        embedder.embed([video("a.mp4")])
+
+
+def unused(name: str) -> Callable[[], None]:
+    def load() -> None:
+        raise AssertionError(f"{name} is not needed")
+
+    return load
+
+
+def test_only_what_is_needed_is_made_and_loaded(clip: ClipEncoder) -> None:
+    embedder = Embedder(lambda: clip, unused("Whisper"))  # type: ignore[arg-type,return-value]
+    new_clip = embed_one(embedder, video("a.mp4", needs=Needs(transcript=False, speech=False)))
+    assert (new_clip.transcript, new_clip.speech) == (None, None)
+    assert new_clip.visual is not None
+
+    kept = Transcript(SPEECH, (Segment(0.0, 1.0, WORDS),), "en", 0.9)
+    new_pooling = video("a.mp4", needs=Needs(visual=False, transcript=False), transcript=kept)
+    embedded = embed_one(embedder, new_pooling)
+    assert (embedded.visual, embedded.transcript) == (None, None)
+    np.testing.assert_allclose(embedded.speech.vector, clip.encode_texts([WORDS])[0], atol=1e-6)
+
+
+def test_no_videos_need_no_models() -> None:
+    assert Embedder(unused("CLIP"), unused("Whisper")).embed([]) == []  # type: ignore[arg-type]
