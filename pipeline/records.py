@@ -9,15 +9,23 @@ Records that hold arrays compare by identity (`eq=False`): arrays have no single
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from store.schema import Segment
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 SAMPLE_RATE_HZ = 16_000
+
+Prepare = Callable[["Image.Image"], np.ndarray]
+"""From an upright picture to uint8 `[height, width, 3]` at the image encoder's input size."""
 
 
 class SpeechStatus(StrEnum):
@@ -27,6 +35,17 @@ class SpeechStatus(StrEnum):
     NO_AUDIO = "no_audio"  # the file has no audio stream that decodes
     NO_SPEECH = "no_speech"  # there is sound, but nobody speaks
     NO_TEXT = "no_text"  # somebody may speak, but no words were made out
+
+
+class Outcome(StrEnum):
+    """What became of a file."""
+
+    EMBEDDED = "embedded"
+    UNCHANGED = "unchanged"  # touched: the same bytes at the same place
+    MOVED = "moved"
+    COPIED = "copied"
+    REMOVED = "removed"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -292,6 +311,13 @@ class Failure:
     stage: str
     reason: str
     content_hash: str | None = None
+
+
+Result = EmbeddedVideo | Reused | Failure
+"""What the stages make of a file."""
+
+Written = Result | Vanished | Returned
+"""What the writer takes."""
 
 
 def _describe(array: np.ndarray) -> str:

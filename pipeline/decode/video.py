@@ -1,15 +1,7 @@
-"""PyAV: a video file -> the frames that stand for it, and its sound. The only package that imports
-av.
-
-    opening   a file, its packets, and what decodes of them
-    survey    the pass over all packets: timestamps, and on the way
-    sound     what is to be heard
-    frames    the chosen frames, by seeking
-"""
+"""A video file -> the frames that stand for it, and its sound."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,20 +13,13 @@ from av.video.frame import VideoFrame
 from PIL import Image
 
 from pipeline.decode.audio import Sound, first_audio
-from pipeline.decode.container import open_bytes, open_video
+from pipeline.decode.container import open_video
 from pipeline.decode.frames import Chosen, FrameReader, picture, seen_size
 from pipeline.decode.images import thumbnail
 from pipeline.decode.keyframes import KeyframeReader
 from pipeline.decode.packets import Survey, survey_packets
 from pipeline.errors import VideoError
-from pipeline.records import Frames
-
-__all__ = ["Contents", "Prepare", "Sound", "content_hash", "read_video"]
-
-PIECE_BYTES = 1 << 18
-
-Prepare = Callable[[Image.Image], np.ndarray]
-"""From an upright picture to uint8 `[height, width, 3]` at the image encoder's input size."""
+from pipeline.records import Frames, Prepare
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,20 +32,6 @@ class Contents:
     duration_seconds: float
     width: int
     height: int
-
-
-def content_hash(location: Path, beat: Callable[[], None] = lambda: None) -> str:
-    """BLAKE2b-128 of the file's bytes, in hexadecimal. `beat` is called with each piece read.
-
-    Raises:
-        VideoError: the file cannot be read.
-    """
-    with open_bytes(location) as file:
-        digest, piece = hashlib.blake2b(digest_size=16), bytearray(PIECE_BYTES)
-        while size := file.readinto(piece):
-            digest.update(memoryview(piece)[:size])
-            beat()
-        return digest.hexdigest()
 
 
 def read_video(

@@ -185,7 +185,7 @@ def clip(settings: Settings) -> Findings:
         model = Models(settings, _quiet).clip()
         from PIL import Image
 
-        picture = model.prepare(Image.new("RGB", (320, 240), "red"))
+        picture = model.preprocess(Image.new("RGB", (320, 240), "red"))
         batch = np.stack([picture] * settings.clip.frames)
         vectors = np.concatenate([model.encode_frames(batch), model.encode_texts(["a red wall"])])
         yield _batch("clip", bool(np.isfinite(vectors).all()), f"{len(batch)} frames and a text")

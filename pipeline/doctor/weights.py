@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,6 @@ from pipeline.errors import PipelineError
 ADVICE = "a scan fetches them; without a network, see README, Settings"
 # The names that open_clip looks for in a repository of the hub, in its order.
 HUB_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-
-
-def tell_once() -> None:
-    """Have what the libraries of models log go where everything goes, once. huggingface_hub's own
-    handler, which comes with the import, writes it to stderr a second time, as plain text; and
-    open_clip logs the errors that it raises, on the root logger."""
-    from huggingface_hub.utils import logging as hub
-
-    hub.get_logger().handlers.clear()
-    logging.getLogger().addFilter(_is_not_raised)  # the same one again changes nothing
-
-
-def _is_not_raised(record: logging.LogRecord) -> bool:
-    return record.levelno < logging.ERROR or "open_clip" not in Path(record.pathname).parts
 
 
 def clip(settings: Settings) -> Finding:

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Event
 
 from pipeline.config import Settings
-from pipeline.decode.video import content_hash
+from pipeline.decode.content import content_hash
 from pipeline.errors import VideoError
 from pipeline.records import Failure, VideoFile
 
@@ -83,12 +83,12 @@ def main() -> None:
     question = json.load(sys.stdin)
     settings = Settings(base=Path(question["base"]), **question["settings"])
     from pipeline.models.loaded import Models
-    from pipeline.search.searcher import embed
+    from pipeline.stages.one_video import embed_video
 
     models = Models(settings, lambda _: None)
     for location in question["locations"]:
         try:
-            embed(settings, Path(location), models)
+            embed_video(settings, Path(location), models)
         except VideoError as error:
             print(error, file=sys.stderr)
 

@@ -13,8 +13,7 @@ from pipeline.errors import SettingsError
 from pipeline.flow.catalog import Catalog, Comparison
 from pipeline.flow.progress import Report
 from pipeline.flow.workers import Channel
-from pipeline.flow.write import Written
-from pipeline.records import Returned, Vanished, VideoFile
+from pipeline.records import Returned, Vanished, VideoFile, Written
 from pipeline.source.listing import Collection, Listing, list_videos, read_stamp
 from pipeline.source.watcher import Watcher
 from pipeline.terminal import printable

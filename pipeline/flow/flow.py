@@ -24,13 +24,24 @@ from pipeline.flow.intake import Intake
 from pipeline.flow.journal import Journal
 from pipeline.flow.progress import Report, dataset_summary
 from pipeline.flow.workers import Channel, StageGroup, StageTimes
-from pipeline.flow.write import Outcome, Result, Writer, Written
+from pipeline.flow.write import Writer
 from pipeline.models import unrelated_texts
 from pipeline.models.devices import expects_gpu, share_cores, usable_cores
 from pipeline.models.loaded import Models
 from pipeline.project import Project
-from pipeline.records import DecodedVideo, Failure, Returned, Reused, Vanished, VideoFile
+from pipeline.records import (
+    DecodedVideo,
+    Failure,
+    Outcome,
+    Result,
+    Returned,
+    Reused,
+    Vanished,
+    VideoFile,
+    Written,
+)
 from pipeline.source.watcher import Watcher
+from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder
 
 COMMIT_ROWS = 64  # a flood of small videos makes few commits,
@@ -161,12 +172,11 @@ class Flow:
             4 * COMMIT_ROWS, producers=threads.models, keep=True
         )
         intake = Intake(
-            self._settings,
             self._catalog,
-            self._models.prepare,
+            lambda: Decoder(self._settings, self._models.preprocess()),
             self._writer.transcript_of,
             self._journal,
-            heartbeat=self._heartbeat,
+            self._heartbeat,
         )
         stages.source("feed", lambda: feed(Line(files, results)), files)
         stages.stage(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from pipeline.flow.write import Outcome
+from pipeline.records import Outcome
 from pipeline.terminal import clock, json_line, printable
 
 if TYPE_CHECKING:

@@ -8,31 +8,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from pipeline.flow.catalog import Catalog
 from pipeline.flow.replaced_rows import ReplacedRows
 from pipeline.flow.rows import failed_file, known_of, make_row, place_of, read_transcript
-from pipeline.records import EmbeddedVideo, Failure, Returned, Reused, Transcript, Vanished
+from pipeline.records import (
+    EmbeddedVideo,
+    Failure,
+    Outcome,
+    Result,
+    Reused,
+    Transcript,
+)
 from store.schema import Row
 from store.table.store import Store
 
 log = logging.getLogger(__name__)
-
-Result = EmbeddedVideo | Reused | Failure
-Written = Result | Vanished | Returned
-
-
-class Outcome(StrEnum):
-    """What became of a file."""
-
-    EMBEDDED = "embedded"
-    UNCHANGED = "unchanged"  # touched: the same bytes at the same place
-    MOVED = "moved"
-    COPIED = "copied"
-    REMOVED = "removed"
-    FAILED = "failed"
-
 
 Heard = Callable[[Outcome, str, str, str], None]
 """Hears of every file: its outcome, its path, and a failure's stage and reason (else empty)."""

@@ -16,10 +16,10 @@ import numpy as np
 
 from pipeline.config import LOCAL_DIR
 from pipeline.errors import ModelError, SettingsError
+from pipeline.models.preprocess import from_open_clip
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
 
 _OPEN_CLIP_PRECISION = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 _QUICK_GELU = "-quickgelu"
@@ -57,24 +57,22 @@ class ClipEncoder:
         if threads:
             torch.set_num_threads(threads)
         name, weights = resolve(model, pretrained)
-        self._model, transform, self._tokenize = _load(name, weights, device, precision)
+        self._model, self._tokenize = _load(name, weights, device, precision)
+        self.preprocess = from_open_clip(self._model.visual.preprocess_cfg)
         self._device = torch.device(device)
         self._dtype = getattr(torch, precision)
         self._batch_frames = batch_frames
-        self._geometry, self._mean, self._std = _split_transform(transform, self._device)
+        self._mean, self._std = (
+            torch.tensor(values, dtype=torch.float32, device=self._device).view(1, 3, 1, 1)
+            for values in (self.preprocess.mean, self.preprocess.std)
+        )
         self._context = getattr(self._model, "context_length", 77)
         self._of_length: dict[int, Any] = {}
         self.dimension = int(self.encode_texts([""]).shape[1])
 
-    def prepare(self, image: Image.Image) -> np.ndarray:
-        """CLIP's own resizing and cropping: uint8 `[height, width, 3]`. Safe in any thread."""
-        for step in self._geometry:
-            image = step(image)
-        return np.asarray(image)
-
     def encode_frames(self, pixels: np.ndarray) -> np.ndarray:
         """Args:
-            pixels: uint8 `[n, height, width, 3]` of `prepare`, of one video or of several.
+            pixels: uint8 `[n, height, width, 3]` of `preprocess`, of one video or of several.
 
         Returns:
             float32 `[n, d]`, as the model gives them: not normalised.
@@ -180,14 +178,18 @@ def _tags(name: str) -> list[str]:
     return tags
 
 
-def _load(name: str, weights: str | None, device: str, precision: str) -> tuple[Any, Any, Any]:
+def _load(name: str, weights: str | None, device: str, precision: str) -> tuple[Any, Any]:
     import open_clip
 
     try:
-        model, transform = open_clip.create_model_from_pretrained(
-            name, pretrained=weights, device=device, precision=_OPEN_CLIP_PRECISION[precision]
+        model = open_clip.create_model_from_pretrained(
+            name,
+            pretrained=weights,
+            device=device,
+            precision=_OPEN_CLIP_PRECISION[precision],
+            return_transform=False,
         )
-        return model.eval(), transform, open_clip.get_tokenizer(name)
+        return model.eval(), open_clip.get_tokenizer(name)
     except Exception as error:  # whatever a hub, a file or a checkpoint of another model raises
         raise ModelError(_no_weights(name, weights, error)) from error
 
@@ -208,21 +210,6 @@ def _no_weights(name: str, weights: str | None, error: Exception) -> str:
         "  - set clip.pretrained to a checkpoint file of this model;\n"
         "  - set clip.model to local-dir:FOLDER, a folder with open_clip_config.json and weights."
     )
-
-
-def _split_transform(transform: Any, device: torch.device) -> tuple[Any, Any, Any]:
-    """open_clip's preprocessing in two: the part on pictures, and the normalisation after it."""
-    from torchvision.transforms import Normalize
-
-    steps = list(transform.transforms)
-    if not isinstance(steps[-1], Normalize):
-        raise ModelError(f"CLIP's preprocessing ends with {steps[-1]}, not with a normalisation")
-    torch = _torch()
-    mean, std = (
-        torch.tensor(values, dtype=torch.float32, device=device).view(1, 3, 1, 1)
-        for values in (steps[-1].mean, steps[-1].std)
-    )
-    return steps[:-2], mean, std
 
 
 def _shortened(model: Any, length: int, context: int) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from pipeline.config import LOCAL_DIR, Settings
-from pipeline.decode.video import Prepare
-from pipeline.doctor.weights import tell_once
+from pipeline.errors import ModelError
 from pipeline.models import devices
-from pipeline.models.clip import ClipEncoder
+from pipeline.models.clip import ClipEncoder, resolve
+from pipeline.models.preprocess import Preprocess, read_preprocess
 from pipeline.models.transcriber import Transcriber
 
 
@@ -37,6 +39,7 @@ class Models:
         self._streams = streams
         self._lock = threading.RLock()
         self._placement: devices.Placement | None = None
+        self._preprocess: Preprocess | None = None
         self._clip: ClipEncoder | None = None
         self._whisper: Transcriber | None = None
 
@@ -58,6 +61,11 @@ class Models:
                     batch_frames=settings.batch_frames,
                     threads=self._threads,
                 )
+                if self._clip.preprocess != self.preprocess():
+                    raise ModelError(
+                        f"clip.model = {settings.model}: its weights want {self._clip.preprocess}"
+                        f" and its configuration says {self.preprocess()}"
+                    )
             return self._clip
 
     @property
@@ -86,13 +94,24 @@ class Models:
                 )
             return self._whisper
 
-    def prepare(self) -> Prepare:
-        """CLIP's preprocessing of one picture."""
-        return self.clip().prepare
+    def preprocess(self) -> Preprocess:
+        """CLIP's preprocessing of one picture; loads no weights.
+
+        Raises:
+            SettingsError: There is no such model or tag.
+            ModelError: The model's configuration cannot be read.
+        """
+        with self._lock:
+            if self._preprocess is None:
+                log_once()
+                clip = self._settings.clip
+                weights = str(self._settings.clip_checkpoint or clip.pretrained)
+                self._preprocess = read_preprocess(*resolve(self._clip_name(), weights))
+            return self._preprocess
 
     def _place(self) -> devices.Placement:
         if self._placement is None:
-            tell_once()  # the models' libraries are imported next
+            log_once()  # the models' libraries are imported next
             self._placement = devices.choose(self._settings)
             self._say(f"Using device: {self._placement}")
         return self._placement
@@ -100,3 +119,17 @@ class Models:
     def _clip_name(self) -> str:
         folder = self._settings.clip_folder
         return f"{LOCAL_DIR}{folder}" if folder else self._settings.clip.model
+
+
+def log_once() -> None:
+    """Have what the libraries of models log go where everything goes, once. huggingface_hub's own
+    handler, which comes with the import, writes it to stderr a second time, as plain text; and
+    open_clip logs the errors that it raises, on the root logger."""
+    from huggingface_hub.utils import logging as hub
+
+    hub.get_logger().handlers.clear()
+    logging.getLogger().addFilter(_is_not_raised)  # the same one again changes nothing
+
+
+def _is_not_raised(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.ERROR or "open_clip" not in Path(record.pathname).parts

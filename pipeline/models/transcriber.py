@@ -19,12 +19,9 @@ from typing import Any
 
 from pipeline.errors import ModelError, VideoError
 from pipeline.models.speech_windows import join, tail, video_times
-from pipeline.models.vad import listen
 from pipeline.models.whisper import WINDOW, Decoded, Language, Whisper
 from pipeline.records import SAMPLE_RATE_HZ, SpeechStatus, SpeechWindow, Transcript
 from store.schema import Segment
-
-__all__ = ["Transcriber", "listen", "transcript_recipe"]
 
 METHOD = 3  # goes up when a change of this program's method changes transcripts
 

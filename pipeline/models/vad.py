@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -17,7 +17,9 @@ PIECE = 120 * SAMPLE_RATE_HZ  # heard at a time: float32 copies of this much, no
 LEAD = SAMPLE_RATE_HZ  # what a piece repeats of the one before, for the detector to warm up
 
 
-def listen(audio: np.ndarray, vad: bool) -> tuple[SpeechWindow, ...]:
+def find_speech(
+    audio: np.ndarray, *, vad: bool, beat: Callable[[], None] = lambda: None
+) -> tuple[SpeechWindow, ...]:
     """The speech of a recording, in windows of at most 28 s; none where nobody speaks.
 
     May be called from several threads; each call uses one core.
@@ -25,11 +27,12 @@ def listen(audio: np.ndarray, vad: bool) -> tuple[SpeechWindow, ...]:
     Args:
         audio: int16 `[n]`, mono, 16 kHz.
         vad: False takes everything for speech.
+        beat: Called with each piece of the recording.
     """
-    return lay(audio, _speech(audio) if vad else [(0, len(audio))])
+    return lay(audio, _speech(audio, beat) if vad else [(0, len(audio))])
 
 
-def _speech(audio: np.ndarray) -> Iterator[Stretch]:
+def _speech(audio: np.ndarray, beat: Callable[[], None]) -> Iterator[Stretch]:
     """What Silero's voice detector, as shipped in faster-whisper, hears, piece by piece.
 
     Speech that a piece ends in is heard again from its start, at the beginning of the next piece.
@@ -45,6 +48,7 @@ def _speech(audio: np.ndarray) -> Iterator[Stretch]:
     )
     at = 0
     while at < len(audio):
+        beat()
         piece = audio[at : at + PIECE].astype(np.float32) / np.float32(32768)
         heard = [(at + s["start"], at + s["end"]) for s in get_speech_timestamps(piece, options)]
         at += len(piece)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.config import Settings
-from pipeline.errors import SettingsError, VideoError
+from pipeline.errors import SettingsError
 from pipeline.project import Project
 from pipeline.source.listing import read_stamp
 from pipeline.terminal import say
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from pipeline.models.clip import ClipEncoder
     from pipeline.models.loaded import Models
-    from pipeline.records import EmbeddedVideo, Transcript
 
 
 @dataclass(frozen=True)
@@ -138,9 +136,11 @@ class Searcher:
         return replace(query, visual=visual, speech=speech)
 
     def _like_file(self, file: Path) -> SimilarTo:
+        from pipeline.stages.one_video import embed_video
+
         if not file.is_file():
             raise SettingsError(f"--video {file}: there is no such file")
-        embedded = embed(self._settings, file, self._loaded())
+        embedded = embed_video(self._settings, file, self._loaded())
         assert embedded.visual is not None
         assert embedded.speech is not None
         recipe = self._project.recipe
@@ -162,7 +162,7 @@ class Searcher:
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise SettingsError(f"--image {file}: cannot be read as a picture: {error}") from error
         clip = self._clip()
-        vector: np.ndarray = unit(clip.encode_frames(clip.prepare(image)[None]))[0]
+        vector: np.ndarray = unit(clip.encode_frames(clip.preprocess(image)[None]))[0]
         return vector
 
     def _unrelated(self) -> np.ndarray:
@@ -194,38 +194,3 @@ def _says(words: str, *, some: bool) -> Words:
         return Words(words, some=some)
     except ValueError as error:
         raise SettingsError(f"--words {error}") from error
-
-
-def embed(settings: Settings, location: Path, models: Models | None = None) -> EmbeddedVideo:
-    """Both halves of a video, which is not stored.
-
-    Raises:
-        VideoError: it cannot be embedded.
-        ModelError: a model cannot be loaded.
-    """
-    from pipeline.flow.catalog import Catalog
-    from pipeline.flow.intake import Intake
-    from pipeline.flow.journal import Journal
-    from pipeline.models.loaded import Models
-    from pipeline.models.recipe import recipe_of
-    from pipeline.records import Failure, Task, VideoFile
-    from pipeline.stages.embed import Embedder
-
-    models = models or Models(settings, say)
-    intake = Intake(
-        settings, Catalog({}, {}, recipe_of(settings)), models.prepare, _no_words, Journal(None)
-    )
-    file = VideoFile(location.name, location.absolute(), *(read_stamp(location) or (0, 0)))
-    first_only = settings.clip.transcript == "first_window"
-    embedder = Embedder(models.clip, models.whisper, first_window_only=first_only)
-    try:
-        (result,) = embedder.embed([intake.decode(Task(file, content_hash=""))])
-    except VideoError as error:
-        raise VideoError(error.stage, f"{location}: {error.reason}") from error
-    if isinstance(result, Failure):
-        raise VideoError(result.stage, f"{location}: {result.reason}")
-    return result
-
-
-def _no_words(_: str) -> Transcript:
-    raise AssertionError("a whole video is embedded")

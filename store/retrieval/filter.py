@@ -8,9 +8,6 @@ from datetime import datetime
 
 from store.table.lance import Expr, col, lit
 
-BITMAPS = ("label", "language", "speech_status", "visual_recipe", "speech_recipe", "offline")
-"""Columns of few values that filters compare: an index of each spares reading it whole."""
-
 
 @dataclass(frozen=True)
 class Filter:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from store.schema import Segment
+from store.table.index import TOKENS
 from store.table.lance import (
     BooleanQuery,
     FullTextOperator,
@@ -17,10 +18,6 @@ from store.table.lance import (
     PhraseQuery,
     tokenize,
 )
-
-TOKENS: dict[str, Any] = {"base_tokenizer": "icu", "stem": False, "remove_stop_words": False}
-"""ICU finds the words of every language, also where no spaces are between them; stems and stop
-words are one language's each. Accents and case do not count."""
 
 _QUOTED = re.compile(r'"([^"]*)"|“([^”]*)”|«([^»]*)»|„([^“”]*)[“”]')
 _COLUMN = "transcript"

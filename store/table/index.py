@@ -16,10 +16,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from store.retrieval.filter import BITMAPS
-from store.retrieval.words import TOKENS
 from store.table.lance import FTS, Bitmap, BTree, IvfRq, KeyedTable
 from store.table.snapshot import Snapshot
+
+BITMAPS = ("label", "language", "speech_status", "visual_recipe", "speech_recipe", "offline")
+"""Columns of few values that filters compare: an index of each spares reading it whole."""
+
+TOKENS: dict[str, Any] = {"base_tokenizer": "icu", "stem": False, "remove_stop_words": False}
+"""ICU finds the words of every language, also where no spaces are between them; stems and stop
+words are one language's each. Accents and case do not count."""
 
 ROWS_TO_INDEX = 20_000
 """Exact search below."""

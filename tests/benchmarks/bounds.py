@@ -28,7 +28,7 @@ import numpy as np
 from pipeline.decode.video import Contents, frames, read_video, sound
 from pipeline.models.clip import ClipEncoder
 from pipeline.models.transcriber import Transcriber
-from pipeline.models.vad import listen
+from pipeline.models.vad import find_speech
 from tests.benchmarks.end_to_end import COLLECTIONS, CORES
 from tests.benchmarks.measure import publish, run
 from tests.support.models import clip_folder, whisper_base
@@ -168,7 +168,7 @@ def measure(name: str, folder: Path, core: Core) -> list[dict[str, Any]]:
         contents = [read(path, clip) for path in paths]
     reading.seconds -= pictures.seconds + sounds.seconds
     with voices():
-        windows = [listen(c.sound.samples, vad=True) if c.sound else () for c in contents]
+        windows = [find_speech(c.sound.samples, vad=True) if c.sound else () for c in contents]
     pixels = np.concatenate([each.frames.pixels for each in contents if each.frames])
     see.flops = flops_of(clip, pixels[:1]) * len(pixels)
     with see():
@@ -195,7 +195,7 @@ def metered(module: Any, spent: Spent) -> Iterator[None]:
 
 def read(path: Path, clip: ClipEncoder) -> Contents:
     return read_video(
-        path, n_frames=FRAMES, want_sound=True, prepare=clip.prepare, max_megapixels=100.0
+        path, n_frames=FRAMES, want_sound=True, prepare=clip.preprocess, max_megapixels=100.0
     )
 
 

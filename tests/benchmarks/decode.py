@@ -250,7 +250,9 @@ def measure_vectors(folder: Path | None, clips: Sequence[tuple[str, Path]]) -> d
     paths = [path for _, path in clips] or [clip.path() for clip in MADE]
     exact, keyframes = [], []
     for path in paths:
-        pair = [both_kinds(path, at_keyframes, encoder.prepare) for at_keyframes in (False, True)]
+        pair = [
+            both_kinds(path, at_keyframes, encoder.preprocess) for at_keyframes in (False, True)
+        ]
         first, second = (unit(encoder.encode_frames(pixels).mean(axis=0)) for pixels in pair)
         exact.append(first)
         keyframes.append(second)

@@ -28,9 +28,8 @@ from pipeline import config
 from pipeline.config import Settings
 from pipeline.decode.video import read_video
 from pipeline.flow import flow
-from pipeline.flow.intake import Intake
 from pipeline.flow.progress import Report
-from pipeline.models.vad import listen
+from pipeline.models.vad import find_speech
 from pipeline.project import Project
 from pipeline.records import (
     SAMPLE_RATE_HZ,
@@ -43,6 +42,7 @@ from pipeline.records import (
     Task,
     Transcript,
 )
+from pipeline.stages.decode import Decoder
 from store.schema import Segment
 from tests.benchmarks.end_to_end import COUNTS, PHONE_SECONDS, chosen
 from tests.benchmarks.measure import ROOT, publish
@@ -89,7 +89,7 @@ def seconds_to_decode(path: Path) -> float:
             max_megapixels=100.0,
         )
         if contents.sound is not None:
-            listen(contents.sound.samples, vad=True)
+            find_speech(contents.sound.samples, vad=True)
 
     decode()  # once to load what it loads
     began = thread_time()
@@ -99,7 +99,7 @@ def seconds_to_decode(path: Path) -> float:
 
 def run(videos: Path, store_uri: Path, decode: Sequence[float], *, gpu: bool) -> dict[str, Any]:
     settings = load(str(videos), str(store_uri))
-    flow.Intake = acted(itertools.cycle(decode))  # type: ignore[misc]
+    flow.Decoder = acted(itertools.cycle(decode))  # type: ignore[misc]
     with Project.open_to_scan(settings) as project:
         scan = flow.Flow(project, Report(), models=Models(gpu))  # type: ignore[arg-type]
         began, used = perf_counter(), process_time()
@@ -147,11 +147,11 @@ def pretend_prepare(picture: Any) -> np.ndarray:
     return np.asarray(small.crop((left, top, left + SIDE, top + SIDE)))
 
 
-def acted(seconds: Any) -> type[Intake]:
-    """A decode stage that hashes files, sleeps, and hands on as much as a real one."""
+def acted(seconds: Any) -> type[Decoder]:
+    """A decode stage that sleeps, and hands on as much as a real one."""
 
-    class ActedIntake(Intake):
-        def decode(self, task: Task) -> DecodedVideo:
+    class ActedDecoder(Decoder):
+        def decode(self, task: Task, *_: object) -> DecodedVideo:
             sleep(next(seconds))
             spoken = int(task.file.location.stem) % 2 == 0
             samples = np.zeros(SPOKEN_SECONDS * SAMPLE_RATE_HZ, np.int16)
@@ -161,7 +161,7 @@ def acted(seconds: Any) -> type[Intake]:
                 None if spoken else SpeechStatus.NO_SPEECH,
             )  # fmt: skip
 
-    return ActedIntake
+    return ActedDecoder
 
 
 def frames() -> Frames:
@@ -178,7 +178,7 @@ class Models:
         self.dimension = D
         self.loaded_clip = None
 
-    def prepare(self) -> Any:
+    def preprocess(self) -> Any:
         return pretend_prepare
 
     def clip(self) -> Models:

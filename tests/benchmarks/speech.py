@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.models.devices import CPU_VIDEOS
-from pipeline.models.transcriber import Transcriber, listen
+from pipeline.models.transcriber import Transcriber
+from pipeline.models.vad import find_speech
 from tests.benchmarks.measure import publish
 from tests.benchmarks.recordings import LENGTHS, Recording, recordings
 from tests.support.models import whisper_base
@@ -58,7 +59,7 @@ def contenders(whisper: Path, *, beam: bool) -> dict[str, Hearer]:
         return hear
 
     def hear_ours(batch: Sequence[Recording]) -> list[str]:
-        windows = [listen(recording.samples, True) for recording in batch]
+        windows = [find_speech(recording.samples, vad=True) for recording in batch]
         return [transcript.text for transcript in ours.transcribe(windows)]
 
     hearers = {"greedy": hear_stock(1), "this program": hear_ours}

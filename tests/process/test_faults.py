@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from pipeline import config
-from pipeline.decode.video import content_hash
+from pipeline.decode.content import content_hash
 from pipeline.flow.crash_trial import crash_of
 from store.schema import Row
 from store.table.store import Store

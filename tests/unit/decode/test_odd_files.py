@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.decode.video import content_hash
+from pipeline.decode.content import content_hash
 from pipeline.errors import VideoError
 from tests.support.decoding import (
     add_cover,

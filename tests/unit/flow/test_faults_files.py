@@ -196,7 +196,7 @@ class NoDevice:
 
     def __init__(self, models: Models) -> None:
         self._models = models
-        self.prepare, self.whisper = models.prepare, models.whisper
+        self.preprocess, self.whisper = models.preprocess, models.whisper
 
     def clip(self) -> Any:
         return self

@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import config
-from pipeline.decode.video import Prepare, content_hash
+from pipeline.decode.content import content_hash
 from pipeline.flow.flow import Flow
 from pipeline.flow.progress import Report
 from pipeline.models.clip import ClipEncoder
 from pipeline.project import Project
-from pipeline.records import SpeechStatus, SpeechWindow, Transcript
+from pipeline.records import Prepare, SpeechStatus, SpeechWindow, Transcript
 from store.schema import Row, Segment
 from store.table.store import Store
 from tests.support.media import make_video
@@ -68,9 +68,9 @@ class CountingClip:
         self.prepared = 0
         self.encoded = 0
 
-    def prepare(self, image: Any) -> np.ndarray:
+    def preprocess(self, image: Any) -> np.ndarray:
         self.prepared += 1
-        return self._clip.prepare(image)
+        return self._clip.preprocess(image)
 
     def encode_frames(self, pixels: np.ndarray) -> np.ndarray:
         self.encoded += len(pixels)
@@ -86,8 +86,8 @@ class Light:
         self.whisper: Callable[[], Any] = lambda: self._scribe
         self.loaded_clip = None  # for what is no video's: it would be counted
 
-    def prepare(self) -> Prepare:
-        return self._clip.prepare
+    def preprocess(self) -> Prepare:
+        return self._clip.preprocess
 
     @property
     def runs(self) -> tuple[int, int, int]:

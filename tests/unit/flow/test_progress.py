@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pipeline.doctor.weights import tell_once
 from pipeline.flow.progress import LINE_SECONDS, LogLines, Report, dataset_summary
-from pipeline.flow.write import Outcome
+from pipeline.records import Outcome
 from pipeline.terminal import clock, printable
 
 NASTY = "a\nerror: forged\x1b[31m\x9b2J\x07\r\u202e\udcff.mp4"

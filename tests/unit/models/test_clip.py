@@ -140,7 +140,7 @@ def test_pictures_are_encoded_as_open_clip_does_it(
     model, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{small_clip_dir}")
     with torch.no_grad():
         expected = model.eval().encode_image(torch.stack([preprocess(p) for p in pictures]))
-    prepared = np.stack([clip.prepare(picture) for picture in pictures])
+    prepared = np.stack([clip.preprocess(picture) for picture in pictures])
     assert (prepared.dtype, prepared.shape) == (np.uint8, (len(pictures), 64, 64, 3))
     encoded = clip.encode_frames(prepared)
     assert encoded.dtype == np.float32

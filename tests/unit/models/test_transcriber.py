@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ModelError, SettingsError, VideoError
-from pipeline.models.transcriber import Transcriber, listen, transcript_recipe
+from pipeline.models.transcriber import Transcriber, transcript_recipe
+from pipeline.models.vad import find_speech
 from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechStatus, SpeechWindow, Transcript
 
 ASK_NOT = (
@@ -72,7 +73,7 @@ def transcriber(whisper_dir: Path) -> Transcriber:
 
 
 def spoken(transcriber: Transcriber, audio: np.ndarray, *, vad: bool = True) -> Transcript:
-    [transcript] = transcriber.transcribe([listen(audio, vad)])
+    [transcript] = transcriber.transcribe([find_speech(audio, vad=vad)])
     assert isinstance(transcript, Transcript)
     return transcript
 
@@ -157,7 +158,7 @@ def test_full_windows_give_to_the_word_what_faster_whisper_gives(
     ids=["silence", "nothing", "one sample", "hiss", "loud noise", "tone", "chord", "hum"],
 )
 def test_nobody_speaks(transcriber: Transcriber, sound: np.ndarray) -> None:
-    windows = listen(sound, vad=True)
+    windows = find_speech(sound, vad=True)
     assert windows == () or spoken(transcriber, sound).status is SpeechStatus.NO_TEXT
 
 
@@ -168,7 +169,7 @@ def test_what_the_voice_detector_mistakes_for_speech_gives_no_text(
     times = np.arange(seconds_of(12)) / SAMPLE_RATE_HZ
     babble = 4000 * np.sin(2 * np.pi * 150 * times) * (1 + np.sin(2 * np.pi * 4 * times))
     audio = babble.astype(np.int16)
-    assert listen(audio, vad=True)
+    assert find_speech(audio, vad=True)
     assert spoken(transcriber, audio) == Transcript(SpeechStatus.NO_TEXT)
 
 
@@ -202,7 +203,7 @@ def test_what_goes_wrong_gets_a_second_go(
 
 def test_clips_do_not_change_each_other(transcriber: Transcriber, jfk: np.ndarray) -> None:
     clips = [jfk, jfk[: seconds_of(4)], noise(4000), jfk[: seconds_of(10.4)], jfk]
-    windows = [listen(clip, vad=False) for clip in clips]
+    windows = [find_speech(clip, vad=False) for clip in clips]
     alone = [transcriber.transcribe([window])[0] for window in windows]
     for together, single in zip(transcriber.transcribe(windows), alone, strict=True):
         assert isinstance(together, Transcript)
@@ -217,7 +218,7 @@ def test_a_clip_that_whisper_fails_on_fails_alone(
 ) -> None:
     minute = np.resize(jfk, seconds_of(60))
     too_long = SpeechWindow(minute, (Span(0, 0, len(minute)),))
-    good, bad, empty = transcriber.transcribe([listen(jfk, vad=True), (too_long,), ()])
+    good, bad, empty = transcriber.transcribe([find_speech(jfk, vad=True), (too_long,), ()])
     assert isinstance(good, Transcript)
     assert words(good.text) == ASK_NOT
     assert isinstance(bad, VideoError)
@@ -245,7 +246,7 @@ class SmallDevice:
 def test_a_batch_that_the_device_has_no_room_for_is_halved(
     whisper_dir: Path, jfk: np.ndarray
 ) -> None:
-    clips = [listen(jfk, vad=True)] * 4
+    clips = [find_speech(jfk, vad=True)] * 4
     transcriber = Transcriber(str(whisper_dir), threads=2)
     message = "CUDA failed with error out of memory"
     small = SmallDevice(transcriber._whisper, 1, message)
@@ -306,7 +307,7 @@ def test_a_number_type_that_the_device_lacks_names_the_setting(whisper_dir: Path
 
 def test_listening_is_the_same_from_several_threads(jfk: np.ndarray) -> None:
     with ThreadPoolExecutor(4) as pool:
-        heard = list(pool.map(lambda _: listen(jfk, vad=True), range(8)))
+        heard = list(pool.map(lambda _: find_speech(jfk, vad=True), range(8)))
     assert {windows[0].spans for windows in heard} == {heard[0][0].spans}
 
 
@@ -315,7 +316,7 @@ def test_a_long_recording_takes_little_memory_to_listen_to(jfk: np.ndarray) -> N
     audio = np.resize(np.concatenate([jfk, np.zeros(seconds_of(3), np.int16)]), seconds_of(1200))
     tracemalloc.start()
     try:
-        windows = listen(audio, vad=True)
+        windows = find_speech(audio, vad=True)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

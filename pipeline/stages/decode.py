@@ -1,0 +1,91 @@
+"""The decode stage: a file whose content needs work -> the frames and the speech the models need.
+
+Pure and picklable: the same object decodes in a thread, in a process or on another machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.config import Settings
+from pipeline.decode.video import Contents, read_video
+from pipeline.models.vad import find_speech
+from pipeline.records import (
+    DecodedVideo,
+    MediaFacts,
+    Prepare,
+    SpeechStatus,
+    SpeechWindow,
+    Task,
+    Transcript,
+)
+
+
+def _no_beat() -> None:
+    """Nobody watches over this file."""
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Decodes one video after another, each on one core.
+
+    Args:
+        settings: Of the run: frames, sampling, limits and voice detector.
+        preprocess: CLIP's preprocessing of one picture.
+    """
+
+    settings: Settings
+    preprocess: Prepare
+
+    def decode(
+        self,
+        task: Task,
+        transcript: Transcript | None = None,
+        beat: Callable[[], None] = _no_beat,
+    ) -> DecodedVideo:
+        """Decode what a task needs.
+
+        Args:
+            task: The file, and the parts of its row to make.
+            transcript: The words of the row that exists, where they are kept.
+            beat: Called whenever reading the file goes on.
+
+        Raises:
+            VideoError: The file cannot be decoded.
+        """
+        needs = task.needs
+        contents = self._read(task, beat)
+        windows: tuple[SpeechWindow, ...] = ()
+        if needs.transcript and contents.sound is not None:
+            windows = find_speech(contents.sound.samples, vad=self.settings.whisper.vad, beat=beat)
+        return DecodedVideo(
+            task,
+            MediaFacts(contents.duration_seconds, contents.width, contents.height),
+            contents.frames,
+            windows,
+            _silence(contents, windows) if needs.transcript else None,
+            contents.sound.start_seconds if contents.sound else 0.0,
+            transcript,
+        )
+
+    def _read(self, task: Task, beat: Callable[[], None]) -> Contents:
+        clip, limits = self.settings.clip, self.settings.decode
+        return read_video(
+            task.file.location,
+            n_frames=clip.frames if task.needs.visual else 0,
+            want_sound=task.needs.transcript,
+            prepare=self.preprocess if task.needs.visual else np.asarray,
+            max_megapixels=limits.max_megapixels,
+            timeout_seconds=limits.timeout_seconds,
+            at_keyframes=clip.sampling == "keyframes",
+            beat=beat,
+        )
+
+
+def _silence(contents: Contents, windows: tuple[SpeechWindow, ...]) -> SpeechStatus | None:
+    if windows:
+        return None
+    return SpeechStatus.NO_AUDIO if contents.sound is None else SpeechStatus.NO_SPEECH

@@ -1,0 +1,36 @@
+"""Both stages on one video that is not stored: what a search by video and a crash trial need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config import Settings
+from pipeline.errors import VideoError
+from pipeline.models.loaded import Models
+from pipeline.records import EmbeddedVideo, Failure, Task, VideoFile
+from pipeline.source.listing import read_stamp
+from pipeline.stages.decode import Decoder
+from pipeline.stages.embed import Embedder
+
+
+def embed_video(settings: Settings, location: Path, models: Models) -> EmbeddedVideo:
+    """Both halves of a video.
+
+    Raises:
+        VideoError: It cannot be embedded.
+        ModelError: A model cannot be loaded.
+    """
+    file = VideoFile(location.name, location.absolute(), *(read_stamp(location) or (0, 0)))
+    embedder = Embedder(
+        models.clip,
+        models.whisper,
+        first_window_only=settings.clip.transcript == "first_window",
+    )
+    try:
+        decoded = Decoder(settings, models.preprocess()).decode(Task(file, content_hash=""))
+        (result,) = embedder.embed([decoded])
+    except VideoError as error:
+        raise VideoError(error.stage, f"{location}: {error.reason}") from error
+    if isinstance(result, Failure):
+        raise VideoError(result.stage, f"{location}: {result.reason}")
+    return result

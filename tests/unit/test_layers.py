@@ -1,0 +1,104 @@
+"""Imports run one way: each room of the house imports from lower floors only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+FLOORS = {
+    "pipeline": [
+        {"", "records", "errors", "terminal", "isolation"},
+        {"config", "source", "decode"},
+        {"models"},
+        {"project"},
+        {"stages", "doctor"},
+        {"search", "flow"},
+        {"labels", "plot"},
+        {"web"},
+        {"commands"},
+    ],
+    "store": [
+        {"", "errors"},
+        {"schema", "files", "arrays", "pictures"},
+        {"table"},
+        {"retrieval", "analysis"},
+        {"artifacts"},
+    ],
+}
+"""Lowest first; rooms of one floor do not import each other. The empty name is the package's own
+`__init__`, whose lazy names are strings."""
+
+
+def test_pipeline_imports_from_lower_floors() -> None:
+    assert not list(_upward("pipeline"))
+
+
+def test_store_imports_from_lower_floors() -> None:
+    assert not list(_upward("store"))
+
+
+def test_store_imports_no_pipeline() -> None:
+    for path in (ROOT / "store").rglob("*.py"):
+        assert not any(name.split(".")[0] == "pipeline" for name in _imports(path)), path
+
+
+@pytest.mark.parametrize("stage", ["stages", "decode", "models", "source"])
+def test_a_stage_does_not_know_the_tables(stage: str) -> None:
+    for path in (ROOT / "pipeline" / stage).rglob("*.py"):
+        assert not [name for name in _imports(path) if name.startswith("store.table")], path
+
+
+@pytest.mark.parametrize(
+    ("library", "home"),
+    [
+        ("av", "pipeline/decode"),
+        ("open_clip", "pipeline/models"),
+        ("faster_whisper", "pipeline/models"),
+        ("lancedb", "store/table/lance.py"),
+        ("watchdog", "pipeline/source/observer.py"),
+    ],
+)
+def test_a_heavy_library_has_one_home(library: str, home: str) -> None:
+    for path in [*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "store").rglob("*.py")]:
+        if any(name.split(".")[0] == library for name in _imports(path)):
+            assert path.relative_to(ROOT).as_posix().startswith(home), path
+
+
+def _upward(package: str) -> Iterator[str]:
+    floor = {room: n for n, rooms in enumerate(FLOORS[package]) for room in rooms}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        here = _room(path.relative_to(ROOT / package).with_suffix("").parts)
+        for name in _imports(path):
+            parts = name.split(".")
+            if parts[0] != package:
+                continue
+            there = _room(tuple(parts[1:]))
+            assert here in floor, f"{path}: {here!r} has no floor; give it one"
+            if there != here and floor[there] >= floor[here]:
+                yield f"{path.relative_to(ROOT)} imports {name}"
+
+
+def _room(parts: tuple[str, ...]) -> str:
+    return parts[0].removesuffix("__init__") if parts else ""
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports at run time, also inside functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(node)
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+        for part in branch.body
+        for node in ast.walk(part)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in typing_only:
+            yield node.module
+        elif isinstance(node, ast.Import) and id(node) not in typing_only:
+            yield from (alias.name for alias in node.names)
