@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from threading import Event
 from pipeline.config import Settings
 from pipeline.decode.content import content_hash
 from pipeline.errors import VideoError
+from pipeline.isolation import run_module
 from pipeline.records import Failure, VideoFile
 
 SHORTEST_LIMIT_SECONDS = 600.0  # a large model takes its time to load
@@ -56,26 +56,20 @@ def crash_of(settings: Settings, locations: Sequence[Path], limit_seconds: float
         locations: of the files, which are embedded one after another.
         limit_seconds: for each of them.
     """
-    question = {
-        "base": str(settings.base),
-        "settings": settings.model_dump(),
-        "locations": [str(location) for location in locations],
-    }
-    try:
-        ended = subprocess.run(
-            [sys.executable, "-m", "pipeline.flow.crash_trial"],
-            input=json.dumps(question),
-            text=True,
-            capture_output=True,
-            cwd=Path(__file__).resolve().parents[2],
-            timeout=limit_seconds * len(locations),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+    ended = run_module(
+        "pipeline.flow.crash_trial",
+        {
+            "base": str(settings.base),
+            "settings": settings.model_dump(),
+            "locations": [str(location) for location in locations],
+        },
+        limit_seconds=limit_seconds * len(locations),
+    )
+    if ended.exit_code is None:
         return f"it does not end within {limit_seconds:g} s"
-    if ended.returncode >= 0 or -ended.returncode in _FROM_OUTSIDE:
+    if ended.signal is None or ended.signal in _FROM_OUTSIDE:
         return None
-    return f"it crashes the process ({signal.Signals(-ended.returncode).name})"
+    return f"it crashes the process ({ended.signal.name})"
 
 
 def main() -> None:
