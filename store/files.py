@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Any
 
 _STAGING = ".export-"
@@ -33,6 +34,30 @@ def replacing(folder: Path) -> Iterator[Path]:
         _sync_folder(folder)
     finally:
         shutil.rmtree(staging)
+
+
+def atomic_write(file: Path, content: bytes | str, *, sync: bool = True) -> None:
+    """Replace a file whole or not at all: write beside it, then rename.
+
+    Args:
+        file: may be there or not; its folder has to be.
+        content: bytes, or a text to be written as UTF-8.
+        sync: whether the content is on the disk on return, and so survives a loss of power.
+
+    Raises:
+        OSError: it cannot be written; the file is as it was.
+    """
+    beside = file.with_name(f".new-{token_hex(8)}")
+    try:
+        with beside.open("xb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+            stream.flush()
+            if sync:
+                os.fsync(stream.fileno())
+        beside.replace(file)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

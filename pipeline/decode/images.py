@@ -5,10 +5,11 @@ PIL does the resampling, as in CLIP's own preprocessing.
 
 from __future__ import annotations
 
-import io
 from fractions import Fraction
 
 from PIL import Image
+
+from store.pictures import small_jpeg
 
 THUMBNAIL_PIXELS = 256  # of the longer side: about 6 KB
 THUMBNAIL_QUALITY = 75
@@ -38,8 +39,4 @@ def display_size(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, 
 
 def thumbnail(image: Image.Image) -> bytes:
     """A small JPEG of the whole picture."""
-    small = image.copy()
-    small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), Image.Resampling.BILINEAR, reducing_gap=2)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY)
-    return buffer.getvalue()
+    return small_jpeg(image, THUMBNAIL_PIXELS, THUMBNAIL_QUALITY)

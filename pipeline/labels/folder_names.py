@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from store.analysis.vectors import Vectors
+from store.arrays import unit_length
 
 PROMPTS = ("{}", "a photo of {}", "a video of {}")
 
@@ -47,8 +48,7 @@ def name_vectors(names: Sequence[str], encode: EncodeTexts) -> np.ndarray:
     words = [name.replace("_", " ").replace("-", " ").strip() or name for name in names]
     texts = [prompt.format(word) for word in words for prompt in PROMPTS]
     encoded = encode(texts).reshape(len(words), len(PROMPTS), -1).mean(axis=1)
-    scaled: np.ndarray = encoded / np.linalg.norm(encoded, axis=1, keepdims=True)
-    return scaled
+    return unit_length(encoded)
 
 
 def _standard(scores: np.ndarray) -> np.ndarray:

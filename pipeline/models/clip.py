@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.config import LOCAL_DIR
 from pipeline.errors import ModelError, SettingsError
 from pipeline.models.preprocess import from_open_clip
+from store.arrays import unit_length
 
 if TYPE_CHECKING:
     import torch
@@ -81,7 +82,7 @@ class ClipEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         """float32 `[n, d]`, each of unit length; what passes the text window is cut off."""
-        return unit(self._in_batches(texts, self._encode_texts))
+        return unit_length(self._in_batches(texts, self._encode_texts))
 
     def fits(self, text: str) -> bool:
         """Whether the text encoder's window holds the whole text."""
@@ -129,13 +130,6 @@ class ClipEncoder:
                 start += size
         encoded: np.ndarray = np.concatenate(parts)
         return encoded
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows (or one vector) scaled to unit length; float32."""
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    scaled: np.ndarray = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
-    return scaled.astype(np.float32)
 
 
 def resolve(model: str, pretrained: str) -> tuple[str, str | None]:

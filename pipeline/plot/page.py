@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +14,10 @@ from importlib.resources import files
 import numpy as np
 
 from pipeline.plot.layout import TITLE, Group
+from store.pictures import read_jpeg, small_jpeg
 
 THUMBNAIL_PIXELS = 160  # of the longer side: about 3 KB
+THUMBNAIL_QUALITY = 60
 MOST_THUMBNAILS = 10_000  # 40 MB; a browser has to hold them all
 TRANSCRIPT_CHARACTERS = 400
 
@@ -68,13 +69,8 @@ def _short(text: str) -> str:
 
 def _small(jpeg: bytes) -> str:
     """Base64 of a smaller JPEG; empty where there is no picture in it."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(jpeg)) as picture:
-            picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-            buffer = io.BytesIO()
-            picture.convert("RGB").save(buffer, "JPEG", quality=60)
-    except (UnidentifiedImageError, OSError):
+    picture = read_jpeg(jpeg)
+    if picture is None:
         return ""
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    smaller = small_jpeg(picture, THUMBNAIL_PIXELS, THUMBNAIL_QUALITY)
+    return base64.b64encode(smaller).decode("ascii")

@@ -152,7 +152,7 @@ class Searcher:
         """The vector of a picture, upright."""
         from PIL import Image, ImageOps
 
-        from pipeline.models.clip import unit
+        from store.arrays import unit_length
 
         if not file.is_file():
             raise SettingsError(f"--image {file}: there is no such file")
@@ -162,7 +162,7 @@ class Searcher:
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise SettingsError(f"--image {file}: cannot be read as a picture: {error}") from error
         clip = self._clip()
-        vector: np.ndarray = unit(clip.encode_frames(clip.preprocess(image)[None]))[0]
+        vector: np.ndarray = unit_length(clip.encode_frames(clip.preprocess(image)[None]))[0]
         return vector
 
     def _unrelated(self) -> np.ndarray:

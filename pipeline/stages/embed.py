@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 import numpy as np
 
 from pipeline.errors import VideoError
-from pipeline.models.clip import ClipEncoder, unit
+from pipeline.models.clip import ClipEncoder
 from pipeline.models.text_windows import text_windows
 from pipeline.models.transcriber import Transcriber
 from pipeline.records import (
@@ -23,6 +23,7 @@ from pipeline.records import (
     Transcript,
     VisualHalf,
 )
+from store.arrays import unit_length
 from store.schema import Segment
 
 In = TypeVar("In")
@@ -101,7 +102,7 @@ class Embedder:
 
 def _visual_half(video: DecodedVideo, encoded: np.ndarray) -> VisualHalf:
     assert video.frames is not None
-    return VisualHalf(unit(encoded.mean(axis=0)), unit(encoded), video.frames)
+    return VisualHalf(unit_length(encoded.mean(axis=0)), unit_length(encoded), video.frames)
 
 
 def _speech_half(
@@ -110,7 +111,7 @@ def _speech_half(
     if not windows:
         return SpeechHalf(np.zeros(dimension, np.float32), np.zeros((0, dimension), np.float32), ())
     stacked = np.stack(vectors)
-    return SpeechHalf(unit(stacked.mean(axis=0)), stacked, windows)
+    return SpeechHalf(unit_length(stacked.mean(axis=0)), stacked, windows)
 
 
 def _shift(heard: Transcript | VideoError, seconds: float) -> Transcript | VideoError:

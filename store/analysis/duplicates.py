@@ -8,7 +8,6 @@ for two videos of the same things in other places, too.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,6 +16,7 @@ import numpy as np
 
 from store.analysis.neighbours import nearest_within
 from store.analysis.vectors import Vectors
+from store.pictures import read_jpeg
 
 PICTURE_SHARE = 0.08
 """Of the distance (1 - cosine) between unrelated videos. With CLIP ViT-B/32 that is about 0.4, and
@@ -105,16 +105,11 @@ def _near(visual: np.ndarray, speech: np.ndarray) -> list[_Pair]:
 
 def _small_pictures(thumbnails: Mapping[int, bytes]) -> dict[int, np.ndarray]:
     """float32 `[3 * SMALL_PIXELS ** 2]` of each picture that can be read."""
-    from PIL import Image, UnidentifiedImageError
-
     small = {}
     for row, jpeg in thumbnails.items():
-        try:
-            with Image.open(io.BytesIO(jpeg)) as picture:
-                resized = picture.convert("RGB").resize((SMALL_PIXELS, SMALL_PIXELS))
-        except (UnidentifiedImageError, OSError):  # then there is nothing to see
-            continue
-        small[row] = np.asarray(resized, np.float32).ravel()
+        if picture := read_jpeg(jpeg):
+            resized = picture.resize((SMALL_PIXELS, SMALL_PIXELS))
+            small[row] = np.asarray(resized, np.float32).ravel()
     return small
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from store.arrays import unit_length
+
 BLOCK_NUMBERS = 1 << 26
 """Similarities in memory at a time: 256 MB of float32."""
 
@@ -48,7 +50,7 @@ def centred(embeddings: np.ndarray) -> np.ndarray:
         there = embeddings[:, half].any(axis=1)
         if there.any():
             vectors = embeddings[there, half] - embeddings[there, half].mean(axis=0)
-            moved[there, half] = _unit(vectors)
+            moved[there, half] = unit_length(vectors)
     return moved
 
 
@@ -135,10 +137,3 @@ def _main_directions(vectors: np.ndarray) -> np.ndarray:
     sample = vectors[:: max(len(vectors) // SCREEN_SAMPLE, 1)]
     _, directions = np.linalg.eigh(sample.T @ sample)
     return np.ascontiguousarray(vectors @ directions[:, -SCREEN_WIDTH:])
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    # What is left of equal vectors is rounding, not a direction.
-    scaled: np.ndarray = np.where(norms > 1e-5, vectors / np.maximum(norms, 1e-5), 0)
-    return scaled.astype(np.float32)

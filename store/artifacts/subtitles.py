@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from store.analysis.vectors import of_recipe
+from store.files import atomic_write
 from store.schema import Recipe, Segment
 from store.table.lance import col, translated
 from store.table.store import Store
@@ -31,8 +30,8 @@ def write_subtitles(store: Store, folder: Path, *, recipe: Recipe, offline: bool
         for path, segments in _spoken(store, recipe, offline):
             target = folder / names[path] if path in names else folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target.with_name(f"{target.name}.srt"), srt(segments))
-            _replace(target.with_name(f"{target.name}.vtt"), vtt(segments))
+            atomic_write(target.with_name(f"{target.name}.srt"), srt(segments))
+            atomic_write(target.with_name(f"{target.name}.vtt"), vtt(segments))
             written += 1
     return written
 
@@ -92,23 +91,3 @@ def _spoken(
     for batch in scan.to_batches(batch_size=_BATCH_ROWS):
         for row in batch.to_pylist():
             yield row["path"], tuple(Segment(**piece) for piece in row["segments"])
-
-
-def _replace(file: Path, text: str) -> None:
-    descriptor, unfinished = tempfile.mkstemp(prefix=".subtitles-", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(unfinished, 0o666 & ~_umask())
-        os.replace(unfinished, file)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -7,12 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-
-def dots(vectors: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """float32 `[n]`: the dot products of `[n, d]` with `[d]`, the same for equal vectors wherever
-    they stand. Those of a matrix product may differ in the last bit, and so would rank copies."""
-    products: np.ndarray = np.vecdot(vectors, vector)
-    return products
+from store.arrays import dots
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,12 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from store.arrays import dots
 from store.retrieval.calibration import GOOD_MATCH, Gumbel, Sample, percent, sample
 from store.retrieval.candidates import VectorQuery, nearest, with_equals
 from store.retrieval.filter import Filter
 from store.retrieval.hits import RRF_K, Evidence, Hit, ordered
-from store.retrieval.moments import MultiVectors, dots
+from store.retrieval.moments import MultiVectors
 from store.retrieval.queries import Query, Semantic, SimilarTo, Words
 from store.retrieval.words import Wanted
 from store.schema import Segment

@@ -243,7 +243,8 @@ def are_exact(path: Path, pictures: Sequence[np.ndarray | None]) -> bool:
 def measure_vectors(folder: Path | None, clips: Sequence[tuple[str, Path]]) -> dict[str, Any]:
     """Cosines between the visual vectors of a clip by exact frames and by keyframes; and, to
     measure those by, between those of different clips."""
-    from pipeline.models.clip import ClipEncoder, unit
+    from pipeline.models.clip import ClipEncoder
+    from store.arrays import unit_length
 
     named = folder or clip_folder("base")
     encoder = ClipEncoder(f"local-dir:{named}", "", device="cpu", precision="float32")
@@ -253,7 +254,7 @@ def measure_vectors(folder: Path | None, clips: Sequence[tuple[str, Path]]) -> d
         pair = [
             both_kinds(path, at_keyframes, encoder.preprocess) for at_keyframes in (False, True)
         ]
-        first, second = (unit(encoder.encode_frames(pixels).mean(axis=0)) for pixels in pair)
+        first, second = (unit_length(encoder.encode_frames(pixels).mean(axis=0)) for pixels in pair)
         exact.append(first)
         keyframes.append(second)
     same = np.sum(np.array(exact) * np.array(keyframes), axis=1)

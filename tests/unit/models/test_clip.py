@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from pipeline.errors import ModelError, SettingsError
-from pipeline.models.clip import ClipEncoder, resolve, unit
+from pipeline.models.clip import ClipEncoder, resolve
 from tests.support.pictures import draw
 
 CPU = {"device": "cpu", "precision": "float32"}
@@ -170,12 +170,6 @@ def test_what_fits_is_what_the_tokenizer_does_not_cut(clip: ClipEncoder) -> None
     assert clip.fits("word " * 75)
     assert not clip.fits("word " * 76)
     assert not clip.fits("word " * 500)
-
-
-def test_unit_keeps_directions_and_zeros() -> None:
-    vectors = np.array([[3, 4], [0, 0], [1e-10, 0]], np.float32)
-    np.testing.assert_allclose(unit(vectors), [[0.6, 0.8], [0, 0], [1, 0]], atol=1e-6)
-    np.testing.assert_allclose(unit(vectors[0]), [0.6, 0.8], atol=1e-6)
 
 
 # Memory

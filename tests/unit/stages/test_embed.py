@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ModelError, VideoError
-from pipeline.models.clip import ClipEncoder, unit
+from pipeline.models.clip import ClipEncoder
 from pipeline.models.text_windows import text_windows
 from pipeline.records import (
     DecodedVideo,
@@ -25,6 +25,7 @@ from pipeline.records import (
     VideoFile,
 )
 from pipeline.stages.embed import Embedder
+from store.arrays import unit_length
 from store.schema import Segment
 
 WORDS = "ask not what your country can do for you"
@@ -125,8 +126,8 @@ def test_the_visual_half_is_the_mean_of_the_frames(embedder: Embedder, clip: Cli
     decoded = video("a.mp4", n=5)
     encoded = clip.encode_frames(decoded.frames.pixels)
     visual = embed_one(embedder, decoded).visual
-    np.testing.assert_allclose(visual.vector, unit(encoded.mean(axis=0)), atol=1e-6)
-    np.testing.assert_allclose(visual.frame_vectors, unit(encoded), atol=1e-6)
+    np.testing.assert_allclose(visual.vector, unit_length(encoded.mean(axis=0)), atol=1e-6)
+    np.testing.assert_allclose(visual.frame_vectors, unit_length(encoded), atol=1e-6)
     assert visual.frames is decoded.frames
 
 
@@ -139,7 +140,7 @@ def test_a_long_transcript_is_the_mean_of_all_its_windows(
     assert all(clip.fits(window.text) for window in speech.windows)
     encoded = clip.encode_texts([window.text for window in speech.windows])
     np.testing.assert_allclose(speech.window_vectors, encoded, atol=1e-6)
-    np.testing.assert_allclose(speech.vector, unit(encoded.mean(axis=0)), atol=1e-6)
+    np.testing.assert_allclose(speech.vector, unit_length(encoded.mean(axis=0)), atol=1e-6)
 
 
 def test_the_first_window_can_be_all_that_counts(clip: ClipEncoder) -> None:
