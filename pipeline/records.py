@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from store.schema import Segment
+from store.schema import Segment, Stamp
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -63,6 +63,10 @@ class VideoFile:
     location: Path
     size: int
     mtime_ns: int
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.size, self.mtime_ns)
 
     @property
     def root(self) -> Path:

@@ -40,6 +40,18 @@ class Recipe(NamedTuple):
         return f"{self.visual}; {self.speech}"
 
 
+class Stamp(NamedTuple):
+    """What tells from outside that a file's content is another one.
+
+    Args:
+        size: bytes of the file.
+        mtime_ns: modification time, nanoseconds since the epoch.
+    """
+
+    size: int
+    mtime_ns: int
+
+
 class Known(NamedTuple):
     """What a scan has to know of a row. A plain tuple, since a scan reads them all."""
 
@@ -51,6 +63,10 @@ class Known(NamedTuple):
     transcript_recipe: str
     speech_recipe: str
     offline: bool
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.size, self.mtime_ns)
 
     @property
     def recipe(self) -> Recipe:
@@ -145,6 +161,10 @@ class Row:
         return len(self.visual)
 
     @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.size, self.mtime_ns)
+
+    @property
     def recipe(self) -> Recipe:
         return Recipe(self.visual_recipe, self.transcript_recipe, self.speech_recipe)
 
@@ -184,6 +204,10 @@ class FailedFile:
         check_key(self.path)
         if self.failed_at.tzinfo is None:
             raise ValueError(f"{self.path}: failed_at has no time zone")
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.size, self.mtime_ns)
 
 
 @dataclass(frozen=True)

@@ -224,14 +224,13 @@ class Catalog:
 
     def _is_current(self, file: VideoFile) -> bool:
         row = self._known.get(file.path)
-        same = row is not None and (row.size, row.mtime_ns) == (file.size, file.mtime_ns)
-        return row is not None and same and not self._needs(row)
+        return row is not None and row.stamp == file.stamp and not self._needs(row)
 
     def _has_failed(self, file: VideoFile) -> bool:
         failure = self._failed.get(file.path)
         return (
             failure is not None
-            and (failure.size, failure.mtime_ns) == (file.size, file.mtime_ns)
+            and failure.stamp == file.stamp
             and failure.recipe == self.recipe.text
         )
 

@@ -175,8 +175,8 @@ def _look_again(files: Iterable[VideoFile]) -> tuple[list[VideoFile], list[Video
     changing: list[VideoFile] = []
     for file in files:
         stamp = read_stamp(file.location)
-        if stamp == (file.size, file.mtime_ns):
+        if stamp == file.stamp:
             settled.append(file)
         elif stamp is not None:
-            changing.append(replace(file, size=stamp[0], mtime_ns=stamp[1]))
+            changing.append(replace(file, **stamp._asdict()))
     return settled, changing

@@ -20,7 +20,7 @@ from pipeline.flow.write import Writer
 from pipeline.records import Reused, VideoFile
 from pipeline.source.listing import read_stamp
 from store.errors import StoreBusyError
-from store.schema import Recipe
+from store.schema import Recipe, Stamp
 from store.table.store import Store
 
 LOG = "moves.jsonl"
@@ -48,6 +48,10 @@ class Move:
     @property
     def back(self) -> Move:
         return replace(self, source=self.target, target=self.source)
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.size, self.mtime_ns)
 
 
 class MoveLog:
@@ -155,9 +159,8 @@ def _follow(store: Store, recipe: Recipe, moves: Sequence[Move]) -> None:
     for move in moves:
         row = known.get(move.source)
         location = Path(move.root, move.target)
-        same = row is not None and (row.size, row.mtime_ns) == (move.size, move.mtime_ns)
-        if row is not None and same and read_stamp(location) == (move.size, move.mtime_ns):
-            file = VideoFile(move.target, location, move.size, move.mtime_ns)
+        if row is not None and row.stamp == move.stamp == read_stamp(location):
+            file = VideoFile(move.target, location, *move.stamp)
             moved.append(Reused(file, row.content_hash))
     writer.write(moved)
 
@@ -169,7 +172,7 @@ def _obstacle(move: Move) -> str:
         return "it is a symbolic link"
     if not source.is_file():
         return "there is no such file"
-    if read_stamp(source) != (move.size, move.mtime_ns):
+    if read_stamp(source) != move.stamp:
         return "it has changed meanwhile"
     return f"there is a {move.target} already" if os.path.lexists(target) else ""
 

@@ -186,7 +186,7 @@ class Searcher:
 
 def _has_changed(row: Row, file: Path) -> bool:
     stamp = read_stamp(file)
-    return stamp is not None and stamp != (row.size, row.mtime_ns)
+    return stamp is not None and stamp != row.stamp
 
 
 def _says(words: str, *, some: bool) -> Words:

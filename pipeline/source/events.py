@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 
-from pipeline.source.listing import Collection, Stamp, is_listed, is_listed_folder
+from pipeline.source.listing import Collection, is_listed, is_listed_folder
 from pipeline.source.settling import GRACE_SECONDS, FileEvent, Settled, Settler
+from store.schema import Stamp
 
 log = logging.getLogger("pipeline.source.watcher")
 

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from pipeline.errors import SettingsError
 from pipeline.records import VideoFile
+from store.schema import Stamp
 
 PARTIAL_EXTENSIONS = frozenset({"part", "partial", "crdownload", "download", "tmp"})
 PARTIAL_FOLDER = ".download"  # Safari downloads into a folder of the video's name and this ending
-
-Stamp = tuple[int, int]
-"""Size in bytes and modification time in nanoseconds: another stamp, another content."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,12 @@ def read_stamp(path: str | Path) -> Stamp | None:
         facts = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return (facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else None
+    return stamp_of(facts) if stat.S_ISREG(facts.st_mode) else None
+
+
+def stamp_of(facts: os.stat_result) -> Stamp:
+    """The stamp that a file of these facts has."""
+    return Stamp(facts.st_size, facts.st_mtime_ns)
 
 
 def _is_skipped(folder: str) -> bool:
@@ -203,7 +206,7 @@ class _Walk:
                 continue
             if stat.S_ISREG(facts.st_mode):
                 location = folder.path / entry.name
-                yield VideoFile(key, location, facts.st_size, facts.st_mtime_ns)
+                yield VideoFile(key, location, *stamp_of(facts))
             else:
                 self._problem(key, "is not a regular file")
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from pipeline.source.listing import Stamp
+from store.schema import Stamp
 
 GRACE_SECONDS = 0.5  # some writers close a file and open it again at once
 REMEMBERED = 4096  # files that settled while somebody may still hold them open

@@ -23,13 +23,13 @@ from pipeline.records import VideoFile
 from pipeline.source.events import Inbox
 from pipeline.source.listing import (
     Collection,
-    Stamp,
     check_folder,
     linked_folders,
     list_videos,
     read_stamp,
 )
 from pipeline.source.mounts import events_arrive
+from store.schema import Stamp
 
 if TYPE_CHECKING:
     from pipeline.source.observer import Observation

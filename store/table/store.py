@@ -179,7 +179,7 @@ class Store:
         former = {one.path: one for one in failures_from_arrow(found)} if found else {}
         for one in failed:
             before = former.get(one.path)
-            same = before and (before.size, before.mtime_ns) == (one.size, one.mtime_ns)
+            same = before is not None and before.stamp == one.stamp
             attempts = one.attempts + (before.attempts if before and same else 0)
             former[one.path] = replace(one, attempts=attempts)
         self._failures.upsert(failures_to_arrow([former[p] for p in {o.path for o in failed}]))

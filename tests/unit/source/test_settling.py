@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.source.listing import Stamp
 from pipeline.source.settling import GRACE_SECONDS, REMEMBERED, FileEvent, Settler
+from store.schema import Stamp
 
 SETTLE = 2.0
-A, B = (1, 10), (2, 20)
+A, B = Stamp(1, 10), Stamp(2, 20)
 
 
 @dataclass
@@ -73,7 +73,7 @@ def test_an_open_file_settles_when_two_looks_are_equal(folder: Folder, kind: Fil
 def test_a_file_that_grows_without_events_does_not_settle(folder: Folder) -> None:
     folder.change("a", FileEvent.FOUND, A)
     for size in range(10):
-        folder.files["a"] = (size, size)
+        folder.files["a"] = Stamp(size, size)
         folder.pass_time(SETTLE / 2)
     assert folder.reports == []
 
@@ -89,9 +89,9 @@ def test_a_write_between_two_equal_looks_starts_anew(folder: Folder) -> None:
 
 
 def test_a_slow_copy_is_reported_once_when_it_is_closed(folder: Folder) -> None:
-    folder.change("a", FileEvent.FOUND, (0, 0))
+    folder.change("a", FileEvent.FOUND, Stamp(0, 0))
     for size in range(1, 50):
-        folder.change("a", FileEvent.WRITTEN, (size, size))
+        folder.change("a", FileEvent.WRITTEN, Stamp(size, size))
         folder.pass_time(0.3)
     folder.change("a", FileEvent.CLOSED)
     folder.pass_time(60)
@@ -203,7 +203,7 @@ def test_whatever_happens_the_last_content_is_reported_once(
     folder, opened = Folder(), set[str]()
     last_change: dict[str, int] = {}  # how many reports there were then
     for number, (operation, key, pause) in enumerate(operations):
-        for changed in _do(folder, opened, operation, key, (number, number)):
+        for changed in _do(folder, opened, operation, key, Stamp(number, number)):
             last_change[changed] = len(folder.reports)
         folder.pass_time(pause)
     folder.pass_time(60)
