@@ -6,6 +6,13 @@ PipelineError
  +- VideoError      one file cannot be embedded; it is recorded and the run goes on
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.records import Stage
+
 
 class PipelineError(Exception):
     """Base of the errors below; its text says what is wrong and what to do."""
@@ -23,11 +30,11 @@ class VideoError(PipelineError):
     """One video's own fault.
 
     Args:
-        stage: where it failed: `read`, `decode`, `speech` or `vision`.
+        stage: where it failed.
         reason: what is wrong with the file, in words.
     """
 
-    def __init__(self, stage: str, reason: str) -> None:
+    def __init__(self, stage: Stage, reason: str) -> None:
         super().__init__(f"{stage}: {reason}")
         self.stage = stage
         self.reason = reason

@@ -37,6 +37,16 @@ class SpeechStatus(StrEnum):
     NO_TEXT = "no_text"  # somebody may speak, but no words were made out
 
 
+class Stage(StrEnum):
+    """Where a video failed."""
+
+    READ = "read"
+    DECODE = "decode"
+    SPEECH = "speech"
+    VISION = "vision"
+    CRASH = "crash"  # it took the process down
+
+
 class Outcome(StrEnum):
     """What became of a file."""
 
@@ -308,11 +318,17 @@ class Returned:
 
 @dataclass(frozen=True)
 class Failure:
-    """A video that could not be embedded: `stage` is `read`, `decode`, `speech` or `vision`, or
-    `crash` where it took the process down. The hash is None where the file could not be read."""
+    """A video that could not be embedded.
+
+    Args:
+        file: as it was listed.
+        stage: where it failed.
+        reason: what is wrong with it, in words.
+        content_hash: of its bytes; None where they could not be read.
+    """
 
     file: VideoFile
-    stage: str
+    stage: Stage
     reason: str
     content_hash: str | None = None
 

@@ -21,6 +21,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from pipeline.errors import VideoError
+from pipeline.records import Stage
 
 Packet: TypeAlias = "av.Packet[Any]"
 Decodable: TypeAlias = VideoStream | AudioStream
@@ -82,7 +83,7 @@ class Progress:
                 self._moved = self._now()
         if self._now() - self._moved > self._timeout_seconds:
             limit = f"decode.timeout_seconds = {self._timeout_seconds:g}"
-            raise VideoError("decode", f"reading it comes no farther, for longer than {limit}")
+            raise VideoError(Stage.DECODE, f"reading it comes no farther, for longer than {limit}")
 
 
 @contextmanager
@@ -99,13 +100,13 @@ def open_video(
     """
     with open_bytes(location) as file:
         if not file.read(1):
-            raise VideoError("decode", "the file is empty")
+            raise VideoError(Stage.DECODE, "the file is empty")
     with _open(location) as container:
         try:
             stream = _video_stream(container, max_megapixels)
             yield Video(container, stream, timeout_seconds, beat)
         except av.error.FFmpegError as error:
-            raise VideoError("decode", _reason(error)) from error
+            raise VideoError(Stage.DECODE, _reason(error)) from error
 
 
 @contextmanager
@@ -119,7 +120,7 @@ def open_bytes(location: Path) -> Iterator[BufferedReader]:
         with location.open("rb") as file:
             yield file
     except OSError as error:
-        raise VideoError("read", error.strerror or str(error)) from error
+        raise VideoError(Stage.READ, error.strerror or str(error)) from error
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
@@ -129,9 +130,9 @@ def check_size(width: int, height: int, max_megapixels: float) -> None:
     shown = f"its pictures are {width} x {height}"
     if width * height > max_megapixels * 1e6:
         limit = f"decode.max_megapixels = {max_megapixels:g}"
-        raise VideoError("decode", f"{shown}, more than {limit} allows")
+        raise VideoError(Stage.DECODE, f"{shown}, more than {limit} allows")
     if max(width, height) > _LONGEST_TO_SHORTEST * max(min(width, height), 1):
-        raise VideoError("decode", f"{shown}, hardly more than a line")
+        raise VideoError(Stage.DECODE, f"{shown}, hardly more than a line")
 
 
 def packets(
@@ -175,10 +176,12 @@ def _open(location: Path) -> InputContainer:
     try:
         container = av.open(f"file:{location}", options=options, metadata_errors="replace")
     except av.error.FFmpegError as error:
-        raise VideoError("decode", f"not a video, or a damaged one: {_reason(error)}") from error
+        raise VideoError(
+            Stage.DECODE, f"not a video, or a damaged one: {_reason(error)}"
+        ) from error
     if container.format.name in _LISTS:
         container.close()
-        raise VideoError("decode", "it is a list of other files")
+        raise VideoError(Stage.DECODE, "it is a list of other files")
     return container
 
 
@@ -190,11 +193,11 @@ def _reason(error: av.error.FFmpegError) -> str:
 def _video_stream(container: InputContainer, max_megapixels: float) -> VideoStream:
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
-        raise VideoError("decode", "it has no video stream" + _what_it_has(container))
+        raise VideoError(Stage.DECODE, "it has no video stream" + _what_it_has(container))
     stream = streams[0]
     context = stream.codec_context
     if context is None:
-        raise VideoError("decode", "its video codec is not known to this build of FFmpeg")
+        raise VideoError(Stage.DECODE, "its video codec is not known to this build of FFmpeg")
     check_size(context.width, context.height, max_megapixels)
     # Frame threading would also blur what skip_frame applies to.
     stream.thread_count = 1

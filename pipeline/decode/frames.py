@@ -24,6 +24,7 @@ from pipeline.decode.images import as_seen, display_size
 from pipeline.decode.packets import Survey, frame_duration
 from pipeline.decode.sampling import Visit, frame_indices, plan_visits
 from pipeline.errors import VideoError
+from pipeline.records import Stage
 
 Reopen = Callable[[], AbstractContextManager[Video]]
 
@@ -127,9 +128,9 @@ class FrameReader:
             if total == expected:
                 return Chosen([kept[i] for i in wanted], self._times(kept, wanted, total), total)
             if total == 0:
-                raise VideoError("decode", "none of its frames can be decoded")
+                raise VideoError(Stage.DECODE, "none of its frames can be decoded")
             expected = total
-        raise VideoError("decode", "it has another number of frames each time it is decoded")
+        raise VideoError(Stage.DECODE, "it has another number of frames each time it is decoded")
 
     def _count(self, wanted: Iterable[int]) -> tuple[dict[int, VideoFrame], int]:
         kept: dict[int, VideoFrame] = {}

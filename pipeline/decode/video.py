@@ -19,7 +19,7 @@ from pipeline.decode.images import thumbnail
 from pipeline.decode.keyframes import KeyframeReader
 from pipeline.decode.packets import Survey, survey_packets
 from pipeline.errors import VideoError
-from pipeline.records import Frames, Prepare
+from pipeline.records import Frames, Prepare, Stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def read_video(
         listener = first_audio(video.container) if want_sound else None
         survey = survey_packets(video, listener)
         if not survey.timestamps:
-            raise VideoError("decode", "the video stream has no frames")
+            raise VideoError(Stage.DECODE, "the video stream has no frames")
         sound = listener.finish(survey.start_seconds) if listener else None
         # One frame is read in any case: only a decoded one tells which way is up.
         n = max(n_frames, 1)

@@ -19,7 +19,7 @@ from pipeline.config import Settings
 from pipeline.decode.content import content_hash
 from pipeline.errors import VideoError
 from pipeline.isolation import run_module
-from pipeline.records import Failure, VideoFile
+from pipeline.records import Failure, Stage, VideoFile
 
 SHORTEST_LIMIT_SECONDS = 600.0  # a large model takes its time to load
 _FROM_OUTSIDE = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -43,7 +43,7 @@ def guilty_among(
             reason = crash_of(settings, [file.location], limit)
         if reason and not stopping.is_set():
             with suppress(VideoError):  # it went away meanwhile
-                yield Failure(file, "crash", reason, content_hash(file.location))
+                yield Failure(file, Stage.CRASH, reason, content_hash(file.location))
 
 
 def crash_of(settings: Settings, locations: Sequence[Path], limit_seconds: float) -> str | None:

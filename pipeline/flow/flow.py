@@ -36,6 +36,7 @@ from pipeline.records import (
     Result,
     Returned,
     Reused,
+    Stage,
     Vanished,
     VideoFile,
     Written,
@@ -154,7 +155,7 @@ class Flow:
     def _run(self, feed: Callable[[Line], None]) -> None:
         try:
             results = self._start(feed)
-            fail = lambda file, why: results.put(Failure(file, "decode", why))  # noqa: E731
+            fail = lambda file, why: results.put(Failure(file, Stage.DECODE, why))  # noqa: E731
             join(self._stages, self._heartbeat, self._settings.decode.timeout_seconds, fail)
         finally:
             self._report.close()

@@ -20,7 +20,7 @@ from typing import Any
 from pipeline.errors import ModelError, VideoError
 from pipeline.models.speech_windows import join, tail, video_times
 from pipeline.models.whisper import WINDOW, Decoded, Language, Whisper
-from pipeline.records import SAMPLE_RATE_HZ, SpeechStatus, SpeechWindow, Transcript
+from pipeline.records import SAMPLE_RATE_HZ, SpeechStatus, SpeechWindow, Stage, Transcript
 from store.schema import Segment
 
 METHOD = 3  # goes up when a change of this program's method changes transcripts
@@ -254,7 +254,7 @@ def _failed(error: Exception) -> VideoError:
     message = str(error)
     if message.startswith(("CUDA", "cuBLAS", "cuDNN")) and "out of memory" not in message:
         raise ModelError(f"Whisper's device failed: {message}") from error
-    return VideoError("speech", f"Whisper failed on it: {message}")
+    return VideoError(Stage.SPEECH, f"Whisper failed on it: {message}")
 
 
 def _unheard(window: SpeechWindow, until: float) -> SpeechWindow | None:

@@ -20,6 +20,7 @@ from pipeline.records import (
     EmbeddedVideo,
     Failure,
     SpeechHalf,
+    Stage,
     Transcript,
     VisualHalf,
 )
@@ -52,9 +53,11 @@ class Embedder:
     def embed(self, videos: Sequence[DecodedVideo]) -> list[EmbeddedVideo | Failure]:
         """What is needed of each video; in order."""
         transcripts = self._transcribe(videos)
-        visuals = _each_or_alone(self._see, videos, "vision")
+        visuals = _each_or_alone(self._see, videos, Stage.VISION)
         speeches = _each_or_alone(
-            self._read, [t if isinstance(t, Transcript) else None for t in transcripts], "vision"
+            self._read,
+            [t if isinstance(t, Transcript) else None for t in transcripts],
+            Stage.VISION,
         )
         parts = zip(videos, transcripts, visuals, speeches, strict=True)
         return [_outcome(*each) for each in parts]
@@ -126,7 +129,7 @@ def _shift(heard: Transcript | VideoError, seconds: float) -> Transcript | Video
 
 
 def _each_or_alone(
-    make: Callable[[Sequence[In]], Sequence[Out]], parts: Sequence[In], stage: str
+    make: Callable[[Sequence[In]], Sequence[Out]], parts: Sequence[In], stage: Stage
 ) -> list[Out | VideoError]:
     """`make` of all at once; where the model raises, of each alone, to find the one to blame."""
     try:

@@ -34,6 +34,7 @@ import numpy as np
 from pipeline.decode.sampling import frame_indices, plan_visits
 from pipeline.decode.video import read_video
 from pipeline.errors import VideoError
+from pipeline.records import Stage
 from tests.benchmarks.measure import ROOT, publish
 from tests.benchmarks.phone import Phone
 from tests.support.models import clip_folder
@@ -273,7 +274,7 @@ def measure_vectors(folder: Path | None, clips: Sequence[tuple[str, Path]]) -> d
 def both_kinds(path: Path, at_keyframes: bool, prepare: Callable[..., np.ndarray]) -> np.ndarray:
     contents = ours(path, want_sound=False, prepare=prepare, at_keyframes=at_keyframes)
     if contents.frames is None:
-        raise VideoError("decode", f"{path}: no frames")
+        raise VideoError(Stage.DECODE, f"{path}: no frames")
     return contents.frames.pixels
 
 

@@ -20,6 +20,7 @@ from pipeline.records import (
     Needs,
     SpeechStatus,
     SpeechWindow,
+    Stage,
     Task,
     Transcript,
     VideoFile,
@@ -67,7 +68,7 @@ SCRIPT = (
     Transcript(SPEECH, (Segment(1.0, 2.0, WORDS),), "en", 0.9),
     Transcript(SPEECH, LONG, "en", 0.9),
     Transcript(SpeechStatus.NO_TEXT),
-    VideoError("speech", "Whisper failed on it"),
+    VideoError(Stage.SPEECH, "Whisper failed on it"),
     Transcript(SPEECH, (Segment(0.0, 1.0, "boom"),), "en", 0.9),
 )
 SHORT_TALK, LONG_TALK, MUMBLING, DEFECT, BOOM = range(len(SCRIPT))
