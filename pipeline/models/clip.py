@@ -6,16 +6,15 @@ The two are kept in one object because they are one model: only vectors of the s
 from __future__ import annotations
 
 import copy
-import difflib
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.config import LOCAL_DIR
-from pipeline.errors import ModelError, SettingsError
+from pipeline.errors import ModelError
+from pipeline.models.names import resolve_clip
 from pipeline.models.preprocess import from_open_clip
 from store.arrays import unit_length
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     import torch
 
 _OPEN_CLIP_PRECISION = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
-_QUICK_GELU = "-quickgelu"
 _TOKEN_STEP = 8  # a text's window is a multiple of it
 
 
@@ -57,7 +55,7 @@ class ClipEncoder:
 
         if threads:
             torch.set_num_threads(threads)
-        name, weights = resolve(model, pretrained)
+        name, weights = resolve_clip(model, pretrained)
         self._model, self._tokenize = _load(name, weights, device, precision)
         self.preprocess = from_open_clip(self._model.visual.preprocess_cfg)
         self._device = torch.device(device)
@@ -130,46 +128,6 @@ class ClipEncoder:
                 start += size
         encoded: np.ndarray = np.concatenate(parts)
         return encoded
-
-
-def resolve(model: str, pretrained: str) -> tuple[str, str | None]:
-    """open_clip's name of a model, and its weights: a tag, a file, or None for a folder.
-
-    Weights that were trained with QuickGELU get the architecture that has it: open_clip itself only
-    warns, and computes something else.
-
-    Raises:
-        SettingsError: there is no such model or tag.
-    """
-    import open_clip
-
-    if ":" in model:
-        return model, None
-    name = model.replace("/", "-")
-    known = open_clip.list_models()
-    if name not in known:
-        close = ", ".join(difflib.get_close_matches(name, known, n=5)) or ", ".join(known[:5])
-        raise SettingsError(f"clip.model = {model!r}: open_clip has no such model; near: {close}")
-    plain = name.removesuffix(_QUICK_GELU)
-    tags = {*open_clip.list_pretrained_tags_by_model(name), *_tags(plain)}
-    if Path(pretrained).is_absolute():
-        return name, pretrained
-    if pretrained not in tags:
-        raise SettingsError(
-            f"clip.pretrained = {pretrained!r}: neither a file nor a tag of {name};"
-            f" known: {', '.join(sorted(tags))}"
-        )
-    trained = open_clip.get_pretrained_cfg(name, pretrained)
-    trained = trained or open_clip.get_pretrained_cfg(plain, pretrained)
-    quick = plain + _QUICK_GELU
-    return (quick if trained.get("quick_gelu") and quick in known else plain), pretrained
-
-
-def _tags(name: str) -> list[str]:
-    import open_clip
-
-    tags: list[str] = open_clip.list_pretrained_tags_by_model(name)
-    return tags
 
 
 def _load(name: str, weights: str | None, device: str, precision: str) -> tuple[Any, Any]:

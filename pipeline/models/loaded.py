@@ -10,7 +10,8 @@ from pathlib import Path
 from pipeline.config import LOCAL_DIR, Settings
 from pipeline.errors import ModelError
 from pipeline.models import devices
-from pipeline.models.clip import ClipEncoder, resolve
+from pipeline.models.clip import ClipEncoder
+from pipeline.models.names import resolve_clip
 from pipeline.models.preprocess import Preprocess, read_preprocess
 from pipeline.models.transcriber import Transcriber
 
@@ -106,7 +107,7 @@ class Models:
                 log_once()
                 clip = self._settings.clip
                 weights = str(self._settings.clip_checkpoint or clip.pretrained)
-                self._preprocess = read_preprocess(*resolve(self._clip_name(), weights))
+                self._preprocess = read_preprocess(*resolve_clip(self._clip_name(), weights))
             return self._preprocess
 
     def _place(self) -> devices.Placement:

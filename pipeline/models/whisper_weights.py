@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ModelError
-
-PARTS = ("model.bin", "config.json", "tokenizer.json")  # and a vocabulary of one form or another
+from pipeline.models.weights import missing_whisper_files
 
 
 def load_whisper(model: str, device: str, compute_type: str, threads: int, streams: int) -> Any:
@@ -44,10 +43,7 @@ def _check_folder(model: str) -> None:
         if folder.is_absolute() or model.startswith((".", "~")):
             raise ModelError(f"whisper.model = {model}: there is no such folder. {_WANTED}")
         return
-    missing = [part for part in PARTS if not (folder / part).is_file()]
-    if not list(folder.glob("vocabulary.*")):
-        missing.append("vocabulary.json")
-    if missing:
+    if missing := missing_whisper_files(folder):
         raise ModelError(f"whisper.model = {model}: no {', '.join(missing)} in it. {_WANTED}")
 
 

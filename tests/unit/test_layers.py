@@ -57,8 +57,8 @@ def test_a_stage_does_not_know_the_tables(stage: str) -> None:
     ("library", "homes"),
     [
         ("av", ("pipeline/decode/",)),
-        ("open_clip", ("pipeline/models/", "pipeline/doctor/weights.py")),
-        ("faster_whisper", ("pipeline/models/", "pipeline/doctor/weights.py")),
+        ("open_clip", ("pipeline/models/",)),
+        ("faster_whisper", ("pipeline/models/",)),
         ("lancedb", ("store/table/lance.py",)),
         ("watchdog", ("pipeline/source/observer.py",)),
     ],

@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 from pipeline.errors import ModelError, SettingsError
-from pipeline.models.clip import ClipEncoder, resolve
+from pipeline.models.clip import ClipEncoder
+from pipeline.models.names import resolve_clip
 from tests.support.pictures import draw
 
 CPU = {"device": "cpu", "precision": "float32"}
@@ -50,11 +51,11 @@ def pictures() -> list[Image.Image]:
 def test_weights_get_the_activation_that_they_were_trained_with(
     model: str, pretrained: str, name: str
 ) -> None:
-    assert resolve(model, pretrained) == (name, pretrained)
+    assert resolve_clip(model, pretrained) == (name, pretrained)
 
 
 def test_a_folder_needs_no_tag() -> None:
-    assert resolve("local-dir:/some/folder", "openai") == ("local-dir:/some/folder", None)
+    assert resolve_clip("local-dir:/some/folder", "openai") == ("local-dir:/some/folder", None)
 
 
 def test_an_unknown_model_is_an_error_that_names_some_near_ones() -> None:

@@ -34,7 +34,7 @@ def weights(tmp_path: Path) -> Path:
 
 
 def parts_that_differ(first: Recipe, second: Recipe) -> set[str]:
-    return {name for name in vars(first) if getattr(first, name) != getattr(second, name)}
+    return {name for name in Recipe._fields if getattr(first, name) != getattr(second, name)}
 
 
 @pytest.mark.parametrize(

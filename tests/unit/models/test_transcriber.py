@@ -181,7 +181,7 @@ def test_what_has_no_end_was_not_said(
     transcriber: Transcriber, jfk: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More words than anybody can say in the time, in the second go, too."""
-    monkeypatch.setattr("pipeline.models.loaded.whisper._max_length", lambda _: 20)
+    monkeypatch.setattr("pipeline.models.whisper._max_length", lambda _: 20)
     assert spoken(transcriber, jfk) == Transcript(SpeechStatus.NO_TEXT)
 
 
