@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from pipeline.demo.videos import RECORDING
+from pipeline.demo.weights import TINY_CLIP
 from tests.support import media, models
 from tests.support.meaning.collection import Known, planned, write
 from tests.support.projects import UserProject
@@ -61,7 +63,7 @@ def small_clip_dir() -> Path:
 @pytest.fixture(scope="session")
 def jfk_flac() -> Path:
     """11 s of clear English: "And so, my fellow Americans, ask not ..."."""
-    return ASSETS / "jfk.flac"
+    return RECORDING
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +94,7 @@ def known(
     with FileLock(shared / "known.lock"):
         if folder.is_dir():
             return Known(UserProject(folder), collection)
-        project = UserProject.make(folder, clip=ASSETS / "tiny_clip", whisper=whisper_dir)
+        project = UserProject.make(folder, clip=TINY_CLIP, whisper=whisper_dir)
         write(collection, project.videos)
         ended = run("--config", project.config, "scan", timeout=280)
         assert ended.returncode == 0, ended.stderr

@@ -16,7 +16,8 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.support.media import jfk_samples, make_video
+from pipeline.demo.videos import speech_samples
+from tests.support.media import make_video
 from tests.support.projects import UserProject, distinct_copy, put
 from tests.support.watching import Spawn, start_watch
 
@@ -106,7 +107,7 @@ def make_hours(path: Path, hours: float) -> None:
 
 
 def _seconds(hours: float) -> Iterator[np.ndarray]:
-    speech = jfk_samples()[:176_000].reshape(-1, 2).mean(axis=1).astype(np.int16)
+    speech = speech_samples()[:176_000].reshape(-1, 2).mean(axis=1).astype(np.int16)
     hour = np.zeros((3600, TELEPHONE_HZ), np.int16)
     hour[: len(speech) // TELEPHONE_HZ] = speech.reshape(-1, TELEPHONE_HZ)
     for second in range(round(hours * 3600)):

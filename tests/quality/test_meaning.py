@@ -1,7 +1,7 @@
 """A search finds what is shown and said, at the right moment, and knows when there is nothing.
 
-For that a small CLIP is trained on drawn pictures (tests/assets/tiny_clip/README.md); the videos
-here show what it was not trained on.
+For that a small CLIP is trained on drawn pictures (pipeline/demo/assets/tiny_clip); the
+videos here show what it was not trained on.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from pipeline import config
+from pipeline.demo.drawing import Scene, every_scene, held_out_scenes
+from pipeline.demo.videos import SPEECH
+from pipeline.demo.weights import TINY_CLIP
 from pipeline.project import Project
 from pipeline.search.searcher import Question, Searcher
 from store.retrieval.hits import Hit
-from tests.conftest import ASSETS, Finished
+from tests.conftest import Finished
 from tests.support.meaning import train
 from tests.support.meaning.collection import Known
-from tests.support.meaning.drawing import Scene, every_scene, held_out_scenes
-from tests.support.meaning.videos import SPEECH
 from tests.support.meaning.wording import caption, captions_of, unrelated
 
-FOLDER = ASSETS / "tiny_clip"
+FOLDER = TINY_CLIP
 MOST_BYTES = 6_000_000
 CAPTIONS = 50
 NONSENSE = (

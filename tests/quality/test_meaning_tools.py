@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.config import load
+from pipeline.demo.drawing import SHAPES
 from pipeline.labels.check import CheckResult, check
 from pipeline.labels.folder_names import EncodeTexts
 from pipeline.labels.suggest import suggest
@@ -20,7 +21,6 @@ from store.analysis.vectors import Vectors, read_vectors
 from store.table.store import Store
 from tests.conftest import Finished
 from tests.support.meaning.collection import Known, Video
-from tests.support.meaning.drawing import SHAPES
 
 Run = Callable[..., Finished]
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import av
 import numpy as np
 
+from pipeline.demo.videos import speech_samples
 from tests.support.pictures import draw, read_frame_number
 
 __all__ = ["BROKEN", "CATALOGUE", "VIDEOS", "make", "make_audio", "make_video", "read_frame_number"]
@@ -25,7 +26,6 @@ __all__ = ["BROKEN", "CATALOGUE", "VIDEOS", "make", "make_audio", "make_video", 
 Sound = Literal["silence", "tone", "music", "speech"]
 
 RATE_HZ = 16_000  # of what is synthesised; the files have 48 kHz stereo
-JFK = Path(__file__).parents[1] / "assets" / "jfk.flac"
 
 os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder writes to stderr: errors only
 
@@ -189,7 +189,7 @@ def synthesise(sound: Sound, seconds: float) -> np.ndarray:
     """int16 `[n]` at RATE_HZ: silence, a 440 Hz tone, chords, or the JFK speech over and over."""
     times = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     if sound == "speech":
-        return np.resize(np.append(jfk_samples(), np.zeros(RATE_HZ, np.int16)), len(times))
+        return np.resize(np.append(speech_samples(), np.zeros(RATE_HZ, np.int16)), len(times))
     if sound == "silence":
         wave = np.zeros(len(times))
     elif sound == "tone":
@@ -197,13 +197,6 @@ def synthesise(sound: Sound, seconds: float) -> np.ndarray:
     else:
         wave = _chords(times)
     return (0.3 * 32767 * wave).astype(np.int16)
-
-
-def jfk_samples() -> np.ndarray:
-    """int16 `[176000]`, mono, 16 kHz: 11 s of clear speech."""
-    with av.open(JFK) as container:
-        frames = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
-    return np.concatenate(frames)
 
 
 def _chords(times: np.ndarray) -> np.ndarray:

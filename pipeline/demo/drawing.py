@@ -89,8 +89,8 @@ def every_scene() -> list[Scene]:
     single = itertools.product((1,), looks, PLACES, BACKGROUNDS)
     several = itertools.product(COUNTS[1:], looks, (None,), BACKGROUNDS)
     return [
-        Scene(count, *look, place, background)
-        for count, look, place, background in itertools.chain(single, several)
+        Scene(count, colour, shape, place, background)
+        for count, (colour, shape), place, background in itertools.chain(single, several)
     ]
 
 

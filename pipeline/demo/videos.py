@@ -18,14 +18,16 @@ from typing import Any
 import av
 import numpy as np
 
-from tests.support.meaning.drawing import Scene, arrange, draw
-from tests.support.media import RATE_HZ, jfk_samples
+from pipeline.demo.drawing import Scene, arrange, draw
+from pipeline.records import SAMPLE_RATE_HZ
 
 FPS = 10
 NOISE = 4.0  # standard deviation, of 255
 DRIFT = 0.02  # how far shapes move to either side, of the middle square
 
-# What is said in a piece of tests/assets/jfk.flac, and where it is: start and end in seconds.
+RECORDING = Path(__file__).with_name("assets") / "jfk.flac"
+
+# What is said in a piece of the recording, and where it is: start and end in seconds.
 SPEECH = {
     "And so my fellow Americans": (0.0, 2.8),
     "ask not what your country can do for you": (2.8, 7.7),
@@ -70,7 +72,7 @@ def through_codec(pictures: Sequence[np.ndarray], crf: int) -> list[np.ndarray]:
     options = {"crf": str(crf), "preset": "ultrafast", "g": "1"}
     _write(file, pictures, None, options, format="matroska")
     file.seek(0)
-    with av.open(file) as container:
+    with av.open(file, "r") as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
@@ -88,8 +90,15 @@ def _frames(shots: Sequence[Shot], seed: int, size: tuple[int, int]) -> Iterator
 
 
 def _spoken(words: str) -> np.ndarray:
-    start, end = (round(seconds * RATE_HZ) for seconds in SPEECH[words])
-    return jfk_samples()[start:end]
+    start, end = (round(seconds * SAMPLE_RATE_HZ) for seconds in SPEECH[words])
+    return speech_samples()[start:end]
+
+
+def speech_samples() -> np.ndarray:
+    """int16 `[176000]`, mono, 16 kHz: 11 s of clear speech."""
+    with av.open(str(RECORDING), "r") as container:
+        frames = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
+    return np.concatenate(frames)
 
 
 def _write(
@@ -102,7 +111,8 @@ def _write(
     with av.open(file, "w", **container_options) as container:
         video = container.add_stream("libx264", rate=FPS, options=options)
         video.pix_fmt = "yuv420p"
-        audio = None if sound is None else container.add_stream("aac", rate=RATE_HZ, layout="mono")
+        rate = SAMPLE_RATE_HZ
+        audio = None if sound is None else container.add_stream("aac", rate=rate, layout="mono")
         for number, picture in enumerate(frames):
             if number == 0:
                 video.height, video.width = picture.shape[:2]
@@ -110,8 +120,8 @@ def _write(
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        if audio is not None:
-            heard = av.AudioFrame.from_ndarray(sound[None], format="s16", layout="mono")
-            heard.sample_rate, heard.pts, heard.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
-            container.mux(audio.encode(heard))
+        if audio is not None and sound is not None:
+            spoken = av.AudioFrame.from_ndarray(sound[None], format="s16", layout="mono")
+            spoken.sample_rate, spoken.pts, spoken.time_base = rate, 0, Fraction(1, rate)
+            container.mux(audio.encode(spoken))
             container.mux(audio.encode(None))
