@@ -1,1 +1,1 @@
-"""A file to frames and sound; the only package that imports av."""
+"""From a file to frames and sound; the only package that imports av."""

@@ -1,4 +1,4 @@
-"""The sound of a file, as the speech model wants it."""
+"""The sound of a file as the speech model takes it: mono, 16 kHz, int16."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from av.container import InputContainer
 from pipeline.decode.container import Packet, decoded
 from pipeline.records import SAMPLE_RATE_HZ
 
-PIECE = 16384  # samples that are resampled at a time: a codec's frame of 1,024 costs as much
+RESAMPLED_AT_ONCE = 16384
+"""Samples; resampling one frame of a codec (1,024) costs as much as resampling these."""
 
 FARTHEST_SECONDS = 3600.0
-"""Sound that claims to start so long before or after the first picture has a broken clock."""
+"""Sound that claims to start farther than this from the first frame has a broken clock."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """Args:
-    samples: int16 `[n]`, mono, 16 kHz. Gaps between its packets are closed.
-    start_seconds: when the sound starts, from the first frame of the video on.
+    """The decoded sound of a video.
+
+    Args:
+        samples: int16 `[n]`, mono, 16 kHz. Gaps between its packets are closed.
+        start_seconds: when the sound starts, counted from the first frame of the video.
     """
 
     samples: np.ndarray
@@ -38,67 +41,74 @@ class Sound:
 class AudioCollector:
     """Collects one audio stream as 16 kHz mono int16, packet by packet.
 
-    Packets that do not decode are left out, as faster-whisper does. A bytearray grows in place: the
-    sound of hours is never held twice.
+    Packets that do not decode are left out, as faster-whisper does. The samples lie in a bytearray,
+    which grows in place: the sound of hours is never held twice.
+
+    Args:
+        stream: the audio stream to collect.
     """
 
     def __init__(self, stream: AudioStream) -> None:
         self.stream = stream
-        self._sound = bytearray()
-        self._heard = AudioFifo()
+        self._samples = bytearray()
+        self._fifo = AudioFifo()
         self._resampler: AudioResampler | None = None
         self._format: tuple[str, str, int] | None = None
         self._start: float | None = None
 
-    def hear(self, packet: Packet | None) -> None:
-        """Take the next packet; None is the end."""
+    def add(self, packet: Packet | None) -> None:
+        """Decode the next packet; None marks the end."""
         for frame in decoded(self.stream, packet):
-            self._take(frame)
+            self._add_frame(frame)
 
     def finish(self, zero_seconds: float) -> Sound | None:
-        """The sound, with its start counted from `zero_seconds`; None if nothing decoded."""
-        self.hear(None)
+        """Return what was collected; None if nothing decoded.
+
+        Args:
+            zero_seconds: timestamp of the video's first frame.
+        """
+        self.add(None)
         self._flush()
-        if not self._sound:
+        if not self._samples:
             return None
         start = (self._start or 0.0) - zero_seconds
         if abs(start) > FARTHEST_SECONDS:
             start = 0.0
-        return Sound(np.frombuffer(self._sound, dtype=np.int16), start)
+        return Sound(np.frombuffer(self._samples, dtype=np.int16), start)
 
-    def _take(self, frame: av.AudioFrame) -> None:
+    def _add_frame(self, frame: av.AudioFrame) -> None:
         if self._start is None:
             self._start = frame.time or 0.0
-        now = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if now != self._format:
+        frame_format = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if frame_format != self._format:
             self._flush()
-            self._heard = AudioFifo()
+            self._fifo = AudioFifo()
             self._resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
-            self._format = now
+            self._format = frame_format
         frame.pts = None  # broken timestamps must not stop the resampler
-        self._heard.write(frame)
-        if self._heard.samples >= PIECE:
-            self._resample(self._heard.read())
+        self._fifo.write(frame)
+        if self._fifo.samples >= RESAMPLED_AT_ONCE:
+            self._resample(self._fifo.read())
 
     def _resample(self, frame: av.AudioFrame | None) -> None:
-        """Add what the resampler makes of it; None empties it."""
+        """Append the resampled frame; None empties the resampler."""
         if self._resampler is None:
             return
         try:
             for resampled in self._resampler.resample(frame):
                 (plane,) = resampled.planes
-                self._sound += memoryview(plane)[: 2 * resampled.samples]
-        except av.error.FFmpegError:  # the packets claim a format that there is not
+                self._samples += memoryview(plane)[: 2 * resampled.samples]
+        except av.error.FFmpegError:  # the packets claim a format that does not exist
             self._resampler = self._format = None
 
     def _flush(self) -> None:
-        if self._heard.samples:
-            self._resample(self._heard.read())
+        if self._fifo.samples:
+            self._resample(self._fifo.read())
         self._resample(None)
         self._resampler = None
 
 
 def first_audio(container: InputContainer) -> AudioCollector | None:
-    """One for the first audio stream that this build of FFmpeg has a decoder for, if any."""
+    """Collector of the first audio stream with a known decoder; None if there is none."""
     known = [stream for stream in container.streams.audio if stream.codec_context is not None]
     return AudioCollector(known[0]) if known else None

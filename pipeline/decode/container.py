@@ -1,6 +1,6 @@
-"""An open file: its video stream, its packets, and what decodes of them.
+"""An open file: its video stream, its packets, and the frames that decode from them.
 
-Errors of FFmpeg go no further than this module: they become a VideoError, or a file with gaps.
+FFmpeg's errors stop here: each becomes a VideoError, or a file with gaps.
 """
 
 from __future__ import annotations
@@ -26,23 +26,29 @@ from pipeline.records import Stage
 Packet: TypeAlias = "av.Packet[Any]"
 Decodable: TypeAlias = VideoStream | AudioStream
 
-_LISTS = frozenset({"concat", "dash", "hls"})
+_PLAYLISTS = frozenset({"concat", "dash", "hls"})
 
-_BREAKS_OFF = (
+_READ_ERRORS = (
     av.error.InvalidDataError,
     av.error.PatchWelcomeError,
     av.error.OSError,
     av.error.MemoryError,
 )
 
-_LONGEST_TO_SHORTEST = 1000
-"""Of a picture's sides: scaling the short one of more than that up to CLIP's takes gigabytes."""
+_MAX_ASPECT = 1000
+"""Longer side over shorter side; scaling a narrower picture up to CLIP's input takes gigabytes."""
 
 
 @dataclass(frozen=True, eq=False)
-class Video:
-    """An open file and its video stream; it may go so long without a new packet, and beats with
-    each."""
+class OpenVideo:
+    """Reads the packets of an open file.
+
+    Args:
+        container: the open file.
+        stream: its video stream.
+        timeout_seconds: longest time that reading may make no progress.
+        beat: called with each packet.
+    """
 
     container: InputContainer
     stream: VideoStream
@@ -50,18 +56,18 @@ class Video:
     beat: Callable[[], None]
 
     def packets(self, *others: Stream) -> Iterator[Packet]:
-        """Those of the video, and of other streams, from where the file stands."""
-        progress = Progress(self.timeout_seconds)
-        for packet in packets(self.container, [self.stream, *others], progress):
+        """Packets of the video and of other streams, from the file's current position."""
+        stall = StallDetector(self.timeout_seconds)
+        for packet in packets(self.container, [self.stream, *others], stall):
             self.beat()
             yield packet
 
 
-class Progress:
-    """How far a file has been read, and that it does go on.
+class StallDetector:
+    """Notices that reading a file makes no progress: it hangs, or goes round in circles.
 
     Args:
-        timeout_seconds: how long the farthest place may stay the same.
+        timeout_seconds: longest time that the farthest position may stay the same.
         now: a clock, seconds.
     """
 
@@ -71,19 +77,23 @@ class Progress:
         self._moved = now()
         self._farthest: dict[tuple[int, str], int] = {}
 
-    def note(self, stream: int, **places: int | None) -> None:
-        """A packet of a stream lies at these places, each of its own kind (bytes, a timestamp).
+    def note(self, stream: int, **positions: int | None) -> None:
+        """Take in where a packet lies.
+
+        Args:
+            stream: index of the packet's stream.
+            positions: by unit: the byte, the timestamp.
 
         Raises:
-            VideoError: nothing has been farther on for too long.
+            VideoError: no position has advanced for too long.
         """
-        for kind, place in places.items():
-            if place is not None and place > self._farthest.get((stream, kind), place - 1):
-                self._farthest[stream, kind] = place
+        for unit, position in positions.items():
+            if position is not None and position > self._farthest.get((stream, unit), position - 1):
+                self._farthest[stream, unit] = position
                 self._moved = self._now()
         if self._now() - self._moved > self._timeout_seconds:
             limit = f"decode.timeout_seconds = {self._timeout_seconds:g}"
-            raise VideoError(Stage.DECODE, f"reading it comes no farther, for longer than {limit}")
+            raise VideoError(Stage.DECODE, f"reading it made no progress for longer than {limit}")
 
 
 @contextmanager
@@ -92,8 +102,14 @@ def open_video(
     max_megapixels: float,
     timeout_seconds: float = inf,
     beat: Callable[[], None] = lambda: None,
-) -> Iterator[Video]:
-    """The first video stream that is more than a cover picture, to be decoded by one core.
+) -> Iterator[OpenVideo]:
+    """Open the first video stream that is more than a cover picture, to be decoded by one core.
+
+    Args:
+        location: the file.
+        max_megapixels: larger pictures are refused.
+        timeout_seconds: longest time that reading may make no progress.
+        beat: called with each packet.
 
     Raises:
         VideoError: the file cannot be read or has no such stream, or FFmpeg gives up on it.
@@ -104,17 +120,17 @@ def open_video(
     with _open(location) as container:
         try:
             stream = _video_stream(container, max_megapixels)
-            yield Video(container, stream, timeout_seconds, beat)
+            yield OpenVideo(container, stream, timeout_seconds, beat)
         except av.error.FFmpegError as error:
             raise VideoError(Stage.DECODE, _reason(error)) from error
 
 
 @contextmanager
 def open_bytes(location: Path) -> Iterator[BufferedReader]:
-    """The file as it is.
+    """Open a file to read its bytes.
 
     Raises:
-        VideoError: it cannot be read.
+        VideoError: the file cannot be read.
     """
     try:
         with location.open("rb") as file:
@@ -124,42 +140,55 @@ def open_bytes(location: Path) -> Iterator[BufferedReader]:
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
-    """Raises:
-    VideoError: the picture is larger than the limit, or hardly more than a line.
+    """Refuse a picture that would take too much memory.
+
+    Args:
+        width: pixels.
+        height: pixels.
+        max_megapixels: most pixels, in millions.
+
+    Raises:
+        VideoError: the picture is larger than the limit, or hardly more than a line.
     """
     shown = f"its pictures are {width} x {height}"
     if width * height > max_megapixels * 1e6:
         limit = f"decode.max_megapixels = {max_megapixels:g}"
         raise VideoError(Stage.DECODE, f"{shown}, more than {limit} allows")
-    if max(width, height) > _LONGEST_TO_SHORTEST * max(min(width, height), 1):
+    if max(width, height) > _MAX_ASPECT * max(min(width, height), 1):
         raise VideoError(Stage.DECODE, f"{shown}, hardly more than a line")
 
 
 def packets(
-    container: InputContainer, streams: Sequence[Stream], progress: Progress
+    container: InputContainer, streams: Sequence[Stream], stall: StallDetector
 ) -> Iterator[Packet]:
-    """All packets with data, from where the file stands; one that breaks off midway ends there,
-    and so does one with a packet that claims gigabytes.
+    """Yield all packets with data, from the file's current position.
+
+    A file that breaks off midway ends there, and so does one with a packet that claims gigabytes.
+
+    Args:
+        container: the open file.
+        streams: whose packets to read.
+        stall: takes in where each packet lies.
 
     Raises:
-        VideoError: the file goes round in circles.
+        VideoError: reading makes no progress.
     """
     try:
         for packet in container.demux(streams):
-            if packet.size:  # one without data would tell the decoder that this is the end
-                progress.note(packet.stream_index, byte=packet.pos, time=packet.dts)
+            if packet.size:  # a packet without data would mark the end for the decoder
+                stall.note(packet.stream_index, byte=packet.pos, time=packet.dts)
                 yield packet
-    except _BREAKS_OFF:
+    except _READ_ERRORS:
         return
     except IndexError:  # PyAV at the end of a file in which new streams turned up on the way
         return
 
 
 def decoded(stream: Decodable, packet: Packet | None) -> list[Any]:
-    """The frames that a packet completes, or at the end (None) those that are still to come; none
-    where it is damaged.
+    """Frames that a packet completes, or, at the end (None), that the decoder still holds.
 
-    Decoders have all kinds of errors for damage: AAC says "operation not permitted".
+    A damaged packet gives none. Decoders report damage with all kinds of errors: AAC's is
+    "operation not permitted".
     """
     try:
         frames: list[Any] = stream.decode(packet)
@@ -171,7 +200,7 @@ def decoded(stream: Decodable, packet: Packet | None) -> list[Any]:
 
 
 def _open(location: Path) -> InputContainer:
-    # Whatever the file says, nothing is fetched over a network.
+    # A file may refer to others; nothing is fetched over a network.
     options = {"protocol_whitelist": "file"}
     try:
         container = av.open(f"file:{location}", options=options, metadata_errors="replace")
@@ -179,33 +208,33 @@ def _open(location: Path) -> InputContainer:
         raise VideoError(
             Stage.DECODE, f"not a video, or a damaged one: {_reason(error)}"
         ) from error
-    if container.format.name in _LISTS:
+    if container.format.name in _PLAYLISTS:
         container.close()
-        raise VideoError(Stage.DECODE, "it is a list of other files")
+        raise VideoError(Stage.DECODE, "it is a playlist, a list of other files")
     return container
 
 
 def _reason(error: av.error.FFmpegError) -> str:
-    """What FFmpeg says, without the number and the path that PyAV wraps around."""
+    """FFmpeg's own message, without the number and the path that PyAV adds."""
     return error.strerror or str(error)
 
 
 def _video_stream(container: InputContainer, max_megapixels: float) -> VideoStream:
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
-        raise VideoError(Stage.DECODE, "it has no video stream" + _what_it_has(container))
+        raise VideoError(Stage.DECODE, "it has no video stream" + _other_streams(container))
     stream = streams[0]
     context = stream.codec_context
     if context is None:
-        raise VideoError(Stage.DECODE, "its video codec is not known to this build of FFmpeg")
+        raise VideoError(Stage.DECODE, "this build of FFmpeg has no decoder for its video codec")
     check_size(context.width, context.height, max_megapixels)
-    # Frame threading would also blur what skip_frame applies to.
+    # With frame threading, skip_frame would apply to packets that are already being decoded.
     stream.thread_count = 1
     stream.thread_type = "NONE"
     return stream
 
 
-def _what_it_has(container: InputContainer) -> str:
+def _other_streams(container: InputContainer) -> str:
     if container.streams.audio:
         return ", only sound"
     return "" if len(container.streams) else ", nor any other"

@@ -1,4 +1,4 @@
-"""The content of a file, by its hash: equal bytes are one content, whatever the file is called."""
+"""The hash of a file's bytes: files with equal bytes have one content, whatever their names."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from pathlib import Path
 
 from pipeline.decode.container import open_bytes
 
-PIECE_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 18
 
 
 def content_hash(location: Path, beat: Callable[[], None] = lambda: None) -> str:
-    """BLAKE2b-128 of the file's bytes, in hexadecimal. `beat` is called with each piece read.
+    """BLAKE2b-128 of the file's bytes, in hexadecimal.
+
+    Args:
+        location: the file.
+        beat: called after each chunk.
 
     Raises:
         VideoError: the file cannot be read.
     """
     with open_bytes(location) as file:
-        digest, piece = hashlib.blake2b(digest_size=16), bytearray(PIECE_BYTES)
-        while size := file.readinto(piece):
-            digest.update(memoryview(piece)[:size])
+        digest, chunk = hashlib.blake2b(digest_size=16), bytearray(CHUNK_BYTES)
+        while size := file.readinto(chunk):
+            digest.update(memoryview(chunk)[:size])
             beat()
         return digest.hexdigest()

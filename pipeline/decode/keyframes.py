@@ -1,7 +1,7 @@
 """Keyframes in place of exact frames: each is decoded alone, and nothing else is.
 
-The nearest to each moment is what stands for it. Where even that cannot be decoded, the nearest of
-those that can.
+The keyframe nearest to each moment stands for it; where that one does not decode, the nearest of
+those that do.
 """
 
 from __future__ import annotations
@@ -11,37 +11,42 @@ from collections.abc import Collection, Iterator, Sequence
 import av
 from av.video.frame import VideoFrame
 
-from pipeline.decode.container import Packet, Video, decoded
-from pipeline.decode.frames import Chosen, Reopen, are_timestamps_true
-from pipeline.decode.packets import Keyframe, Survey, frame_duration
+from pipeline.decode.container import OpenVideo, Packet, decoded
+from pipeline.decode.frames import Reopen, SampledFrames, are_timestamps_true
+from pipeline.decode.packets import Keyframe, PacketIndex, frame_duration
 from pipeline.decode.sampling import frame_indices, nearest_places
 
 
 class KeyframeReader:
-    """Decodes keyframes of one open file. Places in it are timestamps, or, where those cannot be
-    trusted, numbers of frames.
+    """Decodes keyframes of one open file.
+
+    A keyframe's place is its timestamp, or, where timestamps cannot be trusted, its frame number.
 
     Args:
-        reopen: opens it once more, where keyframes cannot be found by seeking.
+        video: the open file.
+        index: its packets.
+        reopen: opens the file again, where keyframes cannot be found by seeking.
     """
 
-    def __init__(self, video: Video, survey: Survey, reopen: Reopen) -> None:
+    def __init__(self, video: OpenVideo, index: PacketIndex, reopen: Reopen) -> None:
         self._video = video
-        self._survey = survey
+        self._index = index
         self._reopen = reopen
-        self._is_timed = are_timestamps_true(video, survey)
+        self._is_timed = are_timestamps_true(video, index)
 
-    def read(self, n: int) -> Chosen | None:
-        """The keyframes nearest to `n` uniformly spaced frames; None where there is none that
-        decodes. One that is the nearest to several of them is taken for each."""
-        all_there = self._survey.shown_keyframes
-        chosen = self._read(n, all_there)
-        if chosen is None:
-            chosen = self._read(n, [keyframe for keyframe, _ in self._by_walking(all_there)])
-        return chosen
+    def read(self, n: int) -> SampledFrames | None:
+        """Decode the keyframes nearest to `n` uniformly spaced frames; None where none decodes.
 
-    def _read(self, n: int, keyframes: Sequence[Keyframe]) -> Chosen | None:
-        """None where there are none, or one of those that are chosen does not decode."""
+        A keyframe that is the nearest to several of them stands for each.
+        """
+        shown = self._index.shown_keyframes
+        sampled = self._read(n, shown)
+        if sampled is None:
+            sampled = self._read(n, [keyframe for keyframe, _ in self._by_walking(shown)])
+        return sampled
+
+    def _read(self, n: int, keyframes: Sequence[Keyframe]) -> SampledFrames | None:
+        """Choose among these keyframes; None where there are none, or a chosen one is damaged."""
         if not keyframes:
             return None
         wanted = self._nearest(n, keyframes)
@@ -49,27 +54,26 @@ class KeyframeReader:
         found.update(self._by_walking(set(wanted) - set(found)))
         if not all(keyframe in found for keyframe in wanted):
             return None
-        broken = len(self._survey.shown_keyframes) - len(keyframes)
-        return Chosen(
+        damaged = len(self._index.shown_keyframes) - len(keyframes)
+        return SampledFrames(
             [found[keyframe] for keyframe in wanted],
             [self._seconds(keyframe) for keyframe in wanted],
-            len(self._survey.timestamps) - broken,
+            len(self._index.timestamps) - damaged,
         )
 
     def _nearest(self, n: int, keyframes: Sequence[Keyframe]) -> list[Keyframe]:
-        moments = frame_indices(len(self._survey.timestamps), n)
+        moments = frame_indices(len(self._index.timestamps), n)
         if self._is_timed:
-            moments = [self._survey.timestamps[i] for i in moments]
-        places = {self._place(keyframe): keyframe for keyframe in keyframes}
-        return [places[place] for place in nearest_places(moments, sorted(places))]
+            moments = [self._index.timestamps[i] for i in moments]
+        by_place = {self._place(keyframe): keyframe for keyframe in keyframes}
+        return [by_place[place] for place in nearest_places(moments, sorted(by_place))]
 
     def _place(self, keyframe: Keyframe) -> int:
         return keyframe.timestamp if self._is_timed else keyframe.frame
 
     def _seconds(self, keyframe: Keyframe) -> float:
         if self._is_timed:
-            since_start = keyframe.timestamp - self._survey.timestamps[0]
-            return float(since_start * self._survey.time_base)
+            return self._index.seconds(keyframe.timestamp)
         return float(keyframe.frame * frame_duration(self._video.stream))
 
     def _by_seeking(self, wanted: Collection[Keyframe]) -> dict[Keyframe, VideoFrame]:
@@ -78,15 +82,15 @@ class KeyframeReader:
             try:
                 self._video.container.seek(keyframe.timestamp, stream=self._video.stream)
             except av.error.FFmpegError:
-                break  # this container has no way to
+                break  # this container cannot seek
             for packet in self._video.packets():
                 if packet.pts == keyframe.timestamp:
-                    found.update((keyframe, frame) for frame in _alone(self._video, packet))
+                    found.update((keyframe, frame) for frame in _decode_alone(self._video, packet))
                     break
         return found
 
     def _by_walking(self, wanted: Collection[Keyframe]) -> Iterator[tuple[Keyframe, VideoFrame]]:
-        """From the first packet on, by their numbers; those that decode."""
+        """Find keyframes by their packet numbers from the start; yield those that decode."""
         if not wanted:
             return
         numbered = {keyframe.packet: keyframe for keyframe in wanted}
@@ -94,14 +98,17 @@ class KeyframeReader:
         with self._reopen() as video:
             for number, packet in enumerate(video.packets()):
                 if number in numbered:
-                    yield from ((numbered[number], frame) for frame in _alone(video, packet))
+                    yield from ((numbered[number], frame) for frame in _decode_alone(video, packet))
                 if number == last:
                     return
 
 
-def _alone(video: Video, packet: Packet) -> list[VideoFrame]:
-    """The picture of a keyframe, decoded as if it were all there is; none where it is damaged, or
-    no keyframe at all: some containers call every packet one."""
+def _decode_alone(video: OpenVideo, packet: Packet) -> list[VideoFrame]:
+    """Decode a keyframe's packet on its own.
+
+    Gives nothing where the packet is damaged, or holds no keyframe: some containers call every
+    packet one.
+    """
     video.stream.codec_context.flush_buffers()
     frames = [*decoded(video.stream, packet), *decoded(video.stream, None)]
     return [frame for frame in frames if frame.key_frame and not frame.is_corrupt][-1:]

@@ -1,6 +1,6 @@
-"""The pass over a file's packets, which decodes no picture: the true timestamps, and the sound.
+"""One pass over a file's packets, which decodes no picture: true timestamps, and the sound.
 
-Counts and durations in headers are often wrong; the frames that are there have packets.
+Counts and durations in headers are often wrong; the frames that exist have packets.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ from fractions import Fraction
 from av.video.stream import VideoStream
 
 from pipeline.decode.audio import AudioCollector
-from pipeline.decode.container import Packet, Video
+from pipeline.decode.container import OpenVideo, Packet
 
 
 @dataclass(frozen=True)
 class Keyframe:
-    """Where to find one that is shown: the how-manieth packet of the video it is, the
-    how-manieth that is shown, and its timestamp."""
+    """Where to find a keyframe that is shown.
+
+    Args:
+        packet: index among the video's packets.
+        frame: index among the shown frames, in the order of the file.
+        timestamp: when it is shown, in the index's time base.
+    """
 
     packet: int
     frame: int
@@ -25,19 +30,19 @@ class Keyframe:
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
+class PacketIndex:
     """What the packets of a video tell.
 
     Args:
-        time_base: the unit of what follows, seconds.
+        time_base: unit of the timestamps, seconds.
         timestamps: of the frames that are shown, ascending.
-        keyframes: likewise, of those that decoding can start at.
-        shown_keyframes: those of them that are shown, in the order of the file.
-        end: until when the last frame is shown.
-        is_timed: whether every packet has a timestamp; where not, they are numbered, and the
+        keyframes: timestamps that decoding can start at, shown or not, ascending.
+        shown_keyframes: the shown ones among them, in the order of the file.
+        end: timestamp at which the last frame ends.
+        is_timed: whether every packet has a timestamp; where not, frames are numbered, and the
             time base is a frame's duration.
-        missing: how many more packets the file promises to have.
-        is_whole: whether none is missing, or marked as damaged.
+        missing: number of packets that the file promises and does not have.
+        is_whole: whether no packet is missing or marked as damaged.
     """
 
     time_base: Fraction
@@ -51,7 +56,7 @@ class Survey:
 
     @property
     def total(self) -> int:
-        """How many frames the file says to hold."""
+        """Number of frames that the file claims to hold."""
         return len(self.timestamps) + self.missing
 
     @property
@@ -60,35 +65,44 @@ class Survey:
 
     @property
     def duration_seconds(self) -> float:
-        return float((self.end - self.timestamps[0]) * self.time_base)
+        return self.seconds(self.end)
+
+    def seconds(self, timestamp: int) -> float:
+        """Seconds from the first shown frame to a timestamp."""
+        return float((timestamp - self.timestamps[0]) * self.time_base)
 
 
-def survey_packets(video: Video, listener: AudioCollector | None) -> Survey:
-    """Read the file to its end; the listener hears the sound on the way."""
+def index_packets(video: OpenVideo, audio: AudioCollector | None) -> PacketIndex:
+    """Read a file to its end.
+
+    Args:
+        video: the open file, at its start.
+        audio: collects the sound on the way; None where no sound is wanted.
+    """
     stream = video.stream
     shown: list[tuple[int, int]] = []
     keyframes: list[int] = []
     shown_keyframes: list[Keyframe] = []
     count, is_timed, is_whole = 0, True, True
-    for packet in video.packets(*([listener.stream] if listener else [])):
-        if listener and packet.stream is listener.stream:
-            listener.hear(packet)
+    for packet in video.packets(*([audio.stream] if audio else [])):
+        if audio and packet.stream is audio.stream:
+            audio.add(packet)
             continue
         is_timed = is_timed and packet.pts is not None
         is_whole = is_whole and not packet.is_corrupt
-        when = packet.pts if packet.pts is not None else count
+        start = packet.pts if packet.pts is not None else count
         is_shown = not packet.is_discard and not _is_hidden(packet)
         if packet.is_keyframe:
-            keyframes.append(when)
+            keyframes.append(start)
             if is_shown:
-                shown_keyframes.append(Keyframe(count, len(shown), when))
+                shown_keyframes.append(Keyframe(count, len(shown), start))
         if is_shown:
-            shown.append((when, when + (packet.duration or 0)))
+            shown.append((start, start + (packet.duration or 0)))
         count += 1
     if not is_timed:
         shown = [(i, i + 1) for i in range(len(shown))]
     missing = max(_promised(video) - count, 0)
-    return Survey(
+    return PacketIndex(
         time_base=(stream.time_base if is_timed else frame_duration(stream)) or Fraction(0),
         timestamps=sorted(start for start, _ in shown),
         keyframes=sorted(keyframes),
@@ -100,14 +114,16 @@ def survey_packets(video: Video, listener: AudioCollector | None) -> Survey:
     )
 
 
-def _promised(video: Video) -> int:
-    """How many packets there are in the sample table of an MP4 file, which is what says where they
-    lie. Other formats have at most a remark on their number: 0."""
+def _promised(video: OpenVideo) -> int:
+    """Number of packets by the sample table of an MP4 file, which says where each of them lies.
+
+    0 for other formats, whose headers have a count at most as a remark.
+    """
     return video.stream.frames if "mp4" in video.container.format.name.split(",") else 0
 
 
 def frame_duration(stream: VideoStream) -> Fraction:
-    """By the frame rate that the file claims or FFmpeg guesses, seconds; 0 where there is none."""
+    """Seconds, by the frame rate that the file claims or FFmpeg guesses; 0 where there is none."""
     rate = stream.average_rate or stream.guessed_rate
     return 1 / rate if rate else Fraction(0)
 
@@ -115,8 +131,8 @@ def frame_duration(stream: VideoStream) -> Fraction:
 def _is_hidden(packet: Packet) -> bool:
     """Whether a VP8 or VP9 packet only updates references and shows no picture.
 
-    The bit `show_frame` of RFC 6386, section 9.1, and of the VP9 bitstream specification, section
-    6.2; a VP9 superframe (its last byte is marked 0b110) always shows one.
+    By the bit `show_frame` of RFC 6386, section 9.1, and of the VP9 bitstream specification,
+    section 6.2; a VP9 superframe (its last byte is marked 0b110) always shows one.
     """
     codec = packet.stream.codec_context.name
     if codec in ("vp8", "libvpx"):

@@ -1,4 +1,4 @@
-"""Which moments of a video to look at: pure arithmetic on frame indices and timestamps.
+"""Which frames of a video to decode: pure arithmetic on frame indices and timestamps.
 
 keyframes   K           K           K           K
 timestamps  0  1  2  3  4  5  6  7  8  9 10 11 12 13
@@ -16,10 +16,13 @@ import numpy as np
 
 
 def frame_indices(total: int, n: int) -> list[int]:
-    """The indices of `n` frames, uniformly spaced from the first of `total` to the last.
+    """Indices of `n` frames, uniformly spaced from the first of `total` to the last.
 
-    `linspace(0, total - 1, n)` cut to whole numbers, which is the recipe of the seed document; a
-    video of fewer than `n` frames gives some of them more than once.
+    `linspace(0, total - 1, n)` cut to whole numbers, as in the seed document. A video of fewer than
+    `n` frames gives some of them more than once.
+
+    Raises:
+        ValueError: there are no frames, or none are asked for.
     """
     if total < 1 or n < 1:
         raise ValueError(f"cannot choose {n} of {total} frames")
@@ -27,7 +30,7 @@ def frame_indices(total: int, n: int) -> list[int]:
 
 
 def nearest_places(moments: Sequence[int], places: Sequence[int]) -> list[int]:
-    """For each moment the nearest place, the earlier one of two that are equally near.
+    """Find the nearest place to each moment; the earlier of two that are equally near.
 
     Args:
         moments: in any order, with repeats.
@@ -42,28 +45,30 @@ def nearest_places(moments: Sequence[int], places: Sequence[int]) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Visit:
-    """One stop on the way through a file: seek to the keyframe, decode on to the targets.
+class Seek:
+    """A seek to a keyframe, and the frames to decode from there on.
 
-    Both in the stream's timestamps; `targets` ascend.
+    Args:
+        keyframe: its timestamp.
+        targets: timestamps of the frames, ascending.
     """
 
     keyframe: int
     targets: tuple[int, ...]
 
 
-def plan_visits(targets: Sequence[int], keyframes: Sequence[int]) -> list[Visit]:
+def plan_seeks(targets: Sequence[int], keyframes: Sequence[int]) -> list[Seek]:
     """Group targets by the keyframe that each has to be decoded from.
 
-    Targets of one group of pictures share a visit: going on is cheaper than going back. A target
-    before the first keyframe belongs to that keyframe; whoever decodes must expect not to see it.
+    Targets of one group of pictures share a seek: to decode on is cheaper than to go back. A target
+    before the first keyframe is given to that keyframe, though decoding will not come by it.
 
     Args:
         targets: timestamps of the wanted frames, in any order, with repeats.
         keyframes: ascending timestamps of the keyframes, at least one.
     """
-    visits: dict[int, list[int]] = {}
+    groups: dict[int, list[int]] = {}
     for target in sorted(set(targets)):
         place = max(bisect_right(keyframes, target) - 1, 0)
-        visits.setdefault(keyframes[place], []).append(target)
-    return [Visit(keyframe, tuple(group)) for keyframe, group in visits.items()]
+        groups.setdefault(keyframes[place], []).append(target)
+    return [Seek(keyframe, tuple(group)) for keyframe, group in groups.items()]

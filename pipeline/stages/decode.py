@@ -1,4 +1,4 @@
-"""The decode stage: a file whose content needs work -> the frames and the speech the models need.
+"""The decode stage: from a file that needs work to the frames and the speech for the models.
 
 Pure and picklable: the same object decodes in a thread, in a process or on another machine.
 """
@@ -25,7 +25,7 @@ from pipeline.records import (
 
 
 def _no_beat() -> None:
-    """Nobody watches over this file."""
+    """Stand in where no heartbeat is kept."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Decoder:
     """Decodes one video after another, each on one core.
 
     Args:
-        settings: Of the run: frames, sampling, limits and voice detector.
+        settings: number of frames, sampling, limits and voice detector.
         preprocess: CLIP's preprocessing of one picture.
     """
 
@@ -49,12 +49,12 @@ class Decoder:
         """Decode what a task needs.
 
         Args:
-            task: The file, and the parts of its row to make.
-            transcript: The words of the row that exists, where they are kept.
-            beat: Called whenever reading the file goes on.
+            task: the file, and the parts of its row to make.
+            transcript: words of the stored row, where they are kept.
+            beat: called whenever reading the file goes on.
 
         Raises:
-            VideoError: The file cannot be decoded.
+            VideoError: the file cannot be decoded.
         """
         needs = task.needs
         contents = self._read(task, beat)

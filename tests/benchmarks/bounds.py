@@ -25,7 +25,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from pipeline.decode.video import Contents, frames, read_video, sound
+from pipeline.decode import audio, frames
+from pipeline.decode.video import Contents, read_video
 from pipeline.models.clip import ClipEncoder
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
@@ -164,7 +165,7 @@ def measure(name: str, folder: Path, core: Core) -> list[dict[str, Any]]:
         batch_frames=BATCH_FRAMES, threads=1,
     )  # fmt: skip
     reading, pictures, sounds, voices, see = (Spent() for _ in range(5))
-    with metered(frames, pictures), metered(sound, sounds), reading():
+    with metered(frames, pictures), metered(audio, sounds), reading():
         contents = [read(path, clip) for path in paths]
     reading.seconds -= pictures.seconds + sounds.seconds
     with voices():

@@ -31,7 +31,7 @@ import av
 import cv2
 import numpy as np
 
-from pipeline.decode.sampling import frame_indices, plan_visits
+from pipeline.decode.sampling import frame_indices, plan_seeks
 from pipeline.decode.video import read_video
 from pipeline.errors import VideoError
 from pipeline.records import Stage
@@ -164,11 +164,11 @@ def needed(path: Path) -> float:
         targets = [shown[i] for i in frame_indices(len(shown), N)]
         order = {packet.pts: i for i, packet in enumerate(found)}
         total = 0.0
-        for visit in plan_visits(targets, starts):
+        for seek in plan_seeks(targets, starts):
             stream.codec_context.flush_buffers()
-            last = max(order[target] for target in visit.targets)
-            for packet in found[order[visit.keyframe] : last + 1]:
-                if packet.pts in visit.targets or is_referred_to(bytes(packet)):
+            last = max(order[target] for target in seek.targets)
+            for packet in found[order[seek.keyframe] : last + 1]:
+                if packet.pts in seek.targets or is_referred_to(bytes(packet)):
                     total += cpu_seconds(partial(decoded, packet))
     return total
 

@@ -1,4 +1,4 @@
-"""Decoding for the tests of it: one frame after another, and files that are made to order."""
+"""Support for tests of decoding: a reference that decodes everything, and files made to order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SIDE = 96
 
 
 def prepare(image: Image.Image) -> np.ndarray:
-    """As CLIP does: the middle square."""
+    """Cut the middle square, as CLIP does."""
     short = min(image.size)
     left, top = (image.width - short) // 2, (image.height - short) // 2
     square = image.crop((left, top, left + short, top + short))
@@ -45,7 +45,7 @@ def numbers(contents: Contents) -> list[int]:
 
 @dataclass(frozen=True, eq=False)
 class Whole:
-    """What comes of decoding everything in order."""
+    """All frames of a video, decoded in order."""
 
     frames: list[np.ndarray]
     times: list[float]
@@ -81,7 +81,7 @@ def attempt(path: Path, **options: Any) -> tuple[Frames | None, VideoError | Non
 
 
 def manifest(media_dir: Path | None, *kinds: str) -> list[dict[str, Any]]:
-    """What is known of the real media of these kinds; skips the test where there are none."""
+    """Entries of the real media of these kinds; skips the test where there are none."""
     if media_dir is None:
         pytest.skip("there is no folder of real media")
     lines = (media_dir / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
@@ -115,7 +115,7 @@ def write(
 
 
 def write_growing(path: Path, folder: Path) -> None:
-    """25 frames of 160 x 120, then 25 of 320 x 240, in one stream."""
+    """Write 25 frames of 160 x 120, then 25 of 320 x 240, in one stream."""
     parts = [folder / "small.h264", folder / "large.h264"]
     for first, part in zip((0, 25), parts, strict=True):
         width, height = (160, 120) if first == 0 else (320, 240)
@@ -132,8 +132,14 @@ def write_growing(path: Path, folder: Path) -> None:
 
 
 def remux(source: Path, target: Path, *, audio: Callable[[Any], Any], tracks: int = 1) -> None:
-    """Copy a file packet by packet; those of the sound as `audio` changes them, to so many tracks
-    with the same."""
+    """Copy a file packet by packet.
+
+    Args:
+        source: has one video and one audio stream.
+        target: the file to write.
+        audio: changes each packet of the sound.
+        tracks: number of audio tracks, all with the same sound.
+    """
     with av.open(str(source)) as opened, av.open(str(target), "w") as output:
         video = output.add_stream_from_template(opened.streams.video[0])
         sounds = [output.add_stream_from_template(opened.streams.audio[0]) for _ in range(tracks)]
@@ -180,7 +186,7 @@ def add_cover(source: Path, target: Path) -> None:
 
 @contextmanager
 def not_as_root() -> Iterator[None]:
-    """Root may read everything; for the moment, be somebody else."""
+    """Run as another user for the moment: root may read everything."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)

@@ -1,4 +1,4 @@
-"""Clips of every kind that the program meets, made with PyAV: small, and the same every time.
+"""Clips of every kind that the program meets, made with PyAV: small, and equal every time.
 
     make_video(path, seconds=2, fps=25, codec="hevc", audio="speech", rotation=90)
     make(folder, "vp9.webm")      one of CATALOGUE
@@ -72,15 +72,15 @@ def make_video(
         height: likewise.
         codec: a key of ENCODERS.
         pix_fmt: FFmpeg's name of the pixel format.
-        audio: what is to be heard, or None for no audio stream.
-        rotation: degrees that a player turns the picture counter-clockwise to show it upright, as
-            `VideoFrame.rotation` of PyAV has it: 0, 90, 180 or 270.
+        audio: kind of sound, or None for no audio stream.
+        rotation: degrees counter-clockwise by which a player turns the picture to show it
+            upright, as PyAV's `VideoFrame.rotation`: 0, 90, 180 or 270.
         variable_rate: let frames last for VARIABLE_DURATIONS in turn.
         start_seconds: time of the first frame and of the first sound.
         keyframe_interval: most frames from one keyframe to the next.
         b_frames: most B frames in a row.
         sample_aspect_ratio: a stored pixel's width over its height, if not 1.
-        pictures: seed of what is to be seen.
+        pictures: seed of the drawn pictures.
 
     Returns:
         Times of the frames in the file, float64 `[n]`, seconds.
@@ -124,9 +124,9 @@ def make_audio(path: Path, *, seconds: float = 2.0, audio: Sound = "speech") -> 
 
 @contextmanager
 def _usual_priority() -> Iterator[None]:
-    """The AV1 encoder, run by root, leaves the calling thread on real-time priority.
+    """Restore the thread's priority: the AV1 encoder, run by root, leaves it at real time.
 
-    Processes started later inherit it, and threads of theirs that spin let nothing else run.
+    Processes started later inherit that, and threads of theirs that spin let nothing else run.
     """
     if not hasattr(os, "sched_setscheduler"):  # only Linux has it
         yield
@@ -212,7 +212,7 @@ def _chords(times: np.ndarray) -> np.ndarray:
 
 
 def _cut(path: Path, share: float, **options: Any) -> None:
-    """A video of which only the first `share` of the bytes is there."""
+    """Write a video of which only the first `share` of the bytes is kept."""
     make_video(path, **options)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
@@ -222,7 +222,7 @@ def _video(**options: Any) -> Callable[[Path], object]:
     return lambda path: make_video(path, **options)
 
 
-# Name -> maker(path). Each has other pictures, so that their vectors differ.
+# Name -> maker(path). Each clip has pictures of its own, so that their vectors differ.
 VIDEOS: dict[str, Callable[[Path], object]] = {
     "no_audio.mp4": _video(pictures=1),
     "silent_audio.mp4": _video(audio="silence", pictures=2),
@@ -254,7 +254,7 @@ VIDEOS: dict[str, Callable[[Path], object]] = {
     "one_frame.mp4": _video(seconds=0.04, pictures=26),
 }
 
-# These have no picture to show, or not all of them.
+# Clips that have no picture to show, or not all of them.
 BROKEN: dict[str, Callable[[Path], object]] = {
     "audio_only.mp4": lambda path: make_audio(path),
     "zero_bytes.mp4": lambda path: path.write_bytes(b""),

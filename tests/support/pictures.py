@@ -53,12 +53,13 @@ def draw(
 
 
 def read_frame_number(rgb: np.ndarray) -> int:
-    """The number of a drawn frame, from uint8 `[height, width, 3]`, upright, square pixels.
+    """Read the number of a drawn frame from the whole picture or its middle square.
 
-    The whole picture or its middle square, at any size from 48 pixels.
+    Args:
+        rgb: uint8 `[height, width, 3]`, upright, with square pixels, at least 48 pixels high.
 
     Raises:
-        ValueError: there is no frame number to be seen: a bit has no contrast.
+        ValueError: no frame number can be read: a bit has no contrast.
     """
     height, width, _ = rgb.shape
     number = 0
@@ -85,7 +86,7 @@ def _rows(index: int) -> list[list[int]]:
 def _cell(
     row: int, column: int, width: int, height: int, pixel_aspect: float, *, inset: float = 0.0
 ) -> tuple[slice, slice]:
-    """Where a bit is in the picture; `inset` leaves that fraction off at each edge."""
+    """Where a bit lies in the picture; `inset` leaves that fraction off at each edge."""
     seen_width = width * pixel_aspect
     side = min(seen_width, height)
     left = (seen_width - side) / 2 + LEFT * side

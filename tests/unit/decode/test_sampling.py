@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.decode.sampling import Visit, frame_indices, nearest_places, plan_visits
+from pipeline.decode.sampling import Seek, frame_indices, nearest_places, plan_seeks
 
 TOTALS = st.integers(1, 10**6)
 COUNTS = st.integers(1, 1000)
@@ -47,12 +47,12 @@ def test_there_is_nothing_to_choose_from_nothing(total: int, n: int) -> None:
 
 
 @given(st.lists(TIMESTAMPS, max_size=30), KEYFRAMES)
-def test_visits_come_by_every_target_once_and_never_go_back(
+def test_seeks_come_by_every_target_once_and_never_go_back(
     targets: list[int], keyframes: list[int]
 ) -> None:
-    visits = plan_visits(targets, keyframes)
-    assert [target for visit in visits for target in visit.targets] == sorted(set(targets))
-    starts = [visit.keyframe for visit in visits]
+    seeks = plan_seeks(targets, keyframes)
+    assert [target for seek in seeks for target in seek.targets] == sorted(set(targets))
+    starts = [seek.keyframe for seek in seeks]
     assert starts == sorted(set(starts))
 
 
@@ -60,10 +60,10 @@ def test_visits_come_by_every_target_once_and_never_go_back(
 def test_a_target_is_decoded_from_the_last_keyframe_before_it(
     targets: list[int], keyframes: list[int]
 ) -> None:
-    for visit in plan_visits(targets, keyframes):
-        for target in visit.targets:
+    for seek in plan_seeks(targets, keyframes):
+        for target in seek.targets:
             earlier = [keyframe for keyframe in keyframes if keyframe <= target]
-            assert visit.keyframe == max(earlier, default=keyframes[0])
+            assert seek.keyframe == max(earlier, default=keyframes[0])
 
 
 @given(st.lists(TIMESTAMPS, max_size=30), KEYFRAMES)
@@ -76,5 +76,5 @@ def test_the_nearest_is_never_farther_than_another_nor_later_than_one_as_near(
 
 def test_the_picture_in_the_documentation() -> None:
     assert frame_indices(14, 3) == [0, 6, 13]
-    visits = plan_visits([0, 6, 13], [0, 4, 8, 12])
-    assert visits == [Visit(0, (0,)), Visit(4, (6,)), Visit(12, (13,))]
+    seeks = plan_seeks([0, 6, 13], [0, 4, 8, 12])
+    assert seeks == [Seek(0, (0,)), Seek(4, (6,)), Seek(12, (13,))]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline import config
-from pipeline.decode.container import Progress, packets
+from pipeline.decode.container import StallDetector, packets
 from pipeline.errors import ModelError, VideoError
 from pipeline.flow.flow import Flow, Summary
 from pipeline.flow.progress import Report
@@ -233,20 +233,22 @@ class Clock:
         return self.seconds
 
 
-def test_reading_that_comes_no_farther_is_given_up() -> None:
+def test_reading_that_makes_no_progress_is_given_up() -> None:
     clock = Clock()
-    progress = Progress(60, clock)
+    stall = StallDetector(60, clock)
     for step in range(1000):  # either of both is enough
         clock.seconds += 50
-        progress.note(0, byte=step, time=None)
+        stall.note(0, byte=step, time=None)
         clock.seconds += 50
-        progress.note(1, byte=None, time=step)
+        stall.note(1, byte=None, time=step)
     for step in range(1000):
         clock.seconds += 0.05
-        progress.note(0, byte=step, time=None)
+        stall.note(0, byte=step, time=None)
     clock.seconds += 61
-    with pytest.raises(VideoError, match=r"comes no farther, .* decode\.timeout_seconds = 60"):
-        progress.note(0, byte=500, time=None)
+    with pytest.raises(
+        VideoError, match=r"no progress for longer than decode\.timeout_seconds = 60"
+    ):
+        stall.note(0, byte=500, time=None)
 
 
 class _Packet:
@@ -268,6 +270,6 @@ class _Circle:
 def test_packets_that_come_again_and_again_end() -> None:
     clock = Clock()
     circle: Any = _Circle(clock)
-    with pytest.raises(VideoError, match="comes no farther"):
-        list(packets(circle, [], Progress(60, clock)))
+    with pytest.raises(VideoError, match="no progress"):
+        list(packets(circle, [], StallDetector(60, clock)))
     assert clock.seconds < 70
