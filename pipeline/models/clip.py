@@ -1,6 +1,6 @@
-"""open_clip: frames or text -> vectors. The only module that imports open_clip.
+"""CLIP by open_clip: frames or texts -> vectors.
 
-The two are kept in one object because they are one model: only vectors of the same weights compare.
+One object encodes both, because only vectors of the same weights can be compared.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     import torch
 
 _OPEN_CLIP_PRECISION = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
-_TOKEN_STEP = 8  # a text's window is a multiple of it
+_TOKEN_STEP = 8  # windows of texts are multiples of it, so that few are made
 
 
 class ClipEncoder:
-    """A CLIP model with trained weights, its preprocessing and its tokenizer.
+    """Encodes frames and texts with a CLIP model and its trained weights.
 
     Args:
         model: `ViT-B/32` and the like, in OpenAI's or open_clip's spelling, or `local-dir:FOLDER`.
         pretrained: a tag of open_clip, or the absolute path of a checkpoint; not used for a folder.
         device: as torch names it.
         precision: `float32`, `float16` or `bfloat16`.
-        batch_frames: the most frames in one forward pass.
+        batch_frames: most frames in one forward pass; halved where the device's memory is short.
         threads: cores that one call uses on the CPU; 0 leaves it to torch.
 
     Raises:
         SettingsError: there is no such model or tag.
-        ModelError: the weights cannot be fetched or loaded. Weights are never made up.
+        ModelError: the weights cannot be fetched or loaded. Random weights are never used.
     """
 
     def __init__(
@@ -66,25 +66,35 @@ class ClipEncoder:
             for values in (self.preprocess.mean, self.preprocess.std)
         )
         self._context = getattr(self._model, "context_length", 77)
-        self._of_length: dict[int, Any] = {}
+        self._by_length: dict[int, Any] = {}
         self.dimension = int(self.encode_texts([""]).shape[1])
 
     def encode_frames(self, pixels: np.ndarray) -> np.ndarray:
-        """Args:
-            pixels: uint8 `[n, height, width, 3]` of `preprocess`, of one video or of several.
+        """Encode frames of one video or of several.
+
+        Args:
+            pixels: uint8 `[n, height, width, 3]`, as `preprocess` gives each.
 
         Returns:
-            float32 `[n, d]`, as the model gives them: not normalised.
+            float32 `[n, d]`, not normalised.
         """
         return self._in_batches(pixels, self._encode_pixels)
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """float32 `[n, d]`, each of unit length; what passes the text window is cut off."""
+        """Encode texts; what is beyond the text encoder's window is cut off.
+
+        Args:
+            texts: of any length.
+
+        Returns:
+            float32 `[n, d]`, each of unit length.
+        """
         return unit_length(self._in_batches(texts, self._encode_texts))
 
     def fits(self, text: str) -> bool:
-        """Whether the text encoder's window holds the whole text."""
-        # One place more than there is: it stays padding, as behind the empty text, if all fits.
+        """Tell whether the text encoder's window holds a whole text."""
+        # In a window with one place more than the encoder's, a text that fits ends with padding,
+        # as the empty text does.
         tokens = self._tokenize(["", text], context_length=self._context + 1)
         return bool(tokens[0, -1] == tokens[1, -1])
 
@@ -99,9 +109,9 @@ class ClipEncoder:
         tokens = self._tokenize(list(texts), context_length=self._context)
         used = int(tokens.any(dim=0).nonzero().max()) + 1
         length = min(math.ceil(used / _TOKEN_STEP) * _TOKEN_STEP, self._context)
-        if length not in self._of_length:
-            self._of_length[length] = _shortened(self._model, length, self._context)
-        model = self._of_length[length]
+        if length not in self._by_length:
+            self._by_length[length] = _shortened(self._model, length, self._context)
+        model = self._by_length[length]
         return self._encode(model.encode_text, self._to_device(tokens[:, : model.context_length]))
 
     def _encode(self, method: Callable[..., Any], batch: torch.Tensor) -> torch.Tensor:
@@ -115,7 +125,7 @@ class ClipEncoder:
         return batch.pin_memory().to(self._device, non_blocking=True)
 
     def _in_batches(self, items: Any, encode: Callable[[Any], torch.Tensor]) -> np.ndarray:
-        """Encode in batches; where the device's memory does not hold one, in halves of it."""
+        """Encode in batches; a batch that the device's memory does not hold is halved."""
         size, start, parts = self._batch_frames, 0, []
         while start < len(items):
             try:
@@ -156,8 +166,8 @@ def _no_weights(name: str, weights: str | None, error: Exception) -> str:
         )
     return (
         f"CLIP {name}, weights {weights}: cannot be loaded: {error}\n"
-        "Tried the local cache, then the download. With a network they are fetched by themselves;"
-        " without one, do one of these:\n"
+        "Neither the local cache nor a download had them. With a network they are fetched when they"
+        " are needed; without one, do one of these:\n"
         "  - run once with a network, and copy the Hugging Face cache folder here;\n"
         "  - set clip.pretrained to a checkpoint file of this model;\n"
         "  - set clip.model to local-dir:FOLDER, a folder with open_clip_config.json and weights."
@@ -165,10 +175,16 @@ def _no_weights(name: str, weights: str | None, error: Exception) -> str:
 
 
 def _shortened(model: Any, length: int, context: int) -> Any:
-    """The model with a shorter window for texts, and the same weights.
+    """Make a copy of the model with a shorter window for texts; it shares the weights.
 
-    Where no token sees a later one and the end of the text is what counts, as in OpenAI's CLIP, the
-    padding behind it changes nothing, but takes most of the time. Other models stay as they are.
+    In OpenAI's CLIP no token attends to a later one, and the vector is that of the last token. So
+    the padding after it changes nothing, but takes most of the time. Other models keep their
+    window.
+
+    Args:
+        model: of open_clip.
+        length: tokens of the shorter window.
+        context: tokens of the model's own window.
     """
     import open_clip
 

@@ -1,4 +1,4 @@
-"""Where the models run, and in which number type."""
+"""Chooses where the models run, in which number type, and how a run shares the cores."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from pipeline.config import Settings
 from pipeline.errors import ModelError
 
-CPU_STREAMS = 4  # each holds the activations of its batch
-CPU_VIDEOS = 8  # their words are decoded together; more would make the others wait
+CPU_STREAMS = 4  # each one holds the activations of its batch in memory
+CPU_VIDEOS = 8  # videos of a batch; a larger one would keep the other threads waiting
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Devices as torch names them, and number types.
+    """Devices and number types of both models.
 
     Args:
+        clip_device: as torch names it.
         clip_precision: `float32`, `float16` or `bfloat16`.
-        whisper_precision: one of these, or `int8_` and one of these: weights in 8 bits, scaled row
-            by row, and what is multiplied with them too; all else in the number type behind it.
+        whisper_device: as torch names it.
+        whisper_precision: a type as above, or `int8_` followed by one: matrices are then
+            multiplied in 8 bits, scaled row by row, and the rest is computed in that type.
     """
 
     clip_device: str
@@ -38,6 +40,9 @@ class Placement:
 def choose(settings: Settings) -> Placement:
     """Resolve `device` and `precision` on this machine.
 
+    Args:
+        settings: of the run.
+
     Raises:
         ModelError: a forced device is not there.
     """
@@ -45,7 +50,7 @@ def choose(settings: Settings) -> Placement:
 
 
 def found_devices() -> tuple[str, ...]:
-    """What there is besides the CPU, as torch names it, the best first: `cuda:0`, ..., `mps`."""
+    """List the accelerators of this machine as torch names them, best first: `cuda:0`, `mps`."""
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -54,10 +59,14 @@ def found_devices() -> tuple[str, ...]:
 
 
 def place(settings: Settings, found: Sequence[str]) -> Placement:
-    """Resolve `device` and `precision` where these devices are found.
+    """Resolve `device` and `precision` on a machine with given accelerators.
 
-    CTranslate2, which runs Whisper, knows CUDA and the CPU: with MPS the speech model stays on the
-    CPU.
+    CTranslate2, which runs Whisper, knows CUDA and the CPU only, so that with MPS Whisper stays on
+    the CPU.
+
+    Args:
+        settings: of the run.
+        found: the accelerators, as `found_devices` lists them.
 
     Raises:
         ModelError: a forced device is not there.
@@ -69,8 +78,8 @@ def place(settings: Settings, found: Sequence[str]) -> Placement:
     if wanted not in (*found, *kinds, "cpu"):
         raise ModelError(
             f"device = {wanted}: torch finds no such device here, only"
-            f" {', '.join([*found, 'cpu'])}; set device to auto or to one of these, or mend the"
-            " driver"
+            f" {', '.join([*found, 'cpu'])}; set device to auto or to one of these, or repair"
+            " the driver"
         )
     kind = wanted.partition(":")[0]
     whisper = "cpu" if kind == "mps" else wanted
@@ -83,9 +92,12 @@ def place(settings: Settings, found: Sequence[str]) -> Placement:
 
 
 def _whisper_precision(settings: Settings, kind: str) -> str:
-    """On a CPU CTranslate2 knows no half precision. There each word costs a pass over all weights,
-    so small ones are what makes it quick; but a word here and there is another, which who asks for
-    faster-whisper's own words does not want."""
+    """Choose the number type of Whisper on a kind of device.
+
+    CTranslate2 has no half precision on a CPU. There every token reads all weights, so that weights
+    in 8 bits are the quickest; they change a word here and there, and full windows promise the
+    words of faster-whisper.
+    """
     number = "float32" if kind == "cpu" else getattr(settings.precision, kind)
     weights = settings.whisper.weights
     if weights == "auto":
@@ -95,14 +107,14 @@ def _whisper_precision(settings: Settings, kind: str) -> str:
 
 @dataclass(frozen=True)
 class Threads:
-    """How a run shares the cores.
+    """Shares of a run in the cores.
 
     Args:
-        decode: threads that decode, one core each.
-        models: threads that run the models.
-        per_model: cores that one of those uses; 0 for all there are.
-        cores: that all these threads may use at a time; None for any number.
-        videos: the most that one of the models' threads takes at a time.
+        decode: number of threads that decode, one core each.
+        models: number of threads that run the models.
+        per_model: cores that each of those uses; 0 for all there are.
+        cores: cores that all these threads may use at a time; None for no limit.
+        videos: most videos in a batch of the models.
     """
 
     decode: int
@@ -113,9 +125,17 @@ class Threads:
 
 
 def share_cores(settings: Settings, *, gpu: bool, cores: int) -> Threads:
-    """With a GPU, one thread feeds it and the cores decode. On the CPU several videos at a time, on
-    few cores each, lose less to waiting than one video at a time on all of them. There are more
-    threads than cores, so that none idles while some wait for others, but no more compute."""
+    """Share the cores between the threads of a run.
+
+    With a GPU one thread feeds it, and the cores decode. Without one, several batches on few cores
+    each lose less time to waiting than one batch on all cores. Then there are more threads than
+    cores, so that no core idles while a thread waits, but at most `cores` of them compute.
+
+    Args:
+        settings: of the run.
+        gpu: whether the models run on a GPU.
+        cores: number of cores that this process may use.
+    """
     most = max(settings.clip.batch_frames // settings.clip.frames, 1)
     workers = settings.decode.workers
     if gpu:
@@ -125,8 +145,10 @@ def share_cores(settings: Settings, *, gpu: bool, cores: int) -> Threads:
 
 
 def expects_gpu(settings: Settings) -> bool:
-    """Whether the models will probably run on a GPU, told without importing torch for it; a wrong
-    answer costs speed only."""
+    """Guess whether the models will run on a GPU, without importing torch.
+
+    A wrong guess costs speed only.
+    """
     if settings.device != "auto":
         return settings.device != "cpu"
     apple = platform.system() == "Darwin" and platform.machine() == "arm64"
@@ -134,7 +156,7 @@ def expects_gpu(settings: Settings) -> bool:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """Count the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Both models, each loaded once, when it is first needed: a run that only moves rows loads none."""
+"""The models of a run, each loaded once, when it is first needed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from pipeline.models import devices
 from pipeline.models.clip import ClipEncoder
 from pipeline.models.names import resolve_clip
 from pipeline.models.preprocess import Preprocess, read_preprocess
+from pipeline.models.protocols import ImageTextEncoder, SpeechRecogniser
 from pipeline.models.transcriber import Transcriber
 
 
 class Models:
-    """Safe in any thread: whoever needs a model first loads it, the others wait.
+    """Loads each model when it is first asked for: a run that only moves rows loads none.
+
+    Safe in any thread: the first to ask for a model loads it, and the others wait.
 
     Args:
         settings: which models, and where they run.
-        say: tells a person what is being loaded.
+        say: shows a person what is being loaded.
         threads: cores that one call of a model uses on the CPU; 0 for all there are.
-        streams: how many threads call them.
+        streams: number of threads that call them.
     """
 
     def __init__(
@@ -44,75 +47,84 @@ class Models:
         self._clip: ClipEncoder | None = None
         self._whisper: Transcriber | None = None
 
-    def clip(self) -> ClipEncoder:
-        """CLIP, on its device.
+    def clip(self) -> ImageTextEncoder:
+        """Return CLIP, loaded on its device.
 
         Raises:
+            SettingsError: there is no such model or tag.
             ModelError: its weights or its device cannot be used.
         """
         with self._lock:
             if self._clip is None:
-                place, settings = self._place(), self._settings.clip
-                self._say(f"Loading CLIP ({settings.model})...")
-                self._clip = ClipEncoder(
-                    self._clip_name(),
-                    str(self._settings.clip_checkpoint or settings.pretrained),
-                    device=place.clip_device,
-                    precision=place.clip_precision,
-                    batch_frames=settings.batch_frames,
-                    threads=self._threads,
-                )
-                if self._clip.preprocess != self.preprocess():
-                    raise ModelError(
-                        f"clip.model = {settings.model}: its weights want {self._clip.preprocess}"
-                        f" and its configuration says {self.preprocess()}"
-                    )
+                self._clip = self._load_clip()
             return self._clip
 
     @property
-    def loaded_clip(self) -> ClipEncoder | None:
-        """CLIP, where somebody has needed it."""
+    def loaded_clip(self) -> ImageTextEncoder | None:
+        """CLIP if it is loaded, else None."""
         return self._clip
 
-    def whisper(self) -> Transcriber:
-        """Whisper, on its device.
+    def whisper(self) -> SpeechRecogniser:
+        """Return Whisper, loaded on its device.
 
         Raises:
+            SettingsError: the model does not know the language.
             ModelError: its weights or its device cannot be used.
         """
         with self._lock:
             if self._whisper is None:
-                place, settings = self._place(), self._settings.whisper
-                self._say(f"Loading Whisper ({settings.model})...")
-                self._whisper = Transcriber(
-                    str(self._settings.whisper_folder or settings.model),
-                    language=settings.language,
-                    full_windows=settings.windows == "full",
-                    device=place.whisper_device,
-                    compute_type=place.whisper_precision,
-                    threads=self._threads or devices.usable_cores(),
-                    streams=self._streams,
-                )
+                self._whisper = self._load_whisper()
             return self._whisper
 
     def preprocess(self) -> Preprocess:
-        """CLIP's preprocessing of one picture; loads no weights.
+        """Return CLIP's preprocessing of one picture; loads no weights.
 
         Raises:
-            SettingsError: There is no such model or tag.
-            ModelError: The model's configuration cannot be read.
+            SettingsError: there is no such model or tag.
+            ModelError: the model's configuration cannot be read.
         """
         with self._lock:
             if self._preprocess is None:
-                log_once()
+                quiet_libraries()
                 clip = self._settings.clip
                 weights = str(self._settings.clip_checkpoint or clip.pretrained)
                 self._preprocess = read_preprocess(*resolve_clip(self._clip_name(), weights))
             return self._preprocess
 
+    def _load_clip(self) -> ClipEncoder:
+        place, settings = self._place(), self._settings.clip
+        self._say(f"Loading CLIP ({settings.model})...")
+        clip = ClipEncoder(
+            self._clip_name(),
+            str(self._settings.clip_checkpoint or settings.pretrained),
+            device=place.clip_device,
+            precision=place.clip_precision,
+            batch_frames=settings.batch_frames,
+            threads=self._threads,
+        )
+        if clip.preprocess != self.preprocess():
+            raise ModelError(
+                f"clip.model = {settings.model}: its weights need {clip.preprocess}, but its"
+                f" configuration gives {self.preprocess()}"
+            )
+        return clip
+
+    def _load_whisper(self) -> Transcriber:
+        place, settings = self._place(), self._settings.whisper
+        self._say(f"Loading Whisper ({settings.model})...")
+        return Transcriber(
+            str(self._settings.whisper_folder or settings.model),
+            language=settings.language,
+            full_windows=settings.windows == "full",
+            device=place.whisper_device,
+            compute_type=place.whisper_precision,
+            threads=self._threads or devices.usable_cores(),
+            streams=self._streams,
+        )
+
     def _place(self) -> devices.Placement:
         if self._placement is None:
-            log_once()  # the models' libraries are imported next
+            quiet_libraries()
             self._placement = devices.choose(self._settings)
             self._say(f"Using device: {self._placement}")
         return self._placement
@@ -122,14 +134,16 @@ class Models:
         return f"{LOCAL_DIR}{folder}" if folder else self._settings.clip.model
 
 
-def log_once() -> None:
-    """Have what the libraries of models log go where everything goes, once. huggingface_hub's own
-    handler, which comes with the import, writes it to stderr a second time, as plain text; and
-    open_clip logs the errors that it raises, on the root logger."""
+def quiet_libraries() -> None:
+    """Keep the libraries of the models from logging a message twice.
+
+    huggingface_hub installs a handler of its own when it is imported, which writes to stderr what
+    the root logger writes, too. open_clip logs an error on the root logger and then raises it.
+    """
     from huggingface_hub.utils import logging as hub
 
     hub.get_logger().handlers.clear()
-    logging.getLogger().addFilter(_is_not_raised)  # the same one again changes nothing
+    logging.getLogger().addFilter(_is_not_raised)  # adding a filter twice changes nothing
 
 
 def _is_not_raised(record: logging.LogRecord) -> bool:

@@ -11,10 +11,18 @@ _QUICK_GELU = "-quickgelu"
 
 
 def resolve_clip(model: str, pretrained: str) -> tuple[str, str | None]:
-    """open_clip's name of a model, and its weights: a tag, a file, or None for a folder.
+    """Resolve the settings of CLIP to what open_clip loads.
 
-    Weights that were trained with QuickGELU get the architecture that has it: open_clip itself only
-    warns, and computes something else.
+    Weights that were trained with QuickGELU get the architecture that has it. open_clip only warns
+    about the other one, and computes something else.
+
+    Args:
+        model: `ViT-B/32` and the like, in OpenAI's or open_clip's spelling, or with a scheme:
+            `local-dir:FOLDER`, `hf-hub:OWNER/NAME`.
+        pretrained: a tag of open_clip, or the absolute path of a checkpoint.
+
+    Returns:
+        open_clip's name of the model, and the tag or checkpoint; None where the name has a scheme.
 
     Raises:
         SettingsError: there is no such model or tag.

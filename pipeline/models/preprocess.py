@@ -1,15 +1,16 @@
-"""CLIP's preprocessing of a picture, made from the model's configuration alone.
+"""CLIP's preprocessing of a picture, from the model's configuration alone.
 
-Decode threads and processes prepare pictures with it and never hold the weights. open_clip merges
-the same three sources when it creates a model: its defaults, the configuration beside the weights
-(or of the tag), and the picture size of the architecture.
+Decode threads and processes prepare pictures without holding the weights. When open_clip creates a
+model, it merges three sources into the preprocessing, and so does this module: open_clip's
+defaults, the configuration of the tag or beside the weights, and the architecture's picture size.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +27,15 @@ CONFIG_NAME = "open_clip_config.json"
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Resizing and cropping of one picture. Pickles as its numbers; safe in any thread.
+    """Resizes and crops one picture for the encoder. Pickles as its numbers; safe in any thread.
 
     Args:
-        size: Height and width of the encoder's input, pixels.
-        mean: Of each channel, subtracted by the encoder.
-        std: Of each channel, divided by by the encoder.
+        size: height and width of the encoder's input, pixels.
+        mean: of each channel; the encoder subtracts it.
+        std: of each channel; the encoder divides by it.
         interpolation: `bicubic`, `bilinear` or `random`, as open_clip names them.
         resize_mode: `shortest` (resize the shorter side, crop the middle), `longest` or `squash`.
-        fill_color: Of the border that `longest` adds, 0 to 255.
+        fill_color: of the border that `longest` adds, 0 to 255.
     """
 
     size: tuple[int, int]
@@ -45,41 +46,41 @@ class Preprocess:
     fill_color: int = 0
 
     def __call__(self, image: Image.Image) -> np.ndarray:
-        """uint8 `[height, width, 3]` from an upright RGB picture."""
-        for step in self._geometry:
+        """Prepare an upright RGB picture.
+
+        Args:
+            image: of any size.
+
+        Returns:
+            uint8 `[height, width, 3]`.
+        """
+        for step in _geometry(self):
             image = step(image)
         return np.asarray(image)
 
-    @cached_property
-    def _geometry(self) -> list[Any]:
-        """open_clip's own steps without its last two, which make a normalised tensor."""
-        from open_clip.transform import PreprocessCfg, image_transform_v2
-        from torchvision.transforms import Normalize
 
-        transform = image_transform_v2(PreprocessCfg(**vars_of(self)), is_train=False)
-        steps = list(transform.transforms)
-        if not isinstance(steps[-1], Normalize):
-            raise ModelError(f"CLIP's preprocessing ends with {steps[-1]}, not a normalisation")
-        return steps[:-2]
+@cache
+def _geometry(preprocess: Preprocess) -> tuple[Callable[[Image.Image], Image.Image], ...]:
+    """Build open_clip's own steps without its last two, which make a normalised tensor."""
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+    from torchvision.transforms import Normalize
 
-    def __getstate__(self) -> dict[str, Any]:
-        return vars_of(self)
-
-
-def vars_of(preprocess: Preprocess) -> dict[str, Any]:
-    """The numbers without the steps that were made of them."""
-    return {name: getattr(preprocess, name) for name in Preprocess.__dataclass_fields__}
+    transform = image_transform_v2(PreprocessCfg(**asdict(preprocess)), is_train=False)
+    *steps, _, last = transform.transforms
+    if not isinstance(last, Normalize):
+        raise ModelError(f"CLIP's preprocessing ends with {last}, not with a normalisation")
+    return tuple(steps)
 
 
 def read_preprocess(name: str, weights: str | None) -> Preprocess:
-    """The preprocessing of a model that `clip.resolve` has named.
+    """Read the preprocessing of a model that `resolve_clip` has named.
 
     Args:
         name: open_clip's name of a model, `local-dir:FOLDER` or `hf-hub:OWNER/NAME`.
-        weights: A tag of open_clip or a checkpoint file; None where the name says it.
+        weights: a tag of open_clip or a checkpoint file; None where the name has a scheme.
 
     Raises:
-        ModelError: There is no configuration to read.
+        ModelError: there is no configuration to read.
     """
     model, merged = _configuration(name, weights)
     image_size = model["vision_cfg"].get("image_size", 224)
@@ -87,7 +88,11 @@ def read_preprocess(name: str, weights: str | None) -> Preprocess:
 
 
 def from_open_clip(merged: dict[str, Any]) -> Preprocess:
-    """From open_clip's own configuration, such as `model.visual.preprocess_cfg`."""
+    """Convert a configuration of open_clip, such as `model.visual.preprocess_cfg`.
+
+    Args:
+        merged: its keys; open_clip's defaults stand in for missing ones.
+    """
     from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 
     values = merge_preprocess_dict(PreprocessCfg(), merged)
@@ -103,7 +108,7 @@ def from_open_clip(merged: dict[str, Any]) -> Preprocess:
 
 
 def _configuration(name: str, weights: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The model's configuration and that of its preprocessing."""
+    """Look up the configuration of a model and that of its preprocessing."""
     import open_clip
 
     if ":" in name:

@@ -1,4 +1,4 @@
-"""A transcript -> pieces that fit the text encoder's window: pure arithmetic on segments."""
+"""A transcript -> windows of text that fit the text encoder. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from store.schema import Segment
 def text_windows(
     segments: Sequence[Segment], fits: Callable[[str], bool], *, first_only: bool = False
 ) -> tuple[Segment, ...]:
-    """Join neighbouring segments for as long as their text fits one window.
+    """Join neighbouring segments as long as their text fits one window.
 
     A segment that does not fit by itself is cut in two at the space nearest to its middle, until
-    its pieces fit; the time is shared out by the number of characters.
+    the pieces fit. Each piece gets a share of the segment's time by its number of characters.
 
     Args:
         segments: in order of time.
-        fits: whether the encoder's window holds a text.
-        first_only: give the first window alone.
+        fits: tells whether the encoder's window holds a text.
+        first_only: return the first window alone.
     """
     windows: list[Segment] = []
     for piece in _pieces(segments, fits):
@@ -45,8 +45,8 @@ def _cut(segment: Segment, fits: Callable[[str], bool]) -> Iterator[Segment]:
         yield segment
         return
     middle = len(text) // 2
-    spaces = [place for place, character in enumerate(text) if character.isspace()]
-    at = min(spaces, key=lambda place: abs(place - middle), default=middle)
+    spaces = [index for index, character in enumerate(text) if character.isspace()]
+    at = min(spaces, key=lambda index: abs(index - middle), default=middle)
     when = segment.start + (segment.end - segment.start) * at / len(text)
     yield from _cut(Segment(segment.start, when, text[:at].strip()), fits)
     yield from _cut(Segment(when, segment.end, text[at:].strip()), fits)

@@ -1,5 +1,7 @@
-"""Texts about all sorts of things, to learn how alike texts and videos are that have nothing to do
-with each other. A few of them may be in a collection: it takes a quarter to make a difference."""
+"""Texts about many subjects, which measure how similar a text and an unrelated video are.
+
+A collection may hold videos about a few of them: only a quarter of the texts makes a difference.
+"""
 
 from __future__ import annotations
 
@@ -55,17 +57,25 @@ TEXTS = (
 
 
 def pack(vectors: np.ndarray) -> str:
-    """Vectors of the texts as text, to be kept in a store; in half precision."""
+    """Turn the texts' vectors into ASCII, in half precision, for a note of the store.
+
+    Args:
+        vectors: float32 `[len(TEXTS), d]`.
+    """
     return base64.b64encode(vectors.astype(np.float16).tobytes()).decode()
 
 
 def unpack(packed: str) -> np.ndarray:
-    """float32 `[len(TEXTS), d]` from what `pack` made."""
+    """Read what `pack` made.
+
+    Returns:
+        float32 `[len(TEXTS), d]`.
+    """
     numbers = np.frombuffer(base64.b64decode(packed), np.float16)
     return numbers.reshape(len(TEXTS), -1).astype(np.float32)
 
 
 def note_of(recipe: Recipe) -> str:
-    """The name of the note that keeps the vectors of the recipe's CLIP."""
+    """Name the note of the store that keeps the vectors by a recipe's CLIP."""
     made_of = "\n".join((recipe.visual, *TEXTS))
     return f"neutral {hashlib.sha256(made_of.encode()).hexdigest()[:16]}"

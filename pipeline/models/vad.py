@@ -1,4 +1,4 @@
-"""The voice detector: a recording -> the windows of it in which somebody speaks."""
+"""Voice detection: a recording -> windows of it in which somebody speaks."""
 
 from __future__ import annotations
 
@@ -9,33 +9,36 @@ import numpy as np
 from pipeline.models.speech_windows import LONGEST, Stretch, lay
 from pipeline.records import SAMPLE_RATE_HZ, SpeechWindow
 
-THRESHOLD = 0.5  # of the detector's probability; its authors' choice
+THRESHOLD = 0.5  # of the probability of speech; the default of the detector's authors
 SPEECH_MS = 250  # anything shorter is no word
-SILENCE_MS = 2000  # shorter pauses stay in: the detector misses some of the words between them
+SILENCE_MS = 2000  # shorter pauses stay in, since the detector misses words next to them
 PAD_MS = 400
-PIECE = 120 * SAMPLE_RATE_HZ  # heard at a time: float32 copies of this much, not of hours
-LEAD = SAMPLE_RATE_HZ  # what a piece repeats of the one before, for the detector to warm up
+PIECE = 120 * SAMPLE_RATE_HZ  # detected at a time, so that a float32 copy of hours is never made
+LEAD = SAMPLE_RATE_HZ  # repeated from the piece before, for the detector's state to settle
 
 
 def find_speech(
     audio: np.ndarray, *, vad: bool, beat: Callable[[], None] = lambda: None
 ) -> tuple[SpeechWindow, ...]:
-    """The speech of a recording, in windows of at most 28 s; none where nobody speaks.
+    """Find the speech of a recording.
 
-    May be called from several threads; each call uses one core.
+    Safe in any thread; a call uses one core.
 
     Args:
         audio: int16 `[n]`, mono, 16 kHz.
-        vad: False takes everything for speech.
-        beat: Called with each piece of the recording.
+        vad: whether to detect speech; otherwise the whole recording counts as speech.
+        beat: called before each piece of the recording.
+
+    Returns:
+        The speech in windows of at most 28 s; empty if nobody speaks.
     """
     return lay(audio, _speech(audio, beat) if vad else [(0, len(audio))])
 
 
 def _speech(audio: np.ndarray, beat: Callable[[], None]) -> Iterator[Stretch]:
-    """What Silero's voice detector, as shipped in faster-whisper, hears, piece by piece.
+    """Detect stretches of speech, piece by piece, with the Silero detector of faster-whisper.
 
-    Speech that a piece ends in is heard again from its start, at the beginning of the next piece.
+    Where a piece ends amid speech, the next piece begins at the start of that speech.
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
@@ -50,10 +53,10 @@ def _speech(audio: np.ndarray, beat: Callable[[], None]) -> Iterator[Stretch]:
     while at < len(audio):
         beat()
         piece = audio[at : at + PIECE].astype(np.float32) / np.float32(32768)
-        heard = [(at + s["start"], at + s["end"]) for s in get_speech_timestamps(piece, options)]
+        found = [(at + s["start"], at + s["end"]) for s in get_speech_timestamps(piece, options)]
         at += len(piece)
-        if at < len(audio) and heard and heard[-1][1] == at:
-            at, _ = heard.pop()
+        if at < len(audio) and found and found[-1][1] == at:
+            at, _ = found.pop()
         elif at < len(audio):
-            at = max(at - LEAD, heard[-1][1] if heard else 0)
-        yield from heard
+            at = max(at - LEAD, found[-1][1] if found else 0)
+        yield from found

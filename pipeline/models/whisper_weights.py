@@ -1,4 +1,4 @@
-"""Loads Whisper's weights, and says what to do where they cannot be loaded."""
+"""Loads Whisper's weights; where that fails, the error says what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from pipeline.models.weights import missing_whisper_files
 
 
 def load_whisper(model: str, device: str, compute_type: str, threads: int, streams: int) -> Any:
-    """faster-whisper's `WhisperModel`, loaded.
+    """Load a `WhisperModel` of faster-whisper.
+
+    Args:
+        model: a size (`base`, `large-v3`), a repository of the hub, or a local folder.
+        device: `cpu`, `cuda` or `cuda:N`.
+        compute_type: CTranslate2's number type.
+        threads: cores that one call uses on a CPU; 0 leaves it to CTranslate2.
+        streams: number of calls that may run at the same time.
 
     Raises:
         ModelError: the weights cannot be found or loaded, or the device cannot be used.
@@ -33,7 +40,7 @@ def load_whisper(model: str, device: str, compute_type: str, threads: int, strea
             num_workers=streams,
         )
     except (RuntimeError, ValueError, OSError) as error:
-        # What the hub, huggingface_hub's HTTP client (an OSError) and CTranslate2 raise.
+        # CTranslate2 and the hub's client raise these; an HTTP error is an OSError.
         raise ModelError(_advice(model, device, compute_type, error)) from error
 
 
@@ -70,9 +77,10 @@ def _advice(model: str, device: str, compute_type: str, error: Exception) -> str
 
 
 def load_cublas() -> None:
-    """Load the cuBLAS 12 that CTranslate2 asks for by name, where pip installed it.
+    """Load cuBLAS 12 from where pip installed it.
 
-    CTranslate2 finds a library that is loaded already, but not the folder that pip puts it in.
+    CTranslate2 asks for the library by name. It finds one that is loaded already, but does not
+    search the folder where pip installs it.
 
     Raises:
         ModelError: it is installed, but does not load.

@@ -20,8 +20,8 @@ from store.schema import Row
 if TYPE_CHECKING:
     import numpy as np
 
-    from pipeline.models.clip import ClipEncoder
     from pipeline.models.loaded import Models
+    from pipeline.models.protocols import ImageTextEncoder
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Searcher:
     def _meaning(self, text: str, question: Question) -> Semantic:
         if not text.strip():
             raise SettingsError("--text: there are no words in it")
-        vector = self._clip().encode_texts([text])[0]
+        vector = self._encoder().encode_texts([text])[0]
         return self._means(vector, question, self._unrelated())
 
     def _means(
@@ -161,8 +161,8 @@ class Searcher:
                 image = ImageOps.exif_transpose(opened).convert("RGB")
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise SettingsError(f"--image {file}: cannot be read as a picture: {error}") from error
-        clip = self._clip()
-        vector: np.ndarray = unit_length(clip.encode_frames(clip.preprocess(image)[None]))[0]
+        encoder = self._encoder()
+        vector: np.ndarray = unit_length(encoder.encode_frames(encoder.preprocess(image)[None]))[0]
         return vector
 
     def _unrelated(self) -> np.ndarray:
@@ -171,9 +171,9 @@ class Searcher:
         kept = self._store.get_note(unrelated_texts.note_of(self._project.recipe))
         if kept is not None:
             return unrelated_texts.unpack(kept)
-        return self._clip().encode_texts(unrelated_texts.TEXTS)
+        return self._encoder().encode_texts(unrelated_texts.TEXTS)
 
-    def _clip(self) -> ClipEncoder:
+    def _encoder(self) -> ImageTextEncoder:
         return self._loaded().clip()
 
     def _loaded(self) -> Models:

@@ -1,20 +1,20 @@
-"""The model stage as a plain function: decoded videos -> both halves of their embeddings.
+"""The model stage: decoded videos -> both halves of their embeddings.
 
-Frames of several videos share one forward pass, and so do their words; a batch that fails is tried
-again video by video, so that one bad video costs only itself.
+The frames of several videos share one forward pass, and so do their texts. Where a batch fails,
+each of its videos is tried alone, so that one bad video costs only itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar, cast
 
 import numpy as np
 
 from pipeline.errors import VideoError
-from pipeline.models.clip import ClipEncoder
+from pipeline.models.protocols import ImageTextEncoder, SpeechRecogniser
 from pipeline.models.text_windows import text_windows
-from pipeline.models.transcriber import Transcriber
 from pipeline.records import (
     DecodedVideo,
     EmbeddedVideo,
@@ -32,30 +32,41 @@ Out = TypeVar("Out")
 
 
 class Embedder:
-    """Both models at work on batches of videos.
+    """Runs both models on batches of videos.
 
     Args:
-        clip, whisper: give the loaded model; asked for only when it is needed.
+        encoder: gives the loaded image-text encoder; called only when it is needed.
+        recogniser: gives the loaded speech recogniser; called only when it is needed.
         first_window_only: let only the start of a long transcript count.
     """
 
     def __init__(
         self,
-        clip: Callable[[], ClipEncoder],
-        whisper: Callable[[], Transcriber],
+        encoder: Callable[[], ImageTextEncoder],
+        recogniser: Callable[[], SpeechRecogniser],
         *,
         first_window_only: bool = False,
     ) -> None:
-        self._clip = clip
-        self._whisper = whisper
+        self._encoder = encoder
+        self._recogniser = recogniser
         self._first_window_only = first_window_only
 
     def embed(self, videos: Sequence[DecodedVideo]) -> list[EmbeddedVideo | Failure]:
-        """What is needed of each video; in order."""
+        """Make what each video needs.
+
+        Args:
+            videos: of one batch.
+
+        Returns:
+            The outcome of each video, in their order.
+
+        Raises:
+            ModelError: a model or its device cannot be used.
+        """
         transcripts = self._transcribe(videos)
-        visuals = _each_or_alone(self._see, videos, Stage.VISION)
+        visuals = _each_or_alone(self._encode_frames, videos, Stage.VISION)
         speeches = _each_or_alone(
-            self._read,
+            self._encode_texts,
             [t if isinstance(t, Transcript) else None for t in transcripts],
             Stage.VISION,
         )
@@ -63,34 +74,36 @@ class Embedder:
         return [_outcome(*each) for each in parts]
 
     def _transcribe(self, videos: Sequence[DecodedVideo]) -> list[Transcript | VideoError | None]:
-        """The words of each video: heard, kept from its row, or none where nothing needs them."""
+        """Transcribe what needs a transcript; a kept one stays, and None stands for no need."""
         spoken = [video for video in videos if video.windows]
-        heard = iter(self._whisper().transcribe([v.windows for v in spoken]) if spoken else ())
+        transcribed = iter(
+            self._recogniser().transcribe([v.windows for v in spoken]) if spoken else ()
+        )
         results: list[Transcript | VideoError | None] = []
         for video in videos:
             if video.windows:
-                results.append(_shift(next(heard), video.sound_start_seconds))
+                results.append(_shift(next(transcribed), video.sound_start_seconds))
             elif video.silence is not None:
                 results.append(Transcript(video.silence))
             else:
                 results.append(video.transcript)
         return results
 
-    def _see(self, videos: Sequence[DecodedVideo]) -> list[VisualHalf | None]:
-        seen = [video.frames for video in videos if video.frames]
-        if not seen:
+    def _encode_frames(self, videos: Sequence[DecodedVideo]) -> list[VisualHalf | None]:
+        shown = [video.frames for video in videos if video.frames]
+        if not shown:
             return [None] * len(videos)
-        encoded = self._clip().encode_frames(np.concatenate([frames.pixels for frames in seen]))
-        ends = np.cumsum([len(frames.pixels) for frames in seen])[:-1]
+        encoded = self._encoder().encode_frames(np.concatenate([frames.pixels for frames in shown]))
+        ends = np.cumsum([len(frames.pixels) for frames in shown])[:-1]
         parts = iter(np.split(encoded, ends))
         return [_visual_half(video, next(parts)) if video.frames else None for video in videos]
 
-    def _read(self, transcripts: Sequence[Transcript | None]) -> list[SpeechHalf | None]:
-        """The speech half of each transcript; all their windows in one pass."""
+    def _encode_texts(self, transcripts: Sequence[Transcript | None]) -> list[SpeechHalf | None]:
+        """Make the speech half of each transcript, all their windows in one pass."""
         cut = [self._windows(t) if t and t.segments else () for t in transcripts]
         texts = [window.text for windows in cut for window in windows]
-        dimension = self._clip().dimension if any(transcripts) else 0
-        encoded = iter(self._clip().encode_texts(texts) if texts else ())
+        dimension = self._encoder().dimension if any(transcripts) else 0
+        encoded = iter(self._encoder().encode_texts(texts) if texts else ())
         halves: list[SpeechHalf | None] = []
         for transcript, windows in zip(transcripts, cut, strict=True):
             vectors = [next(encoded) for _ in windows]
@@ -99,7 +112,7 @@ class Embedder:
 
     def _windows(self, transcript: Transcript) -> tuple[Segment, ...]:
         return text_windows(
-            transcript.segments, self._clip().fits, first_only=self._first_window_only
+            transcript.segments, self._encoder().fits, first_only=self._first_window_only
         )
 
 
@@ -117,21 +130,21 @@ def _speech_half(
     return SpeechHalf(unit_length(stacked.mean(axis=0)), stacked, windows)
 
 
-def _shift(heard: Transcript | VideoError, seconds: float) -> Transcript | VideoError:
-    """From the time of the sound to the time of the video."""
-    if isinstance(heard, VideoError) or not seconds:
-        return heard
+def _shift(transcript: Transcript | VideoError, seconds: float) -> Transcript | VideoError:
+    """Turn times of the sound into times of the video."""
+    if isinstance(transcript, VideoError) or not seconds:
+        return transcript
     moved = tuple(
         Segment(max(s.start + seconds, 0.0), max(s.end + seconds, 0.0), s.text)
-        for s in heard.segments
+        for s in transcript.segments
     )
-    return Transcript(heard.status, moved, heard.language, heard.language_probability)
+    return replace(transcript, segments=moved)
 
 
 def _each_or_alone(
     make: Callable[[Sequence[In]], Sequence[Out]], parts: Sequence[In], stage: Stage
 ) -> list[Out | VideoError]:
-    """`make` of all at once; where the model raises, of each alone, to find the one to blame."""
+    """Call `make` with all parts; where the model raises, with each, to find the bad one."""
     try:
         return list(make(parts))
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Both stages on one video that is not stored: what a search by video and a crash trial need."""
+"""Both stages on one video that is not stored, for a search by video and a crash trial."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from pipeline.stages.embed import Embedder
 
 
 def embed_video(settings: Settings, location: Path, models: Models) -> EmbeddedVideo:
-    """Both halves of a video.
+    """Embed one video.
+
+    Args:
+        settings: of the run.
+        location: the file.
+        models: loaded where they are needed.
 
     Raises:
-        VideoError: It cannot be embedded.
-        ModelError: A model cannot be loaded.
+        VideoError: the video cannot be embedded; the reason names the file.
+        ModelError: a model cannot be loaded.
     """
     file = VideoFile(location.name, location.absolute(), *(read_stamp(location) or (0, 0)))
     embedder = Embedder(

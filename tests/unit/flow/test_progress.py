@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from pipeline.flow.progress import LINE_SECONDS, LogLines, Report, dataset_summary
-from pipeline.models.loaded import log_once
+from pipeline.models.loaded import quiet_libraries
 from pipeline.records import Outcome
 from pipeline.terminal import clock, printable
 
@@ -94,7 +94,7 @@ def test_log_records_are_lines_that_cannot_be_forged(capsys: pytest.CaptureFixtu
 
 
 def test_what_the_hub_warns_of_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    log_once()
+    quiet_libraries()
     log, ours = logging.getLogger("huggingface_hub.utils"), LogLines(Report(as_json=True))
     logging.getLogger().addHandler(ours)
     log.warning("Retrying")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ ALL = Needs()
 
 
 class Scripted:
-    """A transcriber that hears what it is told to: by the number in a window's first sample."""
+    """A speech recogniser whose answer to a clip is chosen by the first sample of its windows."""
 
     def __init__(self, *script: Transcript | VideoError) -> None:
         self._script = script
@@ -76,7 +77,7 @@ SHORT_TALK, LONG_TALK, MUMBLING, DEFECT, BOOM = range(len(SCRIPT))
 
 @pytest.fixture
 def embedder(clip: ClipEncoder) -> Embedder:
-    return Embedder(lambda: clip, lambda: Scripted(*SCRIPT))  # type: ignore[arg-type,return-value]
+    return Embedder(lambda: clip, lambda: Scripted(*SCRIPT))
 
 
 def video(
@@ -145,7 +146,7 @@ def test_a_long_transcript_is_the_mean_of_all_its_windows(
 
 
 def test_the_first_window_can_be_all_that_counts(clip: ClipEncoder) -> None:
-    embedder = Embedder(lambda: clip, lambda: Scripted(*SCRIPT), first_window_only=True)  # type: ignore[arg-type,return-value]
+    embedder = Embedder(lambda: clip, lambda: Scripted(*SCRIPT), first_window_only=True)
     speech = embed_one(embedder, video("a.mp4", said=LONG_TALK)).speech
     assert speech.windows == text_windows(LONG, clip.fits)[:1]
     np.testing.assert_allclose(speech.vector, speech.window_vectors[0], atol=1e-6)
@@ -201,23 +202,23 @@ def test_a_video_that_a_model_fails_on_costs_only_itself(
 
 
 def test_weights_that_are_missing_are_nobodys_fault_but_the_runs() -> None:
-    def missing() -> ClipEncoder:
+    def missing() -> NoReturn:
         raise ModelError("no weights")
 
-    embedder = Embedder(missing, missing)  # type: ignore[arg-type]
+    embedder = Embedder(missing, missing)
     with pytest.raises(ModelError, match="no weights"):
         embedder.embed([video("a.mp4")])
 
 
-def unused(name: str) -> Callable[[], None]:
-    def load() -> None:
+def unused(name: str) -> Callable[[], Any]:
+    def load() -> NoReturn:
         raise AssertionError(f"{name} is not needed")
 
     return load
 
 
 def test_only_what_is_needed_is_made_and_loaded(clip: ClipEncoder) -> None:
-    embedder = Embedder(lambda: clip, unused("Whisper"))  # type: ignore[arg-type,return-value]
+    embedder = Embedder(lambda: clip, unused("Whisper"))
     new_clip = embed_one(embedder, video("a.mp4", needs=Needs(transcript=False, speech=False)))
     assert (new_clip.transcript, new_clip.speech) == (None, None)
     assert new_clip.visual is not None
@@ -230,4 +231,4 @@ def test_only_what_is_needed_is_made_and_loaded(clip: ClipEncoder) -> None:
 
 
 def test_no_videos_need_no_models() -> None:
-    assert Embedder(unused("CLIP"), unused("Whisper")).embed([]) == []  # type: ignore[arg-type]
+    assert Embedder(unused("CLIP"), unused("Whisper")).embed([]) == []
