@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pipeline.commands.output import add_json, print_json
 
@@ -22,50 +22,34 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.commands.tables import print_table
-    from pipeline.labels.check import check
+    from pipeline.labels.check import check_folders
     from pipeline.project import Project
 
     with Project.open(settings) as project:
-        vectors = project.vectors()
-    findings = check(vectors)
+        result = check_folders(project)
     if options.json:
-        print_json(_document(findings, project, len(vectors)))
-        return 0
-    header = ("finding", "where", "why")
-    nothing = f"Nothing was found in {len(vectors)} videos."
-    print_table(header, _rows(findings, project), empty=nothing)
+        print_json(result.as_document(project.shown))
+    else:
+        nothing = f"Nothing was found in {result.videos} videos."
+        print_table(("finding", "where", "why"), [*_rows(result, project)], empty=nothing)
     return 0
 
 
-def _document(findings: CheckResult, place: Project, videos: int) -> dict[str, Any]:
-    document: dict[str, Any] = {"videos": videos, **asdict(findings)}
-    for each in (*document["in_two_folders"], *document["labeled_and_unlabeled"]):
-        for video in each["videos"]:
-            video["path"] = place.shown(video["path"])
-    for each in document["misplaced"]:
-        each["path"] = place.shown(each["path"])
-        each["neighbours"] = [place.shown(path) for path in each["neighbours"]]
-    return document
-
-
-def _rows(findings: CheckResult, place: Project) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
+def _rows(result: CheckResult, project: Project) -> Iterator[tuple[str, ...]]:
     doubles = (
-        ("in two folders", findings.in_two_folders),
-        ("labeled and unlabeled", findings.labeled_and_unlabeled),
+        ("in two folders", result.in_two_folders),
+        ("labeled and unlabeled", result.labeled_and_unlabeled),
     )
     for name, found in doubles:
         for each in found:
-            where = ", ".join(place.shown(video.path) for video in each.videos)
-            rows.append((name, where, "the same bytes" if each.exact else "nearly the same"))
-    for wrong in findings.misplaced:
-        near = ", ".join(place.shown(path) for path in wrong.neighbours)
-        why = f"like {wrong.looks_like}: {near}"
-        rows.append(("in the wrong folder", place.shown(wrong.path), why))
-    for small in findings.small:
-        clips = f"{small.clips} different clip" + ("s" if small.clips != 1 else "")
-        rows.append(("too few videos", small.label, clips))
-    for both in findings.overlapping:
+            where = ", ".join(project.shown(video.path) for video in each.videos)
+            yield name, where, "the same bytes" if each.exact else "nearly the same"
+    for wrong in result.misplaced:
+        near = ", ".join(map(project.shown, wrong.neighbours))
+        yield "in the wrong folder", project.shown(wrong.path), f"like {wrong.looks_like}: {near}"
+    for small in result.small:
+        plural = "" if small.clips == 1 else "s"
+        yield "too few videos", small.label, f"{small.clips} different clip{plural}"
+    for both in result.overlapping:
         why = f"{both.share:.0%} of their videos look like the other folder"
-        rows.append(("overlapping", " and ".join(both.labels), why))
-    return rows
+        yield "overlapping", " and ".join(both.labels), why

@@ -1,36 +1,40 @@
-"""What in a collection would harm a classifier: the same clip in two folders, videos in the wrong
-folder, folders with too few videos, and folders that cannot be told apart."""
+"""Find what in a collection would harm a classifier.
+
+That is the same clip in two folders, videos in the wrong folder, folders with too few videos, and
+folders that cannot be told apart.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.labels.classifier import Labeled, Votes, labeled_of, left_out, reduced
-from store.analysis.duplicates import duplicate_groups
-from store.analysis.neighbours import centred, nearest
-from store.analysis.vectors import Vectors
+from pipeline.labels.classifier import LabeledClips, Predictions, leave_one_out
+from pipeline.labels.features import Features
+
+if TYPE_CHECKING:
+    from pipeline.project import Project
+    from store.analysis.vectors import Vectors
 
 FEW_CLIPS = 3
 """A folder of fewer different clips has nothing to validate with, and hardly neighbours."""
 
 LEAST_LEAD = 0.35
-"""For another folder over the video's own one, in shares of the lead that a video's own folder
-has over the next, mostly. A look at a video that is in its place after all costs less than one
-that stays in the wrong folder."""
+"""Least lead of another folder over a video's own, in shares of the median lead that own folders
+have over the next. A look at a video that is in its place after all costs less than one that stays
+in the wrong folder."""
 
-SHOWN_NEIGHBOURS = 3
 ROUNDS = 8
-"""In each, the plainest of the misplaced videos are set aside, and nothing is learned from them any
-more: they blur the folders that they are in, and others look misplaced because of them."""
-
-PLAINEST = 0.25  # of those that seem misplaced, and at least one
+SET_ASIDE = 0.25
+"""Share of the suspects that each round stops learning from."""
 
 OVERLAP_SHARE = 0.4
-"""Of the clips of two folders that look like the other one; half of them is chance."""
+"""Share of the clips of two folders that look like the other one; half of them would be chance."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,32 @@ class Place:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """The same clip (`exact`: the same bytes) in several places."""
+    """The same clip in several places.
+
+    Args:
+        videos: the places.
+        exact: whether the files have the same bytes.
+    """
 
     videos: tuple[Place, ...]
     exact: bool
 
+    @property
+    def labels(self) -> set[str]:
+        """The folders that the clip is in."""
+        return {place.label for place in self.videos if place.label is not None}
+
 
 @dataclass(frozen=True)
 class Misplaced:
-    """A video that is like those of another folder, and the nearest of them."""
+    """A video that looks like those of another folder.
+
+    Args:
+        path: row path of the video.
+        label: folder that it is in.
+        looks_like: folder that it probably belongs in.
+        neighbours: row paths of the nearest videos of that folder, nearest first.
+    """
 
     path: str
     label: str
@@ -61,7 +82,12 @@ class Misplaced:
 
 @dataclass(frozen=True)
 class SmallFolder:
-    """A folder with few different clips."""
+    """A folder with few different clips.
+
+    Args:
+        label: folder.
+        clips: number of different clips in it.
+    """
 
     label: str
     clips: int
@@ -69,7 +95,12 @@ class SmallFolder:
 
 @dataclass(frozen=True)
 class Overlap:
-    """Two folders that look alike; `share`: of their clips that look like the other's."""
+    """Two folders that look alike.
+
+    Args:
+        labels: the folders.
+        share: share of their clips that look like the other folder, 0 to 1.
+    """
 
     labels: tuple[str, str]
     share: float
@@ -77,134 +108,165 @@ class Overlap:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """Each in path order.
+    """What was found, each kind in path order.
 
     Args:
-        in_two_folders: the same clip under several labels.
-        labeled_and_unlabeled: the same clip in a folder and outside.
+        videos: number of videos that were looked at.
+        in_two_folders: clips under several labels.
+        labeled_and_unlabeled: clips in one folder and also outside.
         misplaced: videos that are probably in the wrong folder.
         small: folders with too few videos.
         overlapping: folders that look alike.
     """
 
-    in_two_folders: tuple[Duplicates, ...]
-    labeled_and_unlabeled: tuple[Duplicates, ...]
-    misplaced: tuple[Misplaced, ...]
-    small: tuple[SmallFolder, ...]
-    overlapping: tuple[Overlap, ...]
+    videos: int
+    in_two_folders: tuple[Duplicates, ...] = ()
+    labeled_and_unlabeled: tuple[Duplicates, ...] = ()
+    misplaced: tuple[Misplaced, ...] = ()
+    small: tuple[SmallFolder, ...] = ()
+    overlapping: tuple[Overlap, ...] = ()
+
+    def as_document(self, shown: Callable[[str], str]) -> dict[str, Any]:
+        """Return the JSON document.
+
+        Args:
+            shown: turns a row path into the path that a person sees.
+        """
+        document = asdict(self)
+        for each in (*document["in_two_folders"], *document["labeled_and_unlabeled"]):
+            for video in each["videos"]:
+                video["path"] = shown(video["path"])
+        for each in document["misplaced"]:
+            each["path"] = shown(each["path"])
+            each["neighbours"] = [shown(path) for path in each["neighbours"]]
+        return document
+
+
+def check_folders(project: Project) -> CheckResult:
+    """Check the folders of a project.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    return check(project.vectors())
 
 
 def check(vectors: Vectors) -> CheckResult:
-    """Look through the rows of one recipe."""
-    groups = duplicate_groups(vectors)
-    duplicates = _duplicates(vectors, groups)
-    moved = centred(vectors.embeddings)
-    labeled = labeled_of(reduced(moved), vectors.labels, groups)
-    overlapping, misplaced = _compare(vectors, moved, labeled) if len(labeled) else ((), ())
+    """Check the labels of the rows of one recipe."""
+    features = Features.of(vectors)
+    clips = features.labeled()
+    duplicates = _duplicates(vectors, features.groups)
+    wrong, predictions = find_misplaced(clips)
+    overlapping = _overlaps(clips, predictions)
     return CheckResult(
-        tuple(each for each in duplicates if len(_labels(each)) > 1),
-        tuple(each for each in duplicates if len(_labels(each)) == 1 and _has_unlabeled(each)),
-        misplaced,
-        tuple(
-            SmallFolder(name, int((labeled.labels == number).sum()))
-            for number, name in enumerate(labeled.names)
-            if (labeled.labels == number).sum() < FEW_CLIPS
+        videos=len(vectors),
+        in_two_folders=tuple(each for each in duplicates if len(each.labels) > 1),
+        labeled_and_unlabeled=tuple(each for each in duplicates if len(each.labels) == 1),
+        misplaced=_misplaced(features, clips, predictions, wrong, overlapping),
+        small=tuple(
+            SmallFolder(name, count)
+            for name, count in zip(clips.names, clips.counts.tolist(), strict=True)
+            if count < FEW_CLIPS
         ),
-        overlapping,
+        overlapping=overlapping,
     )
 
 
-def _duplicates(vectors: Vectors, groups: np.ndarray) -> list[Duplicates]:
-    """Groups with more than one place among them, in path order."""
-    members: defaultdict[int, list[int]] = defaultdict(list)
-    for row, group in enumerate(groups.tolist()):
-        members[group].append(row)
-    found = []
-    for rows in members.values():
-        if len({vectors.labels[row] for row in rows}) > 1:
-            places = tuple(Place(vectors.paths[row], vectors.labels[row]) for row in rows)
-            found.append(Duplicates(places, len({vectors.hashes[row] for row in rows}) == 1))
-    return found
+def find_misplaced(clips: LabeledClips) -> tuple[np.ndarray, Predictions]:
+    """Find the clips that another folder explains far better than their own.
 
+    1. Predict every clip by a classifier that has seen neither the clip and its copies, nor
+       ambiguous clips, nor the clips that are set aside.
+    2. A clip is suspect where another folder leads over its own by at least LEAST_LEAD times the
+       median lead of own folders; the smallest such threshold of all rounds so far counts.
+    3. Set aside the most suspect SET_ASIDE of the new suspects, at least one, since misplaced
+       clips blur the folders they are in and make others look misplaced; take back those set aside
+       that are suspect no more.
+    4. Repeat until there is no new suspect, at most ROUNDS times.
 
-def _labels(found: Duplicates) -> set[str]:
-    return {place.label for place in found.videos if place.label is not None}
-
-
-def _has_unlabeled(found: Duplicates) -> bool:
-    return any(place.label is None for place in found.videos)
-
-
-def _compare(
-    vectors: Vectors, moved: np.ndarray, labeled: Labeled
-) -> tuple[tuple[Overlap, ...], tuple[Misplaced, ...]]:
-    """What is said of each labeled clip when it is left out itself."""
-    wrong, least = np.zeros(len(labeled), bool), np.inf
+    Returns:
+        A mask of the clips that are set aside, bool `[n]`, and the predictions of the last round.
+    """
+    aside, least = np.zeros(len(clips), bool), np.inf
     for _ in range(ROUNDS):
-        votes = left_out(labeled, ~(wrong | labeled.doubtful))
-        lead = _lead_of_others(labeled, votes)
-        least = min(least, LEAST_LEAD * _usual_lead(labeled, votes))
-        found = np.flatnonzero((lead >= least) & ~wrong)
-        wrong &= lead >= least
-        if not len(found):
+        predictions = leave_one_out(clips, ~(aside | clips.ambiguous))
+        lead = _lead_of_others(clips, predictions)
+        least = min(least, LEAST_LEAD * _usual_lead(clips, predictions))
+        suspect = lead >= least
+        new = np.flatnonzero(suspect & ~aside)
+        aside &= suspect
+        if not len(new):
             break
-        plainest = found[np.argsort(-lead[found], kind="stable")]
-        wrong[plainest[: max(round(PLAINEST * len(found)), 1)]] = True
-    alike = _overlaps(labeled, votes)
-    wrong &= ~_in_overlap(labeled, votes, alike)
-    misplaced = (
-        _misplaced(vectors, moved, labeled, each, int(votes.winner[each]))
-        for each in np.flatnonzero(wrong).tolist()
-    )
-    return alike, tuple(misplaced)
+        most_suspect = new[np.argsort(-lead[new], kind="stable")]
+        aside[most_suspect[: max(round(SET_ASIDE * len(new)), 1)]] = True
+    return aside, predictions
 
 
-def _lead_of_others(labeled: Labeled, votes: Votes) -> np.ndarray:
-    """float64 `[n]`: how far another folder leads over a clip's own one; minus infinity where its
-    own is first, or where nothing can be told."""
-    clips = np.bincount(labeled.labels, minlength=len(labeled.names))
-    own = votes.scores[np.arange(len(labeled)), labeled.labels]
-    known = np.isfinite(own) & np.isfinite(votes.evidence) & (clips[labeled.labels] >= FEW_CLIPS)
-    other = known & (votes.winner != labeled.labels)
-    lead = np.full(len(labeled), -np.inf)
-    lead[other] = votes.scores[other].max(axis=1) - own[other]
+def _lead_of_others(clips: LabeledClips, predictions: Predictions) -> np.ndarray:
+    """Return how far the winner leads over each clip's own folder, float64 `[n]`.
+
+    It is minus infinity where the own folder wins or has too few clips to judge by.
+    """
+    own = predictions.scores[np.arange(len(clips)), clips.labels]
+    known = np.isfinite(own) & np.isfinite(predictions.margin)
+    known &= clips.counts[clips.labels] >= FEW_CLIPS
+    other = known & (predictions.winner != clips.labels)
+    lead = np.full(len(clips), -np.inf)
+    lead[other] = predictions.scores[other].max(axis=1, initial=-np.inf) - own[other]
     return lead
 
 
-def _usual_lead(labeled: Labeled, votes: Votes) -> float:
-    """The median lead of clips' own folders over the next; infinity where there are none."""
-    own = (votes.winner == labeled.labels) & np.isfinite(votes.evidence)
-    return float(np.median(votes.evidence[own])) if own.any() else np.inf
+def _usual_lead(clips: LabeledClips, predictions: Predictions) -> float:
+    """Return the median lead of the clips' own folders over the next, infinity without any."""
+    own = (predictions.winner == clips.labels) & np.isfinite(predictions.margin)
+    return float(np.median(predictions.margin[own])) if own.any() else np.inf
 
 
-def _in_overlap(labeled: Labeled, votes: Votes, overlaps: tuple[Overlap, ...]) -> np.ndarray:
-    """Which clips look like a folder that looks like their own: neither place is wrong."""
-    pairs = {frozenset(each.labels) for each in overlaps}
-    names, label, winner = labeled.names, labeled.labels.tolist(), votes.winner.tolist()
-    found = [frozenset((names[a], names[b])) in pairs for a, b in zip(label, winner, strict=True)]
-    return np.array(found, bool)
+def _overlaps(clips: LabeledClips, predictions: Predictions) -> tuple[Overlap, ...]:
+    """Return the pairs of folders whose clips look like the other one's."""
+    n, counts = len(clips.names), clips.counts
+    confused = np.zeros((n, n), int)
+    answered = predictions.winner >= 0
+    np.add.at(confused, (clips.labels[answered], predictions.winner[answered]), 1)
+    found = []
+    for a, b in combinations(range(n), 2):
+        crossed, total = confused[a, b] + confused[b, a], counts[a] + counts[b]
+        if min(counts[a], counts[b]) >= FEW_CLIPS and crossed >= OVERLAP_SHARE * total:
+            found.append(Overlap((clips.names[a], clips.names[b]), float(crossed / total)))
+    return tuple(found)
 
 
 def _misplaced(
-    vectors: Vectors, moved: np.ndarray, labeled: Labeled, each: int, winner: int
-) -> Misplaced:
-    row = int(labeled.rows[each])
-    others = labeled.rows[labeled.labels == winner]
-    (found,) = nearest(moved[[row]], moved[others], SHOWN_NEIGHBOURS).indices
-    nearby = tuple(vectors.paths[others[index]] for index in found)
-    return Misplaced(vectors.paths[row], str(vectors.labels[row]), labeled.names[winner], nearby)
-
-
-def _overlaps(labeled: Labeled, votes: Votes) -> tuple[Overlap, ...]:
-    """Pairs of folders whose clips look like the other one's."""
-    n = len(labeled.names)
-    clips = np.bincount(labeled.labels, minlength=n)
-    takes = np.zeros((n, n), int)
-    answered = votes.winner >= 0
-    np.add.at(takes, (labeled.labels[answered], votes.winner[answered]), 1)
+    features: Features,
+    clips: LabeledClips,
+    predictions: Predictions,
+    wrong: np.ndarray,
+    overlapping: tuple[Overlap, ...],
+) -> tuple[Misplaced, ...]:
+    """Describe the misplaced clips; between folders that look alike, neither place is wrong."""
+    alike = {frozenset(each.labels) for each in overlapping}
     found = []
-    for a, b in combinations(range(n), 2):
-        crossed, total = takes[a, b] + takes[b, a], clips[a] + clips[b]
-        if min(clips[a], clips[b]) >= FEW_CLIPS and crossed >= OVERLAP_SHARE * total:
-            found.append(Overlap((labeled.names[a], labeled.names[b]), float(crossed / total)))
+    for each in np.flatnonzero(wrong).tolist():
+        own, winner = int(clips.labels[each]), int(predictions.winner[each])
+        label, looks_like = clips.names[own], clips.names[winner]
+        if frozenset((label, looks_like)) not in alike:
+            others = clips.rows[clips.labels == winner]
+            (near,) = features.neighbours(clips.rows[[each]], others)
+            path = features.source.paths[clips.rows[each]]
+            found.append(Misplaced(path, label, looks_like, tuple(n.path for n in near)))
     return tuple(found)
+
+
+def _duplicates(vectors: Vectors, groups: np.ndarray) -> list[Duplicates]:
+    """Return the clips with more than one label, or with and without one, in path order."""
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for row, group in enumerate(groups.tolist()):
+        members[group].append(row)
+    return [
+        Duplicates(
+            tuple(Place(vectors.paths[row], vectors.labels[row]) for row in rows),
+            exact=len({vectors.hashes[row] for row in rows}) == 1,
+        )
+        for rows in members.values()
+        if len({vectors.labels[row] for row in rows}) > 1
+    ]

@@ -1,7 +1,7 @@
-"""Which folder's name fits a video: CLIP's text encoder, for folders with too few videos to vote.
+"""Match videos to folder names with CLIP's text encoder, for folders with too few videos.
 
-A name's likeness to a video is counted in standard deviations of its likeness to all videos of the
-collection, so that a name that is near everything is near nothing in particular.
+A name's similarity to a video is measured in standard deviations of its similarity to all videos of
+the collection, so that a name that is near everything is near nothing in particular.
 """
 
 from __future__ import annotations
@@ -17,45 +17,48 @@ from store.arrays import unit_length
 PROMPTS = ("{}", "a photo of {}", "a video of {}")
 
 EncodeTexts = Callable[[Sequence[str]], np.ndarray]
-"""Texts to float32 `[n, d]`, each of unit length."""
+"""Encodes texts as float32 `[n, d]`, each of unit length."""
 
 
 @dataclass(frozen=True, eq=False)
-class Named:
-    """Args:
-    winner: int64 `[n]`: the name that fits each video best.
-    evidence: float64 `[n]`: by how much, against the next best or an unfitting one.
+class NameMatches:
+    """The folder name that fits each video best.
+
+    Args:
+        winner: int64 `[n]` index of the best name.
+        margin: float64 `[n]` its lead over the second best name, or over what a name that does not
+            fit usually scores.
     """
 
     winner: np.ndarray
-    evidence: np.ndarray
+    margin: np.ndarray
 
 
-def fit_names(vectors: Vectors, names: Sequence[str], encode: EncodeTexts) -> Named:
+def match_names(vectors: Vectors, names: Sequence[str], encode: EncodeTexts) -> NameMatches:
     """Compare every video with at least two names, by picture and by words."""
-    texts = name_vectors(names, encode)
+    texts = encode_names(names, encode)
     spoken = np.asarray(vectors.speech.any(axis=1))
-    scores = _standard(vectors.visual @ texts.T)
-    scores[spoken] += _standard(vectors.speech[spoken] @ texts.T)
+    scores = _standardised(vectors.visual @ texts.T)
+    scores[spoken] += _standardised(vectors.speech[spoken] @ texts.T)
     ordered = np.sort(scores, axis=1)
-    strange = float(np.median(ordered[:, -2]))
-    against = np.maximum(ordered[:, -2], strange)
-    return Named(scores.argmax(axis=1), (ordered[:, -1] - against).astype(np.float64))
+    unfitting = float(np.median(ordered[:, -2]))
+    against = np.maximum(ordered[:, -2], unfitting)
+    return NameMatches(scores.argmax(axis=1), (ordered[:, -1] - against).astype(np.float64))
 
 
-def name_vectors(names: Sequence[str], encode: EncodeTexts) -> np.ndarray:
-    """float32 `[n, d]`, each of unit length: the mean over prompts, as CLIP's authors do it."""
+def encode_names(names: Sequence[str], encode: EncodeTexts) -> np.ndarray:
+    """Return float32 `[n, d]` of unit length: the mean over prompts, as in CLIP's paper."""
     words = [name.replace("_", " ").replace("-", " ").strip() or name for name in names]
     texts = [prompt.format(word) for word in words for prompt in PROMPTS]
     encoded = encode(texts).reshape(len(words), len(PROMPTS), -1).mean(axis=1)
     return unit_length(encoded)
 
 
-def _standard(scores: np.ndarray) -> np.ndarray:
-    """Each column less its mean, over its standard deviation; zeros where all are alike."""
+def _standardised(scores: np.ndarray) -> np.ndarray:
+    """Scale each column to mean 0 and standard deviation 1; a constant column becomes zeros."""
     if not len(scores):
         return scores
     spread = scores.std(axis=0)
     moved = scores - scores.mean(axis=0)
-    standard: np.ndarray = np.divide(moved, spread, out=np.zeros_like(moved), where=spread > 1e-6)
-    return standard
+    scaled: np.ndarray = np.divide(moved, spread, out=np.zeros_like(moved), where=spread > 1e-6)
+    return scaled
