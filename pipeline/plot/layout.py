@@ -1,5 +1,8 @@
-"""The collection as a picture: t-SNE of the embeddings (van der Maaten and Hinton, "Visualizing
-data using t-SNE", 2008), coloured by label."""
+"""Lay a collection out in the plane and draw it, coloured by label.
+
+The layout is t-SNE of the embeddings (van der Maaten and Hinton, "Visualizing data using t-SNE",
+2008).
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,21 @@ TITLE = "t-SNE Visualization of Video Embeddings"
 UNLABELED = "(unlabeled)"
 GREY = "#9a9a9a"
 PERPLEXITY = 30.0  # scikit-learn's default; a third of the videos where there are few
-LEAST_FOR_TSNE = 4  # so many different vectors; fewer have no neighbourhoods
-PLAIN_ROWS = 2_000  # beyond, t-SNE starts from 50 principal components: minutes become seconds
+LEAST_FOR_TSNE = 4  # different vectors; fewer have no neighbourhoods
+PLAIN_ROWS = 2_000  # beyond, t-SNE starts from principal components: minutes become seconds
 COMPONENTS = 50
-COPY_STEP = 0.006  # between copies of a video, of the picture's size
+COPY_STEP = 0.006  # distance between copies of a video, in shares of the plot's size
 
 
 @dataclass(frozen=True)
 class Group:
-    """One entry of the legend, and which points are of it."""
+    """One entry of the legend.
+
+    Args:
+        name: label.
+        colour: as `#rrggbb`.
+        rows: positions of its videos.
+    """
 
     name: str
     colour: str
@@ -29,8 +38,11 @@ class Group:
 
 
 def layout(embeddings: np.ndarray) -> np.ndarray:
-    """float64 `[n, 2]` in -1 to 1: a place for each of the embeddings `[n, w]`. Equal vectors lie
-    side by side."""
+    """Place embeddings `[n, w]` in the plane; equal ones lie side by side.
+
+    Returns:
+        float64 `[n, 2]`, -1 to 1.
+    """
     if not len(embeddings):
         return np.empty((0, 2))
     unique, which = np.unique(embeddings, axis=0, return_inverse=True)
@@ -40,7 +52,7 @@ def layout(embeddings: np.ndarray) -> np.ndarray:
 
 
 def groups(labels: Sequence[str | None]) -> list[Group]:
-    """The legend: labels by name, each in a colour of its own, and the unlabeled in grey."""
+    """Make the legend: labels by name, each in a colour of its own, then the unlabeled in grey."""
     names = sorted({label for label in labels if label is not None})
     found = [
         Group(name, colour, tuple(i for i, label in enumerate(labels) if label == name))
@@ -51,7 +63,7 @@ def groups(labels: Sequence[str | None]) -> list[Group]:
 
 
 def to_png(places: np.ndarray, legend: Sequence[Group]) -> bytes:
-    """The picture of the seed document, 1500 x 1200 pixels."""
+    """Draw a scatter plot with its legend as a PNG of 1500 x 1200 pixels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -83,7 +95,7 @@ def _tsne(vectors: np.ndarray) -> np.ndarray:
 
 
 def _corners(n: int) -> np.ndarray:
-    """Up to three places, all equally far from each other."""
+    """Return up to three places that are equally far from each other."""
     angles = 2 * np.pi * np.arange(n) / max(n, 1)
     return np.stack([np.cos(angles), np.sin(angles)], axis=1) * (n > 1)
 
@@ -95,10 +107,13 @@ def _spread_out(places: np.ndarray) -> np.ndarray:
 
 
 def _beside(which: np.ndarray) -> np.ndarray:
-    """float64 `[n, 2]`: places around one point on a sunflower's spiral, the first in its middle.
+    """Return offsets that keep copies apart: a sunflower's spiral, the first copy in its middle.
 
     Args:
-        which: int64 `[n]`: equal numbers share a point.
+        which: int64 `[n]`; rows of equal numbers share a point.
+
+    Returns:
+        float64 `[n, 2]`.
     """
     order = np.argsort(which, kind="stable")
     _, starts, counts = np.unique(which[order], return_index=True, return_counts=True)
@@ -109,12 +124,12 @@ def _beside(which: np.ndarray) -> np.ndarray:
 
 
 def _colours(n: int) -> list[str]:
-    """Easily told apart for up to twenty; all around the wheel for more."""
+    """Return colours that differ: matplotlib's for few labels, hues of the whole wheel for many."""
     from matplotlib import colormaps
     from matplotlib.colors import hsv_to_rgb, to_hex
 
     named = "tab10" if n <= 10 else "tab20"
-    if n <= 20:  # the grey of these is for the unlabeled
+    if n <= 20:  # their grey is for the unlabeled
         listed = [to_hex(colour) for colour in colormaps[named].colors]  # type: ignore[attr-defined]
         vivid = [colour for colour in listed if colour not in ("#7f7f7f", "#c7c7c7")]
         if n <= len(vivid):
@@ -124,6 +139,6 @@ def _colours(n: int) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """A name as text: matplotlib leaves out what begins with `_`, and sets `$...$` as formulas."""
+    """Escape a name: matplotlib hides one that begins with `_`, and sets `$...$` as a formula."""
     text = name.replace("\\", "\\\\").replace("$", "\\$")
     return f" {text}" if text.startswith("_") else text

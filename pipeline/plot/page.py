@@ -1,5 +1,8 @@
-"""The plot as one HTML file that needs nothing else: points on a canvas; hovering shows a video's
-thumbnail, path and transcript. The browser is told to load nothing from anywhere."""
+"""Write the plot as one HTML file that needs nothing else.
+
+Points are drawn on a canvas; the mouse over one shows the video's thumbnail, path and transcript.
+The page's policy forbids the browser to load anything from anywhere.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,21 @@ import numpy as np
 from pipeline.plot.layout import TITLE, Group
 from store.pictures import read_jpeg, small_jpeg
 
-THUMBNAIL_PIXELS = 160  # of the longer side: about 3 KB
+THUMBNAIL_PIXELS = 160  # longer side: about 3 KB
 THUMBNAIL_QUALITY = 60
-MOST_THUMBNAILS = 10_000  # 40 MB; a browser has to hold them all
+MOST_THUMBNAILS = 10_000  # 40 MB, which a browser has to hold
 TRANSCRIPT_CHARACTERS = 400
 
 
 @dataclass(frozen=True)
 class Point:
-    """What is told of a video."""
+    """What the page shows of a video.
+
+    Args:
+        path: path as a person sees it.
+        transcript: words of the video.
+        thumbnail: JPEG; None for no picture.
+    """
 
     path: str
     transcript: str
@@ -32,10 +41,12 @@ class Point:
 
 
 def to_html(places: np.ndarray, legend: Sequence[Group], points: Sequence[Point]) -> str:
-    """Args:
-    places: `[n, 2]` of `layout`.
-    legend: of `groups`.
-    points: of each row.
+    """Write the page.
+
+    Args:
+        places: float64 `[n, 2]`, as `layout` returns them.
+        legend: as `groups` returns it.
+        points: one for each place.
     """
     group_of = {row: number for number, group in enumerate(legend) for row in group.rows}
     data = {
@@ -56,7 +67,7 @@ def _template() -> str:
 
 
 def _script_safe(data: object) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """Write JSON that cannot end the script element it stands in."""
     text = json.dumps(data, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -68,7 +79,7 @@ def _short(text: str) -> str:
 
 
 def _small(jpeg: bytes) -> str:
-    """Base64 of a smaller JPEG; empty where there is no picture in it."""
+    """Return base64 of a smaller JPEG; empty where the bytes hold no picture."""
     picture = read_jpeg(jpeg)
     if picture is None:
         return ""

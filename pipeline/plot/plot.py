@@ -1,0 +1,75 @@
+"""Plot a collection: read its vectors, lay them out, write a PNG or an HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError
+from pipeline.plot.layout import groups, layout, to_png
+from pipeline.plot.page import MOST_THUMBNAILS, Point, to_html
+from store.files import atomic_write
+
+if TYPE_CHECKING:
+    from pipeline.project import Project
+    from store.analysis.vectors import Vectors
+
+Report = Callable[[str], None]
+"""Receives a line for a person."""
+
+
+@dataclass(frozen=True)
+class Plotted:
+    """What was plotted, and where.
+
+    Args:
+        out: written file.
+        videos: number of points.
+        labels: entries of the legend.
+    """
+
+    out: Path
+    videos: int
+    labels: tuple[str, ...]
+
+
+def plot_collection(project: Project, out: Path, report: Report) -> Plotted:
+    """Write a plot of the videos of a project.
+
+    Args:
+        project: open project.
+        out: file to write whole or not at all: a PNG if its name ends with .png, else HTML.
+        report: receives a line when the page has no thumbnails.
+
+    Raises:
+        PipelineError: there is nothing to plot, or the file cannot be written.
+        StoreError: the store cannot be read.
+    """
+    is_page = out.suffix.lower() != ".png"
+    vectors = project.vectors(["transcript", "thumbnail"] if is_page else [])
+    if not len(vectors):
+        raise PipelineError("there is no video of this recipe to plot: scan the folder first")
+    places, legend = layout(vectors.embeddings), groups(vectors.labels)
+    if is_page:
+        content: bytes | str = to_html(places, legend, _points(vectors, project, report))
+    else:
+        content = to_png(places, legend)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(out, content)
+    except OSError as error:
+        raise PipelineError(f"{out}: the plot cannot be written: {error.strerror}") from error
+    return Plotted(out, len(vectors), tuple(group.name for group in legend))
+
+
+def _points(vectors: Vectors, project: Project, report: Report) -> list[Point]:
+    has_pictures = len(vectors) <= MOST_THUMBNAILS
+    if not has_pictures:
+        report(f"Without thumbnails: {len(vectors)} videos are more than {MOST_THUMBNAILS}.")
+    columns = (vectors.paths, vectors.column("transcript"), vectors.column("thumbnail"))
+    return [
+        Point(project.shown(path), transcript, jpeg if has_pictures else None)
+        for path, transcript, jpeg in zip(*columns, strict=True)
+    ]
