@@ -1,0 +1,66 @@
+"""Types of flags: argparse calls each with the text of one, and shows its message when it is wrong.
+
+The module that adds a flag names its type here, so that equal flags take equal values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+PICTURE_SUFFIXES = (".png", ".html", ".htm")
+
+
+def probability(text: str) -> float:
+    """A number from 0 to 1."""
+    return _number(text, "a number from 0 to 1", lambda number: 0 <= number <= 1)
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1, without the ends."""
+    return _number(text, "a number between 0 and 1", lambda number: 0 < number < 1)
+
+
+def seconds(text: str) -> float:
+    """A finite number from 0 on."""
+    return _number(text, "a number of seconds", lambda number: 0 <= number < math.inf)
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 on")
+    return number
+
+
+def moment(text: str) -> datetime:
+    """A date, or a date and time; in this machine's time zone where the text names none."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2024-05-31") from None
+
+
+def picture(text: str) -> Path:
+    """A path whose ending says which kind of picture to write."""
+    path = Path(text)
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        raise argparse.ArgumentTypeError(f"{text}: end it with .png or .html")
+    return path
+
+
+def _number(text: str, allowed: str, fits: Callable[[float], bool]) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan  # which fits nowhere
+    if not fits(number):
+        raise argparse.ArgumentTypeError(f"{text} is not {allowed}")
+    return number
