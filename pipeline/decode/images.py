@@ -5,7 +5,9 @@ PIL does the resampling, as in CLIP's own preprocessing.
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -18,7 +20,16 @@ from store.pictures import small_jpeg
 THUMBNAIL_PIXELS = 256  # of the longer side: about 6 KB
 THUMBNAIL_QUALITY = 75
 
-_TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
+_TRANSPOSES = {
+    (False, True, False): Image.Transpose.FLIP_LEFT_RIGHT,
+    (False, False, True): Image.Transpose.FLIP_TOP_BOTTOM,
+    (False, True, True): Image.Transpose.ROTATE_180,
+    (True, False, False): Image.Transpose.TRANSPOSE,
+    (True, True, False): Image.Transpose.ROTATE_270,
+    (True, False, True): Image.Transpose.ROTATE_90,
+    (True, True, True): Image.Transpose.TRANSVERSE,
+}
+"""By what `_orientation` returns; a picture that is stored upright has none."""
 
 
 def to_image(frame: VideoFrame, stream: VideoStream, max_megapixels: float) -> Image.Image:
@@ -35,24 +46,23 @@ def to_image(frame: VideoFrame, stream: VideoStream, max_megapixels: float) -> I
     Raises:
         VideoError: the picture is too large with square pixels.
     """
-    shown = display_size(frame, stream)
-    check_size(*shown, max_megapixels)
+    check_size(*display_size(frame, stream), max_megapixels)
     # PyAV's own default is a thread for each core.
     (rgb,) = frame.reformat(format="rgb24", threads=1).planes
     size = (frame.width, frame.height)
     pixels = np.frombuffer(memoryview(rgb), np.uint8)
     image = Image.frombuffer("RGB", size, pixels, "raw", "RGB", rgb.line_size, 1)
-    turns = _quarter_turns(frame)
-    square = shown[::-1] if turns % 2 else shown
-    if square != size:
+    if (square := _square_size(frame, stream)) != size:
         image = image.resize(square, Image.Resampling.BICUBIC)
-    return image.transpose(_TURNS[turns - 1]) if turns else image
+    transpose = _TRANSPOSES.get(_orientation(frame))
+    return image if transpose is None else image.transpose(transpose)
 
 
 def display_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
-    """Width and height of the frame as a person sees it; square pixels keep the stored height."""
-    width = max(round(frame.width * (stream.sample_aspect_ratio or Fraction(1))), 1)
-    return (frame.height, width) if _quarter_turns(frame) % 2 else (width, frame.height)
+    """Width and height of the frame as a person sees it."""
+    width, height = _square_size(frame, stream)
+    swaps_axes, _, _ = _orientation(frame)
+    return (height, width) if swaps_axes else (width, height)
 
 
 def thumbnail(image: Image.Image) -> bytes:
@@ -60,6 +70,22 @@ def thumbnail(image: Image.Image) -> bytes:
     return small_jpeg(image, THUMBNAIL_PIXELS, THUMBNAIL_QUALITY)
 
 
-def _quarter_turns(frame: VideoFrame) -> int:
-    """Counter-clockwise turns of 90 degrees that bring the frame upright, 0 to 3."""
-    return round(frame.rotation / 90) % 4
+def _square_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    """Width and height as stored, in square pixels; the height stays."""
+    pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
+    return max(round(frame.width * pixel_aspect), 1), frame.height
+
+
+def _orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
+    """Whether to swap the axes, then mirror left to right, then top to bottom.
+
+    The display matrix shows a stored point (x, y) at (ax + cy, bx + dy), y pointing down (FFmpeg's
+    libavutil/display.h). An angle between the axes counts as the nearest quarter turn.
+    """
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False, False, False
+    a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return True, c < 0, b < 0
+    return False, a < 0, d < 0

@@ -55,6 +55,7 @@ def make_video(
     pix_fmt: str = "yuv420p",
     audio: Sound | None = None,
     rotation: int = 0,
+    is_mirrored: bool = False,
     variable_rate: bool = False,
     start_seconds: float = 0.0,
     keyframe_interval: int = 12,
@@ -75,6 +76,7 @@ def make_video(
         audio: kind of sound, or None for no audio stream.
         rotation: degrees counter-clockwise by which a player turns the picture to show it
             upright, as PyAV's `VideoFrame.rotation`: 0, 90, 180 or 270.
+        is_mirrored: let a player then mirror it left to right.
         variable_rate: let frames last for VARIABLE_DURATIONS in turn.
         start_seconds: time of the first frame and of the first sound.
         keyframe_interval: most frames from one keyframe to the next.
@@ -99,12 +101,13 @@ def make_video(
         video.codec_context.max_b_frames = b_frames
         if sample_aspect_ratio:
             video.codec_context.sample_aspect_ratio = sample_aspect_ratio
-        if rotation:
-            video.set_display_rotation(rotation)
+        if rotation or is_mirrored:
+            video.set_display_rotation(rotation, hflip=is_mirrored)
         sound = _SoundTrack(container, audio, path, seconds, start_seconds) if audio else None
         look = {"seed": pictures, "pixel_aspect": float(sample_aspect_ratio or 1)}
         for index, step in enumerate(steps):
-            rgb = _stored(index, width, height, rotation, look)
+            shown = (width, height) if rotation % 180 == 0 else (height, width)
+            rgb = _stored(draw(index, *shown, **look), rotation, is_mirrored=is_mirrored)
             frame = av.VideoFrame.from_ndarray(rgb, "rgb24")
             frame.pts, frame.time_base = first + step, Fraction(1, fps)
             container.mux(video.encode(frame))
@@ -147,11 +150,9 @@ def _steps(seconds: float, fps: int, variable_rate: bool) -> list[int]:
     return [0, *(int(end) for end in ends if end < total)]
 
 
-def _stored(index: int, width: int, height: int, rotation: int, look: dict[str, Any]) -> np.ndarray:
-    """The frame as it is stored: what is seen, turned back clockwise by `rotation`."""
-    if rotation % 180 == 0:
-        return np.rot90(draw(index, width, height, **look), -rotation // 90).copy()
-    return np.rot90(draw(index, height, width, **look), -rotation // 90).copy()
+def _stored(seen: np.ndarray, rotation: int, *, is_mirrored: bool) -> np.ndarray:
+    """The frame as it is stored: what is seen, mirrored back and turned back clockwise."""
+    return np.rot90(seen[:, ::-1] if is_mirrored else seen, -rotation // 90).copy()
 
 
 class _SoundTrack:

@@ -25,7 +25,7 @@ from tests.support.decoding import (
     remux,
     renew,
 )
-from tests.support.media import VIDEOS
+from tests.support.media import VIDEOS, make_video
 from tests.support.pictures import read_frame_number
 
 CUT = "cut_short.mkv"
@@ -85,6 +85,22 @@ def test_duration_and_size_as_a_person_sees_them(
     assert (contents.frames is None) == (n == 0)
     assert (contents.width, contents.height) == size
     assert contents.duration_seconds == pytest.approx(seconds, abs=0.05)
+
+
+@pytest.mark.parametrize("at_keyframes", [False, True])
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_pictures_are_shown_in_all_eight_orientations(
+    rotation: int, is_mirrored: bool, at_keyframes: bool, tmp_path: Path
+) -> None:
+    """A mirrored frame number reads as another, or as none."""
+    path = tmp_path / "turned.mp4"
+    make_video(path, seconds=0.2, rotation=rotation, is_mirrored=is_mirrored, keyframe_interval=1)
+    contents = read(path, at_keyframes=at_keyframes)
+    assert numbers(contents) == [0, 1, 2, 3, 4]
+    assert (contents.width, contents.height) == ((120, 160) if rotation % 180 else (160, 120))
+    assert contents.frames is not None
+    assert read_frame_number(np.asarray(Image.open(io.BytesIO(contents.frames.thumbnail)))) == 2
 
 
 def test_the_thumbnail_is_the_middle_frame_whole(made: Callable[[str], Path]) -> None:
