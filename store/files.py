@@ -1,8 +1,7 @@
-"""Files that are replaced whole: written beside the former ones, then renamed into their place."""
+"""Files and folders that are replaced whole or not at all, and arrays that live in a file."""
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import tempfile
@@ -10,30 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
-from typing import IO, Any
+from typing import IO
+
+import numpy as np
 
 _STAGING = ".export-"
-_PASSING_BYTES = 1 << 26
-
-
-@contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """A new folder to write files in; without an error they then replace those in `folder`.
-
-    What a killed process left of its own is removed first. The renames follow one another: a
-    process killed between two leaves whole files, some new and some old.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob(f"{_STAGING}*"):
-        shutil.rmtree(stale)
-    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=folder))
-    try:
-        yield staging
-        for file in sorted(staging.iterdir()):
-            file.replace(folder / file.name)
-        _sync_folder(folder)
-    finally:
-        shutil.rmtree(staging)
+_ZEROS = bytes(1 << 20)
 
 
 def atomic_write(file: Path, content: bytes | str, *, sync: bool = True) -> None:
@@ -61,29 +42,54 @@ def atomic_write(file: Path, content: bytes | str, *, sync: bool = True) -> None
 
 
 @contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Lend an empty folder whose files replace those of `folder` when the block ends well.
+
+    What a killed process left of its own is removed first. Renames follow one another: a process
+    that is killed between two leaves whole files, some new and some old.
+
+    Args:
+        folder: made if need be.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob(f"{_STAGING}*"):
+        shutil.rmtree(stale)
+    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=folder))
+    try:
+        yield staging
+        for file in sorted(staging.iterdir()):
+            file.replace(folder / file.name)
+        _sync_folder(folder)
+    finally:
+        shutil.rmtree(staging)
+
+
+@contextmanager
 def durable(file: Path) -> Iterator[IO[bytes]]:
-    """A new file to write, on the disk when the block ends."""
-    with io.BufferedWriter(_Passing(file, "xb")) as stream:
+    """Lend a new file to write, which is on the disk when the block ends."""
+    with file.open("xb") as stream:
         yield stream
         stream.flush()
         os.fsync(stream.fileno())
 
 
-class _Passing(io.FileIO):
-    """Of what has been written to it, at most so much stays in memory (where the system can be
-    told): a file of gigabytes would drive out what other programs have there, and on a virtual
-    machine new memory can take longer than the disk."""
+@contextmanager
+def mapped_array(folder: Path, shape: tuple[int, int]) -> Iterator[np.ndarray]:
+    """Lend a float32 array that lives in a nameless file of a folder instead of in memory.
 
-    _held = 0
-
-    def write(self, data: Any) -> int:
-        written = super().write(data)
-        self._held += written
-        if self._held >= _PASSING_BYTES and hasattr(os, "posix_fadvise"):
-            os.fdatasync(self.fileno())  # only what is on the disk can go
-            os.posix_fadvise(self.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            self._held = 0
-        return written
+    Raises:
+        OSError: the disk has no room for it.
+    """
+    rows, width = shape
+    size = max(rows, 1) * width * 4  # an empty file cannot be mapped
+    with tempfile.TemporaryFile(dir=folder) as stream:
+        # The system kills a process that writes to a map and finds the disk full.
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(stream.fileno(), 0, size)
+        else:
+            for start in range(0, size, len(_ZEROS)):
+                stream.write(_ZEROS[: size - start])
+        yield np.memmap(stream, np.float32, "r+", shape=(max(rows, 1), width))[:rows]
 
 
 def _sync_folder(folder: Path) -> None:

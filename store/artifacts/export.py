@@ -21,12 +21,10 @@ from store.analysis.vectors import (
     read_rows,
     width_of,
 )
-from store.artifacts.archive import Matrix
-from store.artifacts.formats import FORMATS, Content, torch_file
-from store.files import durable, replacing
+from store.artifacts.formats import FORMATS, Content
+from store.files import durable, mapped_array, replacing
 from store.schema import RECIPE_COLUMNS, Recipe
 from store.table.lance import translated
-from store.table.snapshot import Snapshot
 from store.table.store import Store
 
 _BATCH_ROWS = 10_000
@@ -97,13 +95,21 @@ def export(
     parts = _parts(videos)
     width = width_of(snapshot, dimension)
     manifest = _manifest(version, recipe, models, rest, root)
-    with translated(f"{out}: the export cannot be written"), replacing(out) as staging:
-        features = _save_features(staging, snapshot, parts, width, root)
-        for ending in sorted({*formats} - {"pt"}):
-            _save_again(staging, parts, features, root, ending)
+    row_ids = np.concatenate([rows.column("_rowid").to_numpy() for rows in parts])
+    with (
+        translated(f"{out}: the export cannot be written"),
+        replacing(out) as staging,
+        mapped_array(staging, (len(row_ids), width)) as features,
+    ):
+        for places, block in read_embeddings(snapshot, row_ids):
+            features[places] = block
+        labeled, unlabeled = np.split(features, [len(parts.labeled)])
+        for ending in sorted({"pt", *formats}):
+            save, named = FORMATS[ending], f"labeled_embeddings.{ending}"
+            save(staging / named, labeled, _labeled(parts.labeled, root))
+            save(staging / f"un{named}", unlabeled, _unlabeled(parts.unlabeled, root))
         if train_share:
-            vectors = Vectors(parts.labeled, features[0].whole(), snapshot)
-            manifest["split"] = _split(vectors, root, train_share)
+            manifest["split"] = _split(Vectors(parts.labeled, labeled, snapshot), root, train_share)
         _write_documents(staging, _shown(videos, root), manifest)
         stale = _stale(out, staging)
     return _summary(out, parts, width, manifest, stale)
@@ -214,38 +220,6 @@ def _why(row: Mapping[str, Any], recipe: Recipe) -> str:
     return "offline: the file was not there at the last look"
 
 
-def _save_features(
-    folder: Path, snapshot: Snapshot | None, parts: _Parts, width: int, root: str
-) -> tuple[Matrix, Matrix]:
-    """Both files for torch, filled in one pass over the store."""
-    row_ids = np.concatenate([rows.column("_rowid").to_numpy() for rows in parts])
-    limit = len(parts.labeled)
-    with (
-        torch_file(
-            folder / "labeled_embeddings.pt", (limit, width), _labeled(parts.labeled, root)
-        ) as labeled,
-        torch_file(
-            folder / "unlabeled_embeddings.pt",
-            (len(parts.unlabeled), width),
-            _unlabeled(parts.unlabeled, root),
-        ) as unlabeled,
-    ):
-        for places, block in read_embeddings(snapshot, row_ids):
-            middle = int(np.searchsorted(places, limit))
-            labeled.put(places[:middle], block[:middle])
-            unlabeled.put(places[middle:] - limit, block[middle:])
-    return labeled, unlabeled
-
-
-def _save_again(
-    folder: Path, parts: _Parts, features: tuple[Matrix, Matrix], root: str, ending: str
-) -> None:
-    """In another format. One file's names and paths at a time are in memory, as Python has them."""
-    save = FORMATS[ending]
-    save(folder / f"labeled_embeddings.{ending}", features[0], _labeled(parts.labeled, root))
-    save(folder / f"unlabeled_embeddings.{ending}", features[1], _unlabeled(parts.unlabeled, root))
-
-
 def _labeled(rows: pa.Table, root: str) -> Content:
     labels = rows.column("label")
     names = pa.array(sorted(pc.unique(labels).to_pylist()), labels.type)
@@ -262,8 +236,7 @@ def _unlabeled(rows: pa.Table, root: str) -> Content:
 
 def _stale(out: Path, staging: Path) -> tuple[str, ...]:
     """Feature files that stay behind: they are of rows that may be no more."""
-    endings = ["pt", *FORMATS]
-    former = {file.name for ending in endings for file in out.glob(f"*labeled_embeddings.{ending}")}
+    former = {file.name for ending in FORMATS for file in out.glob(f"*labeled_embeddings.{ending}")}
     return tuple(sorted(former - {file.name for file in staging.iterdir()}))
 
 

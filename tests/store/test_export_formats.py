@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import struct
-import tempfile
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,20 +18,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.analysis.duplicates import duplicate_groups
-from store.artifacts import archive
-from store.artifacts.archive import joined_crc
+from store.artifacts import formats
 from store.artifacts.export import export
-from store.artifacts.formats import torch_file
 from store.artifacts.split import split
 from store.artifacts.subtitles import srt, timestamp, vtt, write_subtitles
-from store.schema import Row, Segment
+from store.schema import Recipe, Row, Segment
 from store.table.store import Store
 from tests.conftest import Finished
 from tests.support.clusters import Clusters, fill, jpeg, vectors_of
 from tests.support.projects import UserProject
 from tests.support.rows import make_row
 
-RECIPE = ("clip A", "whisper A", "clip A, whisper A")
+RECIPE = Recipe("clip A", "whisper A", "clip A, whisper A")
 
 
 @pytest.fixture
@@ -123,68 +117,24 @@ def test_the_split_is_in_the_manifest(store: Store, tmp_path: Path) -> None:
 def test_every_format_says_the_same(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "_BLOCK_ROWS", 2)  # as if they were thousands
+    monkeypatch.setattr(formats, "_BLOCK_ROWS", 2)  # as if they were thousands
     store.upsert([make_row(path, i) for i, path in enumerate(("b/'é.mp4", "a/2", "3", "b/4"))])
     write(store, tmp_path, formats=["parquet", "npz"])
     for name in ("labeled_embeddings", "unlabeled_embeddings"):
-        pt = torch.load(tmp_path / f"{name}.pt", weights_only=True)
+        pt = torch.load(tmp_path / f"{name}.pt", weights_only=True, mmap=True)
         npz = np.load(tmp_path / f"{name}.npz")
         table = pq.read_table(tmp_path / f"{name}.parquet")
         assert list(npz) == list(pt)
         np.testing.assert_array_equal(npz["features"], pt["features"])
         np.testing.assert_array_equal(np.stack(table["features"].to_numpy()), pt["features"])
         assert npz["video_paths"].tolist() == table["video_path"].to_pylist() == pt["video_paths"]
+        assert pt["features"].dtype == torch.float32
         if name == "labeled_embeddings":
+            assert pt["labels"].dtype == torch.int64
             assert table["label_index"].to_pylist() == pt["labels"].tolist() == [0, 1, 1]
             assert table["label"].to_pylist() == ["a", "b", "b"]
             assert npz["label_names"].tolist() == pt["label_names"]
         npz.close()
-
-
-@given(rows=st.integers(0, 9), width=st.integers(1, 5), names=st.lists(st.text(), max_size=9))
-def test_a_torch_file_is_what_torch_itself_writes(rows: int, width: int, names: list[str]) -> None:
-    features = np.random.default_rng(rows).normal(size=(rows, width)).astype(np.float32)
-    content = {"features": features, "labels": np.arange(rows), "label_names": names}
-    with tempfile.TemporaryDirectory() as folder:
-        ours, theirs = Path(folder, "ours.pt"), Path(folder, "theirs.pt")
-        rest = {name: value for name, value in content.items() if name != "features"}
-        with torch_file(ours, (rows, width), rest) as written:
-            for places in np.array_split(np.random.default_rng(rows).permutation(rows), 3):
-                places.sort()
-                written.put(places, features[places])
-        np.testing.assert_array_equal(written.whole(), features)
-        torch.save(
-            {n: torch.from_numpy(v) if n != "label_names" else v for n, v in content.items()},
-            theirs,
-        )
-        for mmap in (False, True):
-            read = [torch.load(it, weights_only=True, mmap=mmap) for it in (ours, theirs)]
-            for name in ("features", "labels"):
-                a, b = (each[name] for each in read)
-                assert (a.dtype, a.shape) == (b.dtype, b.shape)
-                assert torch.equal(a, b)
-                assert a.is_contiguous()
-            assert read[0]["label_names"] == read[1]["label_names"] == names
-            assert list(read[0]) == list(read[1])
-
-
-@given(st.lists(st.binary(min_size=6, max_size=6), max_size=40))
-def test_a_checksum_is_joined_from_those_of_the_pieces(pieces: list[bytes]) -> None:
-    crcs = np.array([zlib.crc32(piece) for piece in pieces], np.uint32)
-    assert joined_crc(crcs, 6) == zlib.crc32(b"".join(pieces))
-
-
-def test_the_archives_are_sound_and_can_be_mapped(store: Store, tmp_path: Path) -> None:
-    store.upsert([make_row(f"x/{'é' * i}{i}", i) for i in range(20)])
-    write(store, tmp_path, formats=["npz"])
-    for name in ("labeled_embeddings.pt", "labeled_embeddings.npz"):
-        with zipfile.ZipFile(tmp_path / name) as opened, (tmp_path / name).open("rb") as raw:
-            assert opened.testzip() is None
-            for entry in opened.infolist():
-                assert entry.compress_type == zipfile.ZIP_STORED
-                raw.seek(entry.header_offset + 26)  # the lengths of the name and the extra field
-                start = raw.tell() + 4 + sum(struct.unpack("<HH", raw.read(4)))
-                assert start % 64 == 0, entry
 
 
 def test_formats_of_nothing(store: Store, tmp_path: Path) -> None:

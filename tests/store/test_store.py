@@ -352,26 +352,3 @@ def test_what_is_known_of_many_is_read_whole(store: Store) -> None:
     known = store.known()
     assert len(known) == count
     assert known["label/99999.mp4"].label == "label"
-
-
-IMPORTED = """
-import sys
-from pathlib import Path
-from store.artifacts.export import export
-from store.retrieval.search import Says, search
-from store.table.store import Store
-
-store = Store.open(sys.argv[1])
-assert search(store, Says("words"))
-recipe = ("clip A", "whisper A", "clip A, whisper A")
-export(store, Path(sys.argv[2]), data_dir="x", recipe=recipe, version="1", models={})
-print([name for name in ("torch", "pipeline") if name in sys.modules])
-"""
-
-
-def test_searches_and_exports_import_no_torch(store: Store, tmp_path: Path) -> None:
-    store.upsert([make_row("x/1"), make_row("2")])
-    command = [sys.executable, "-c", IMPORTED, store.uri, str(tmp_path / "out")]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert ended.stdout.strip() == "[]"
-    assert (tmp_path / "out" / "labeled_embeddings.pt").exists()
