@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryFile
 from typing import IO
 
 import numpy as np
+from filelock import FileLock, Timeout
 
-_STAGING = ".export-"
+_STAGING = ".unfinished-export"
+_LOCK = ".export.lock"
 _ZEROS = bytes(1 << 20)
+
+_log = logging.getLogger(__name__)
 
 
 def atomic_write(file: Path, content: bytes | str, *, sync: bool = True) -> None:
@@ -45,23 +50,28 @@ def atomic_write(file: Path, content: bytes | str, *, sync: bool = True) -> None
 def replacing(folder: Path) -> Iterator[Path]:
     """Lend an empty folder whose files replace those of `folder` when the block ends well.
 
-    What a killed process left of its own is removed first. Renames follow one another: a process
-    that is killed between two leaves whole files, some new and some old.
+    One process at a time does this to a folder; others wait for it. Renames follow one another: a
+    process that is killed between two leaves whole files, some new and some old.
 
     Args:
         folder: made if need be.
+
+    Raises:
+        OSError: a file cannot be written; those in the folder are as they were.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob(f"{_STAGING}*"):
-        shutil.rmtree(stale)
-    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=folder))
-    try:
-        yield staging
-        for file in sorted(staging.iterdir()):
-            file.replace(folder / file.name)
-        _sync_folder(folder)
-    finally:
-        shutil.rmtree(staging)
+    with _alone(folder):
+        staging = folder / _STAGING
+        if staging.exists():  # of a process that was killed
+            shutil.rmtree(staging)
+        staging.mkdir()
+        try:
+            yield staging
+            for file in sorted(staging.iterdir()):
+                file.replace(folder / file.name)
+            _sync_folder(folder)
+        finally:
+            shutil.rmtree(staging)
 
 
 @contextmanager
@@ -82,7 +92,7 @@ def mapped_array(folder: Path, shape: tuple[int, int]) -> Iterator[np.ndarray]:
     """
     rows, width = shape
     size = max(rows, 1) * width * 4  # an empty file cannot be mapped
-    with tempfile.TemporaryFile(dir=folder) as stream:
+    with TemporaryFile(dir=folder) as stream:
         # The system kills a process that writes to a map and finds the disk full.
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(stream.fileno(), 0, size)
@@ -90,6 +100,20 @@ def mapped_array(folder: Path, shape: tuple[int, int]) -> Iterator[np.ndarray]:
             for start in range(0, size, len(_ZEROS)):
                 stream.write(_ZEROS[: size - start])
         yield np.memmap(stream, np.float32, "r+", shape=(max(rows, 1), width))[:rows]
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _log.warning("another export is writing %s: waiting for it to end", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _sync_folder(folder: Path) -> None:

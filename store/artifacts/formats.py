@@ -45,7 +45,7 @@ def save_torch(file: Path, features: np.ndarray, content: Content) -> None:
 
 def save_npz(file: Path, features: np.ndarray, content: Content) -> None:
     """Write a file for `numpy.load(file)`, without pickles."""
-    arrays = {
+    arrays: dict[str, Any] = {
         name: value if isinstance(value, np.ndarray) else np.array(value, np.str_)
         for name, value in content.items()
     }

@@ -204,14 +204,19 @@ def test_the_same_rows_give_the_same_bytes(store: Store, tmp_path: Path) -> None
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_what_a_killed_export_left_is_removed(store: Store, tmp_path: Path) -> None:
-    stale = tmp_path / ".export-stale"
+def test_what_a_killed_export_left_is_removed_and_nothing_else(
+    store: Store, tmp_path: Path
+) -> None:
+    mine = tmp_path / ".export-mine"
+    mine.mkdir()
+    stale = tmp_path / ".unfinished-export"
     stale.mkdir()
     (stale / "labeled_embeddings.pt").write_bytes(b"half")
     (tmp_path / "mine.txt").write_text("mine")
     write(store, tmp_path)
     assert visible(tmp_path) == sorted([*FILES, "mine.txt", "store"])
     assert not stale.exists()
+    assert mine.exists()
 
 
 def test_a_snapshot_is_exported_while_the_store_goes_on(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from store.files import atomic_write
+from store.files import atomic_write, replacing
 
 
 @pytest.mark.parametrize("sync", [True, False])
@@ -40,3 +42,32 @@ def test_an_error_leaves_the_file_and_no_other(
         atomic_write(file, "after")
     assert file.read_text() == "before"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_several_replace_the_files_of_a_folder_one_after_the_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each writes two files; at no time are those of two of them together."""
+    names, problems = ("a", "b"), []
+    inside = threading.Semaphore(1)
+
+    def export(number: int) -> None:
+        with replacing(tmp_path) as staging:
+            if not inside.acquire(blocking=False):
+                problems.append(number)
+            for name in names:
+                (staging / name).write_text(f"{number}")
+            inside.release()
+
+    with caplog.at_level(logging.WARNING), replacing(tmp_path) as staging:
+        (staging / "a").write_text("first")
+        threads = [threading.Thread(target=export, args=[number]) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        while caplog.text.count("waiting for it to end") < len(threads):
+            assert any(thread.is_alive() for thread in threads)
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert len({(tmp_path / name).read_text() for name in names}) == 1
+    assert {path.name for path in tmp_path.iterdir()} <= {*names, ".export.lock"}
