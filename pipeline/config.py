@@ -6,6 +6,7 @@ together. Every error names the key, the value and what is allowed.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Sequence
@@ -153,7 +154,7 @@ class Settings(_Section):
         on the hub (`owner/name`)."""
         path = self.path(self.whisper.model)
         named = self.whisper.model.startswith((".", "/", "~")) or "\\" in self.whisper.model
-        return path if named or path.is_dir() else None
+        return path if named or os.path.isdir(path) else None
 
 
 def load(file: Path, overrides: Sequence[str] = ()) -> Settings:
@@ -179,7 +180,7 @@ def load(file: Path, overrides: Sequence[str] = ()) -> Settings:
         source = _source("base", sources) or file
         raise SettingsError(f"{source}: base: there is no such setting; {_known_keys('')}")
     try:
-        return Settings(base=file.resolve().parent, **values)
+        return Settings(base=Path(os.path.realpath(file)).parent, **values)
     except ValidationError as error:
         raise SettingsError(_explain(error, file, sources)) from error
 

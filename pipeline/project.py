@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from pipeline.config import Settings
-from pipeline.source.listing import Collection, check_folder, is_listed_folder
+from pipeline.source.listing import Collection, check_folder, is_folder, is_listed_folder
 from store.table.store import Store
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Project:
         """The names of the top folders on disk; each is a label."""
         try:
             with os.scandir(self.collection.root) as entries:
-                names = {entry.name for entry in entries if entry.is_dir()}
+                names = {entry.name for entry in entries if is_folder(entry)}
         except OSError:  # an unplugged drive: its folders are not known
             return set()
         return {name for name in names if is_listed_folder(name)}
@@ -166,8 +166,8 @@ def _collection(settings: Settings, root: Path, under: str = "") -> Collection:
 
 
 def _key_in(root: Path, file: Path) -> str | None:
-    for candidate in (file.absolute(), file.resolve()):
-        for known in (root, root.resolve()):
+    for candidate in (file.absolute(), Path(os.path.realpath(file))):
+        for known in (root, Path(os.path.realpath(root))):
             if candidate.is_relative_to(known):
                 return candidate.relative_to(known).as_posix()
     return None

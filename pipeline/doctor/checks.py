@@ -71,14 +71,28 @@ def _disks(settings: Settings) -> Findings:
     if "://" not in settings.store_uri:
         places["store.uri"] = Path(settings.store_uri)
     for name, place in places.items():
-        there = next(each for each in (place, *place.parents) if each.exists())
-        free = shutil.disk_usage(there).free
+        try:
+            there, free = _free_bytes(place)
+        except OSError as error:
+            advice = f"connect its drive, or set another {name}"
+            yield Finding("disk", PROBLEM, f"{name} = {place}: {error.strerror}", advice)
+            continue
         text = f"{free / 1e9:.1f} GB free for {name} ({place})"
         state = OK if free >= LITTLE_DISK else WARNING if free >= NO_DISK else PROBLEM
         yield Finding("disk", state, text, "" if state == OK else "make room there")
         if not os.access(there, os.W_OK):
             advice = f"allow it, or set another {name}"
             yield Finding("disk", PROBLEM, f"{there} cannot be written", advice)
+
+
+def _free_bytes(place: Path) -> tuple[Path, int]:
+    """The nearest folder to a place that exists, and the free bytes of its disk."""
+    there = place
+    while True:
+        try:
+            return there, shutil.disk_usage(there).free
+        except (FileNotFoundError, NotADirectoryError):
+            there = there.parent
 
 
 def data(settings: Settings) -> Findings:
@@ -102,23 +116,20 @@ def data(settings: Settings) -> Findings:
 
 
 def _watching(root: Path) -> Findings:
-    from pipeline.source.mounts import MOUNT_TABLE, events_arrive, filesystem_of
+    from pipeline.source.mounts import events_arrive, filesystem_at
 
-    kind = None
-    if MOUNT_TABLE.exists():
-        table = MOUNT_TABLE.read_text(encoding="utf-8", errors="surrogateescape")
-        kind = filesystem_of(os.path.realpath(root), table)
-    text = f"file system {kind or 'of an unknown type'}"
+    text = f"file system {filesystem_at(root) or 'of an unknown type'}"
     if events_arrive(root):
         yield Finding("file system", OK, f"{text}: it tells of changes")
     else:
         advice = "nothing; a watch looks by itself every few seconds"
         yield Finding("file system", WARNING, f"{text} does not tell of changes", advice)
-    if not INOTIFY.is_dir():
-        return
     folders = 1 + sum(len(names) for _, names, _ in os.walk(root))
-    watches = int((INOTIFY / "max_user_watches").read_text())
-    instances = int((INOTIFY / "max_user_instances").read_text())
+    try:
+        watches = int((INOTIFY / "max_user_watches").read_text())
+        instances = int((INOTIFY / "max_user_instances").read_text())
+    except OSError:  # not Linux
+        return
     text = f"{watches} inotify watches for {folders} folders, {instances} instances"
     enough = watches >= 2 * folders and instances >= 16
     advice = f"sudo sysctl fs.inotify.max_user_watches={max(8 * folders, 524_288)}"

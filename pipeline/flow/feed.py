@@ -14,7 +14,7 @@ from pipeline.flow.catalog import Catalog, Comparison
 from pipeline.flow.progress import Report
 from pipeline.flow.workers import Channel
 from pipeline.records import Returned, Vanished, VideoFile, Written
-from pipeline.source.listing import Collection, Listing, list_videos, read_stamp
+from pipeline.source.listing import Collection, Listing, Unknown, list_videos, look_at
 from pipeline.source.watcher import Watcher
 from pipeline.terminal import printable
 
@@ -129,7 +129,7 @@ class Feeder:
 
     def _put_missing(self, line: Line, missing: Iterable[str]) -> None:
         root = self._collection.root
-        gone = tuple(path for path in sorted(missing) if not (root / path).exists())
+        gone = tuple(path for path in sorted(missing) if look_at(root / path) is None)
         if gone:
             line.results.put(Vanished(gone))
 
@@ -174,9 +174,9 @@ def _look_again(files: Iterable[VideoFile]) -> tuple[list[VideoFile], list[Video
     settled: list[VideoFile] = []
     changing: list[VideoFile] = []
     for file in files:
-        stamp = read_stamp(file.location)
-        if stamp == file.stamp:
+        seen = look_at(file.location)
+        if seen == file.stamp or isinstance(seen, Unknown):  # reading it will tell why
             settled.append(file)
-        elif stamp is not None:
-            changing.append(replace(file, **stamp._asdict()))
+        elif seen is not None:
+            changing.append(replace(file, **seen._asdict()))
     return settled, changing

@@ -27,12 +27,14 @@ class Journal:
 
     def left_over(self) -> list[str]:
         """The paths that a former run had in hand when it was cut short."""
-        if self._file is None or not self._file.exists():
+        if self._file is None:
             return []
         try:
             paths: list[str] = json.loads(self._file.read_text(encoding="utf-8"))
-        except ValueError:  # it was cut short in writing this very file
+        except (FileNotFoundError, ValueError):  # ValueError: it was cut short in writing this
             return []
+        except OSError as error:
+            raise PipelineError(f"{self._file}: cannot be read: {error.strerror}") from error
         return paths
 
     @contextmanager

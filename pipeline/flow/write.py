@@ -20,7 +20,8 @@ from pipeline.records import (
     Reused,
     Transcript,
 )
-from store.schema import Row
+from pipeline.source.listing import Unknown, look_at
+from store.schema import Row, Stamp
 from store.table.store import Store
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,11 @@ class Writer:
         return {row.content_hash: row for row in (*former, *rows.values()) if row is not None}
 
     def _add_failure(self, batch: _Batch, failure: Failure) -> None:
-        if not failure.file.location.exists():
+        seen = look_at(failure.file.location)
+        if isinstance(seen, Unknown):
+            text = "%r cannot be reached (%s): it is left for the next scan"
+            log.warning(text, failure.file.path, seen.reason)
+        if not isinstance(seen, Stamp):
             return  # it went away before it was read, which is no fault of it
         batch.failures.append(failure)
         former = self._catalog.hash_of(failure.file.path)
@@ -149,7 +154,7 @@ class Writer:
         """Rows of the same bytes whose file is not there any more: where it may have come from."""
         root = result.file.root
         others = self._catalog.paths_of(result.content_hash)
-        return [p for p in others if p != result.file.path and not (root / p).exists()]
+        return [p for p in others if p != result.file.path and look_at(root / p) is None]
 
     def _commit(self, batch: _Batch) -> None:
         failures = [failed_file(failure, self._catalog.recipe) for failure in batch.failures]
@@ -178,9 +183,15 @@ class Writer:
         """The files that waited for this content: with a row of it they are copies, and where it
         failed they fail alike."""
         waiting = self._catalog.settle(result.file, result.content_hash)
-        if isinstance(result, Failure):
-            return [replace(result, file=file) for file in waiting]
-        return [Reused(file, result.content_hash) for file in waiting]
+        if not isinstance(result, Failure):
+            return [Reused(file, result.content_hash) for file in waiting]
+        if waiting and not isinstance(look_at(result.file.location), Stamp):
+            text = "%r: %r, which was read in its place, went away: it is left for the next scan"
+            for file in waiting:
+                self._catalog.settle(file, None)
+                log.warning(text, file.path, result.file.path)
+            return []
+        return [replace(result, file=file) for file in waiting]
 
 
 def _is_part(result: Result) -> bool:

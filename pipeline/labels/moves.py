@@ -19,7 +19,7 @@ from pipeline.errors import PipelineError
 from pipeline.flow.catalog import Catalog
 from pipeline.flow.write import Writer
 from pipeline.records import Reused, VideoFile
-from pipeline.source.listing import read_stamp
+from pipeline.source.listing import Unknown, look_at
 from store.errors import StoreBusyError
 from store.files import atomic_write
 from store.schema import Stamp
@@ -182,10 +182,11 @@ class MoveLog:
             atomic_write(self._file, "".join(lines))
 
     def _read(self) -> list[Move]:
-        if not self._file.exists():
-            return []
         with self._errors():
-            lines = self._file.read_text(encoding="utf-8").splitlines(keepends=True)
+            try:
+                lines = self._file.read_text(encoding="utf-8").splitlines(keepends=True)
+            except FileNotFoundError:
+                return []
         # A line without an end was cut short: its move was never made.
         return [Move(**json.loads(line)) for line in lines if line.endswith("\n")]
 
@@ -247,7 +248,7 @@ def _move_rows(store: Store, recipe: Recipe, moves: Sequence[Move]) -> None:
     for move in moves:
         row = known.get(move.source)
         location = Path(move.root, move.target)
-        if row is not None and row.stamp == move.stamp == read_stamp(location):
+        if row is not None and row.stamp == move.stamp == look_at(location):
             file = VideoFile(move.target, location, *move.stamp)
             moved.append(Reused(file, row.content_hash))
     writer.write(moved)
@@ -256,11 +257,14 @@ def _move_rows(store: Store, recipe: Recipe, moves: Sequence[Move]) -> None:
 def _obstacle(move: Move) -> str:
     """Say why a move must not be made; empty if nothing speaks against it."""
     source, target = Path(move.root, move.source), Path(move.root, move.target)
-    if source.is_symlink():
+    if os.path.islink(source):
         return "it is a symbolic link"
-    if not source.is_file():
+    seen = look_at(source)
+    if isinstance(seen, Unknown):
+        return f"it cannot be reached: {seen.reason}"
+    if seen is None:
         return "there is no such file"
-    if read_stamp(source) != move.stamp:
+    if seen != move.stamp:
         return "it has changed meanwhile"
     return f"there is a {move.target} already" if os.path.lexists(target) else ""
 

@@ -68,10 +68,10 @@ def _whisper_identity(settings: Settings) -> str:
 
 def _content(path: Path, setting: str) -> str:
     """BLAKE2b-64 of a file, or of the files of a folder."""
-    if not path.exists():
-        raise SettingsError(f"{setting}: {path} does not exist; correct the path")
     digest = hashlib.blake2b(digest_size=8)
     try:
+        if not path.exists():
+            raise SettingsError(f"{setting}: {path} does not exist; correct the path")
         if path.is_file():
             return _add(digest, path).hexdigest()
         for file in sorted(path.iterdir()):

@@ -11,6 +11,7 @@ from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.models.names import resolve_clip
 from pipeline.models.preprocess import CONFIG_NAME
+from pipeline.source.listing import Unknown, look_at
 
 # In the order in which open_clip looks for them in a folder or a repository of the hub.
 CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
@@ -39,13 +40,13 @@ def find_clip(settings: Settings) -> Weights:
     """Find CLIP's weights.
 
     Raises:
-        SettingsError: there is no such model or tag.
+        SettingsError: there is no such model or tag, or its files cannot be reached.
     """
     folder, checkpoint = settings.clip_folder, settings.clip_checkpoint
     if folder is not None:
         return _in_folder("clip.model", folder, missing_clip_files(folder))
     if checkpoint is not None:
-        if checkpoint.is_file():
+        if _is_there(checkpoint):
             return Weights("clip.pretrained", str(checkpoint), checkpoint)
         return Weights("clip.pretrained", str(checkpoint.parent), None, (checkpoint.name,))
     if ":" in settings.clip.model:
@@ -57,7 +58,7 @@ def find_whisper(settings: Settings) -> Weights:
     """Find Whisper's weights.
 
     Raises:
-        SettingsError: there is no such model.
+        SettingsError: there is no such model, or its files cannot be reached.
     """
     from faster_whisper.utils import _MODELS, available_models
 
@@ -72,18 +73,25 @@ def find_whisper(settings: Settings) -> Weights:
 
 def missing_clip_files(folder: Path) -> tuple[str, ...]:
     """Names of the files that a folder lacks to be a model of open_clip."""
-    missing = [] if (folder / CONFIG_NAME).is_file() else [CONFIG_NAME]
-    if not any((folder / name).is_file() for name in CLIP_FILES):
+    missing = [] if _is_there(folder / CONFIG_NAME) else [CONFIG_NAME]
+    if not any(_is_there(folder / name) for name in CLIP_FILES):
         missing.append(" or ".join(CLIP_FILES))
     return tuple(missing)
 
 
 def missing_whisper_files(folder: Path) -> tuple[str, ...]:
     """Names of the files that a folder lacks to be a Whisper model of CTranslate2."""
-    missing = [name for name in WHISPER_FILES if not (folder / name).is_file()]
+    missing = [name for name in WHISPER_FILES if not _is_there(folder / name)]
     if not any(folder.glob("vocabulary.*")):
         missing.append("vocabulary.json")
     return tuple(missing)
+
+
+def _is_there(file: Path) -> bool:
+    seen = look_at(file)
+    if isinstance(seen, Unknown):
+        raise SettingsError(f"{file}: cannot be reached: {seen.reason}")
+    return seen is not None
 
 
 def _in_folder(setting: str, folder: Path, missing: tuple[str, ...]) -> Weights:
@@ -99,7 +107,7 @@ def _tagged(settings: Settings) -> Weights:
         repository, _, file = facts["hf_hub"].rpartition("/")
         return _on_hub("clip.pretrained", repository, (file,) if file else CLIP_FILES)
     cached = OPENAI_CACHE.expanduser() / Path(facts["url"]).name
-    return Weights("clip.pretrained", facts["url"], cached if cached.is_file() else None)
+    return Weights("clip.pretrained", facts["url"], cached if _is_there(cached) else None)
 
 
 def _on_hub(setting: str, repository: str, names: Sequence[str]) -> Weights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def load_whisper(model: str, device: str, compute_type: str, threads: int, strea
 
 def _check_folder(model: str) -> None:
     folder = Path(model)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         if folder.is_absolute() or model.startswith((".", "~")):
             raise ModelError(f"whisper.model = {model}: there is no such folder. {_WANTED}")
         return
@@ -68,7 +69,7 @@ def _advice(model: str, device: str, compute_type: str, error: Exception) -> str
             f"Whisper on {device}: {reason} Change whisper.weights or"
             f" precision.{device.partition(':')[0]}, which make {compute_type}."
         )
-    if Path(model).is_dir():
+    if os.path.isdir(model):
         return f"whisper.model = {model}: cannot be loaded on {device}: {reason}"
     return (
         f"whisper.model = {model}: it is no folder, and the Hugging Face hub and its local cache "
@@ -89,7 +90,7 @@ def load_cublas() -> None:
     for folder in (spec and spec.submodule_search_locations) or []:
         for name in ("libcublasLt.so.12", "libcublas.so.12"):
             library = Path(folder) / "lib" / name
-            if library.is_file():
+            if os.path.isfile(library):
                 _load_library(library)
 
 

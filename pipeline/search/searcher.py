@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError
 from pipeline.project import Project
-from pipeline.source.listing import read_stamp
+from pipeline.source.listing import Unknown, look_at
 from pipeline.terminal import say
 from store.retrieval.filter import Filter
 from store.retrieval.hits import Hit
 from store.retrieval.queries import Query, Semantic, SimilarTo, Words
 from store.retrieval.search import search
-from store.schema import Row
+from store.schema import Row, Stamp
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,8 +138,7 @@ class Searcher:
     def _like_file(self, file: Path) -> SimilarTo:
         from pipeline.stages.one_video import embed_video
 
-        if not file.is_file():
-            raise SettingsError(f"--video {file}: there is no such file")
+        _check_file("--video", file)
         embedded = embed_video(self._settings, file, self._loaded())
         assert embedded.visual is not None
         assert embedded.speech is not None
@@ -154,8 +153,7 @@ class Searcher:
 
         from store.arrays import unit_length
 
-        if not file.is_file():
-            raise SettingsError(f"--image {file}: there is no such file")
+        _check_file("--image", file)
         try:
             with Image.open(file) as opened:
                 image = ImageOps.exif_transpose(opened).convert("RGB")
@@ -185,8 +183,16 @@ class Searcher:
 
 
 def _has_changed(row: Row, file: Path) -> bool:
-    stamp = read_stamp(file)
-    return stamp is not None and stamp != row.stamp
+    seen = look_at(file)
+    return isinstance(seen, Stamp) and seen != row.stamp
+
+
+def _check_file(flag: str, file: Path) -> None:
+    seen = look_at(file)
+    if isinstance(seen, Unknown):
+        raise SettingsError(f"{flag} {file}: cannot be reached: {seen.reason}")
+    if seen is None:
+        raise SettingsError(f"{flag} {file}: there is no such file")
 
 
 def _says(words: str, *, some: bool) -> Words:

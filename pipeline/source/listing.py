@@ -142,22 +142,49 @@ def is_text(name: str) -> bool:
     return True
 
 
-def read_stamp(path: str | Path) -> Stamp | None:
-    """A file's size and modification time; None where there is no such regular file.
+@dataclass(frozen=True)
+class Unknown:
+    """What a look at a file gives where the system does not say whether the file is there.
 
-    Raises:
-        OSError: whether it is there cannot be told.
+    Rights that were taken away and a network drive that died are examples. A file of which this
+    is all that is known has neither gone nor changed.
+
+    Args:
+        reason: the system's own words.
+    """
+
+    reason: str
+
+
+def look_at(path: str | Path) -> Stamp | Unknown | None:
+    """Look whether a regular file is present, absent, or out of reach.
+
+    Args:
+        path: of the file; symbolic links are followed.
+
+    Returns:
+        Its stamp; None where no regular file is there; Unknown where that cannot be told.
     """
     try:
         facts = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no possible name
         return None
+    except OSError as error:
+        return Unknown(error.strerror or str(error))
     return stamp_of(facts) if stat.S_ISREG(facts.st_mode) else None
 
 
 def stamp_of(facts: os.stat_result) -> Stamp:
     """The stamp that a file of these facts has."""
     return Stamp(facts.st_size, facts.st_mtime_ns)
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one that can be reached."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a link into a place that cannot be entered, or to itself
+        return False
 
 
 def _is_skipped(folder: str) -> bool:
@@ -240,7 +267,7 @@ class _Walk:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.name)
-                    elif entry.is_symlink() and _links_to_folder(entry):
+                    elif entry.is_symlink() and is_folder(entry):
                         links.append(entry.name)
                     elif is_video(entry.name, self._extensions) and self._has_text(prefix, entry):
                         folder.files.append(entry)
@@ -275,10 +302,3 @@ class _Walk:
 
     def _problem(self, key: str, reason: str) -> None:
         self.problems.append(Problem(os.fsencode(key).decode("utf-8", "backslashreplace"), reason))
-
-
-def _links_to_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link into a place that cannot be entered, or to itself
-        return False

@@ -24,10 +24,16 @@ def events_arrive(folder: Path) -> bool:
 
     A file system that is not known to be deaf is taken for one that tells.
     """
-    if not MOUNT_TABLE.exists():
-        return True
-    table = MOUNT_TABLE.read_text(encoding="utf-8", errors="surrogateescape")
-    return filesystem_of(os.path.realpath(folder), table) not in DEAF_FILE_SYSTEMS
+    return filesystem_at(folder) not in DEAF_FILE_SYSTEMS
+
+
+def filesystem_at(folder: Path) -> str | None:
+    """Name the type of a folder's file system; None where this system has no mount table."""
+    try:
+        table = MOUNT_TABLE.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return None
+    return filesystem_of(os.path.realpath(folder), table)
 
 
 def filesystem_of(folder: str, table: str) -> str | None:

@@ -23,10 +23,11 @@ from pipeline.records import VideoFile
 from pipeline.source.events import Inbox
 from pipeline.source.listing import (
     Collection,
+    Unknown,
     check_folder,
     linked_folders,
     list_videos,
-    read_stamp,
+    look_at,
 )
 from pipeline.source.mounts import events_arrive
 from store.schema import Stamp
@@ -178,14 +179,15 @@ class Watcher:
         return Changes(files, gone, rescan)
 
     def _look(self, keys: Iterable[str]) -> dict[str, Stamp | None]:
-        looks = {}
+        looks: dict[str, Stamp | None] = {}
         for key in keys:
-            try:
-                looks[key] = read_stamp(self._collection.root / key)
-            except OSError as error:
-                log.warning("%r cannot be looked at: %s", key, error.strerror)
+            seen = look_at(self._collection.root / key)
+            if isinstance(seen, Unknown):
+                log.warning("%r cannot be reached: %s", key, seen.reason)
                 self._inbox.forget(key)
                 self._inbox.wish_rescan()
+            else:
+                looks[key] = seen
         return looks
 
     def _list(self, folder: str) -> None:

@@ -8,7 +8,6 @@ from pipeline.config import Settings
 from pipeline.errors import VideoError
 from pipeline.models.loaded import Models
 from pipeline.records import EmbeddedVideo, Failure, Task, VideoFile
-from pipeline.source.listing import read_stamp
 from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder
 
@@ -25,7 +24,7 @@ def embed_video(settings: Settings, location: Path, models: Models) -> EmbeddedV
         VideoError: the video cannot be embedded; the reason names the file.
         ModelError: a model cannot be loaded.
     """
-    file = VideoFile(location.name, location.absolute(), *(read_stamp(location) or (0, 0)))
+    file = VideoFile(location.name, location.absolute(), size=0, mtime_ns=0)
     embedder = Embedder(
         models.clip,
         models.whisper,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import tempfile
+import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,13 +17,17 @@ import pytest
 from pipeline import config
 from pipeline.decode.container import StallDetector, packets
 from pipeline.errors import ModelError, VideoError
+from pipeline.flow.catalog import Catalog
 from pipeline.flow.flow import Flow, Summary
 from pipeline.flow.progress import Report
+from pipeline.flow.write import Writer
 from pipeline.models.loaded import Models
 from pipeline.project import Project
+from pipeline.records import Failure, VideoFile
+from store.schema import Recipe
 from store.table.store import Store
 from tests.support.media import make_video
-from tests.support.projects import LONG_AGO, UserProject
+from tests.support.projects import LONG_AGO, UserProject, eventually
 
 Made = Callable[[str], Path]
 
@@ -147,6 +152,110 @@ def test_a_file_that_may_not_be_read_fails_with_the_reason(models: Models, made:
             summary = scan(project, models, overrides=by_name)
         assert (summary.unchanged, summary.failed) == (1, 1)
         assert failures(project) == {"closed.mp4": ("read", "Permission denied")}
+
+
+class Forbidder(Report):
+    """Takes the rights on a folder away once its files are on their way down the line."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def expect(self, files: int) -> None:
+        self._folder.chmod(0)
+        super().expect(files)
+
+
+def test_a_folder_that_cannot_be_entered_costs_nothing_but_its_own_files(
+    models: Models, made: Made, caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = Path("nowhere")  # the weights may be root's alone
+    by_name = ("clip.model=ViT-B/32", "whisper.model=base")
+    with tempfile.TemporaryDirectory() as folder:  # tmp_path is root's alone, too
+        project = UserProject.make(Path(folder) / "project", clip=nowhere, whisper=nowhere)
+        project.add(made("music.mp4"), "first.mp4")
+        scan(project, models, overrides=by_name)  # which imports what is root's alone
+        project.add_distinct(made("no_audio.mp4"), (f"{n}.mp4" for n in range(5)))
+        project.add(made("portrait.mp4"), "closed/a.mp4")
+        copy = project.add(made("portrait.mp4"), "copy")
+        closed = project.videos / "closed"
+        with as_a_user(Path(folder)):
+            summary = scan(project, models, Forbidder(closed), overrides=by_name)
+            assert (summary.embedded, summary.failed) == (5, 0)
+            assert failures(project) == {}
+            assert "'closed/a.mp4' cannot be reached (Permission denied)" in caplog.text
+            closed.chmod(0o700)
+            assert scan(project, models, overrides=by_name).embedded == 1
+            closed.chmod(0)
+            # A copy is no move: nothing says that the file in the closed folder is gone.
+            copy.rename(project.videos / "copy.mp4")
+            summary = scan(project, models, overrides=by_name)
+            assert (summary.copied, summary.moved, summary.removed) == (1, 0, 0)
+            assert {"closed/a.mp4", "copy.mp4"} < rows(project)
+            closed.chmod(0o700)
+
+
+def test_a_copy_does_not_fail_with_the_file_that_was_read_in_its_place(
+    project: UserProject, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, copy = (VideoFile(name, project.videos / name, 1, 1) for name in ("a.mp4", "b.mp4"))
+    copy.location.touch()
+    with Store.open(str(project.store), writer=True) as store:
+        catalog = Catalog({}, {}, Recipe("clip", "whisper", "clip whisper"))
+        for file in (first, copy):
+            assert catalog.submit(file)
+            catalog.claim(file, "the same bytes")
+        gone = Failure(first, "decode", "No such file or directory", "the same bytes")
+        Writer(store, catalog, lambda *_: None).write([gone])
+        assert store.failures() == []
+        assert not catalog.busy
+    assert "'b.mp4': 'a.mp4', which was read in its place, went away" in caplog.text
+
+
+# files that change places
+
+
+@contextmanager
+def watch(project: UserProject, models: Models) -> Iterator[None]:
+    """A watch in a thread of its own."""
+    settings = config.load(project.config, ["watch.settle_seconds=0.2"])
+    with Project.open_to_scan(settings) as opened:
+        flow = Flow(opened, Report(), models=models)
+        thread = threading.Thread(target=flow.watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            flow.stop()
+            thread.join()
+
+
+def become_a_folder(file: Path) -> None:
+    """Put a folder of the file's name in its place, with the file in it."""
+    made = file.with_name("made")
+    made.mkdir()
+    file.rename(made / file.name)
+    made.rename(file)
+
+
+def test_a_file_that_became_a_folder_of_its_name_has_moved(
+    project: UserProject, models: Models, made: Made
+) -> None:
+    file = project.add(made("portrait.mp4"), "a.mp4")
+    assert scan(project, models).embedded == 1
+    become_a_folder(file)
+    assert scan(project, models).moved == 1
+    assert rows(project) == {"a.mp4/a.mp4"}
+
+
+def test_a_watch_follows_a_file_that_becomes_a_folder_of_its_name(
+    project: UserProject, models: Models, made: Made
+) -> None:
+    file = project.add(made("portrait.mp4"), "a.mp4")
+    with watch(project, models):
+        eventually(lambda: rows(project) == {"a.mp4"})
+        become_a_folder(file)
+        eventually(lambda: rows(project) == {"a.mp4/a.mp4"})
 
 
 # absurd claims

@@ -22,7 +22,6 @@ from pipeline.source.listing import (
     is_video,
     linked_folders,
     list_videos,
-    read_stamp,
 )
 
 EXTENSIONS = ("mp4", "mov")
@@ -199,18 +198,6 @@ def test_the_identity_of_a_folder_that_was_exchanged_is_another(tmp_path: Path) 
     folder.root.rename(tmp_path / "old")
     folder.root.mkdir()
     assert check_folder(folder) != before
-
-
-def test_read_stamp_tells_a_missing_file_from_one_that_cannot_be_read(tmp_path: Path) -> None:
-    put(tmp_path, "a.mp4")
-    facts = (tmp_path / "a.mp4").stat()
-    assert read_stamp(tmp_path / "a.mp4") == (facts.st_size, facts.st_mtime_ns)
-    assert read_stamp(tmp_path / "b.mp4") is None
-    assert read_stamp(tmp_path / "a.mp4" / "b.mp4") is None
-    assert read_stamp(tmp_path) is None
-    (tmp_path / "itself.mp4").symlink_to(tmp_path / "itself.mp4")
-    with pytest.raises(OSError, match="Too many levels"):
-        read_stamp(tmp_path / "itself.mp4")
 
 
 names = st.text(
