@@ -1,4 +1,4 @@
-r"""What flows between the stages: one frozen record per hand-off, checked when it is made.
+r"""Records that flow between the stages: one frozen record per hand-off, checked when it is made.
 
     VideoFile -> DecodedVideo -> EmbeddedVideo -> a row
              \-> Reused -----------------------> a row like another one
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SAMPLE_RATE_HZ = 16_000
 
 Prepare = Callable[["Image.Image"], np.ndarray]
-"""From an upright picture to uint8 `[height, width, 3]` at the image encoder's input size."""
+"""Turns an upright picture into uint8 `[height, width, 3]` at the image encoder's input size."""
 
 
 class SpeechStatus(StrEnum):
@@ -56,6 +56,7 @@ class Outcome(StrEnum):
     COPIED = "copied"
     REMOVED = "removed"
     FAILED = "failed"
+    LEFT = "left"  # gone, changed or overtaken by a newer state meanwhile: nothing was written
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class VideoFile:
     """A video as the folder lists it.
 
     Args:
-        path: relative to the collection's root, posix form; the row's key.
+        path: key of its row: relative to the collection's root, posix form.
         location: where to open it.
         size: bytes.
         mtime_ns: modification time, nanoseconds since the epoch.
@@ -92,7 +93,14 @@ class VideoFile:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said. `language` is an ISO 639-1 code, None where nothing was heard."""
+    """The words of a video.
+
+    Args:
+        status: why there are words, or none.
+        segments: the words with their times; empty unless the status is `speech`.
+        language: ISO 639-1 code, None where there is no speech.
+        language_probability: 0 to 1, or None.
+    """
 
     status: SpeechStatus
     segments: tuple[Segment, ...] = ()
@@ -111,26 +119,31 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Needs:
-    """The parts of a row to make; a part that is not needed is kept from the row there is."""
+    """Parts of a row to make; a part that is not needed is kept from the row that exists."""
 
     visual: bool = True
     transcript: bool = True
     speech: bool = True
 
     def __bool__(self) -> bool:
-        return self.visual or self.transcript or self.speech
+        return self.count > 0
+
+    @property
+    def count(self) -> int:
+        """Number of parts to make."""
+        return self.visual + self.transcript + self.speech
 
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """The pictures that stand for a video, ready for the image encoder.
+    """Sampled frames of a video, ready for the image encoder.
 
     Args:
         pixels: uint8 `[n, height, width, 3]`, RGB, upright, at the encoder's input size.
         times: float64 `[n]`, seconds from the video's first frame.
-        readable: how many frames of the video could be decoded; all of them as far as is known.
-        total: how many frames the file says to hold.
-        thumbnail: a JPEG of the middle one, uncropped.
+        readable: number of frames of the video that decode, as far as is known.
+        total: number of frames that the file claims.
+        thumbnail: a JPEG of the middle frame, uncropped.
     """
 
     pixels: np.ndarray
@@ -151,9 +164,12 @@ class Frames:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of speech laid into a window: where it starts in the window and in the video.
+    """A stretch of speech in a window. All numbers are samples at 16 kHz.
 
-    All three in samples at 16 kHz.
+    Args:
+        window_start: where it starts in the window.
+        video_start: where it starts in the video's sound.
+        length: of the stretch.
     """
 
     window_start: int
@@ -163,11 +179,11 @@ class Span:
 
 @dataclass(frozen=True, eq=False)
 class SpeechWindow:
-    """Some speech of a video: at most 28 s, for one pass of the speech model, where not joined.
+    """Speech of a video for one pass of the speech model: at most 28 s, unless windows were joined.
 
     Args:
         samples: int16 `[n]`, mono, 16 kHz: the spans, one after the other.
-        spans: where each stretch of it came from.
+        spans: where each stretch came from.
     """
 
     samples: np.ndarray
@@ -183,8 +199,13 @@ class SpeechWindow:
 
 @dataclass(frozen=True)
 class MediaFacts:
-    """What the container and the decoder tell of a video. Width and height in pixels, as a person
-    sees it: upright, with square pixels."""
+    """Duration and size of a video.
+
+    Args:
+        duration_seconds: from the first frame to the end.
+        width: pixels, as a person sees the video: upright, with square pixels.
+        height: pixels, likewise.
+    """
 
     duration_seconds: float
     width: int
@@ -193,13 +214,13 @@ class MediaFacts:
 
 @dataclass(frozen=True)
 class Task:
-    """A file whose content is known to need work.
+    """A file to embed.
 
     Args:
         file: as it was listed.
         content_hash: of its bytes.
-        needs: the parts to make.
-        source: the path of the row that has the other parts; None where all are made.
+        needs: parts to make.
+        source: path of the row that has the other parts; None where all parts are made.
     """
 
     file: VideoFile
@@ -210,16 +231,16 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class DecodedVideo:
-    """What a decode thread hands to the model stage.
+    """A decoded video, on its way to the model stage.
 
     Args:
-        task: what is to be made.
-        facts: of the file.
+        task: what to make.
+        facts: duration and size.
         frames: None where the visual half is not needed.
-        windows: the speech to transcribe; empty where there is none.
+        windows: speech to transcribe; empty where there is none.
         silence: why `windows` is empty, else None.
         sound_start_seconds: when the sound starts, from the first frame on.
-        transcript: the words of the row there is, where they are kept.
+        transcript: words of the row that exists, where they are kept.
     """
 
     task: Task
@@ -232,17 +253,19 @@ class DecodedVideo:
 
     @property
     def nbytes(self) -> int:
-        """Memory that it holds while it waits, bytes."""
+        """Bytes of memory that it holds while it waits."""
         pictures = self.frames.pixels.nbytes if self.frames else 0
         return pictures + sum(window.samples.nbytes for window in self.windows)
 
 
 @dataclass(frozen=True, eq=False)
 class VisualHalf:
-    """Args:
-    vector: float32 `[d]`, unit length: the mean of the encoded frames, normalised.
-    frame_vectors: float32 `[n, d]`, each of unit length.
-    frames: the pictures it was made of.
+    """The visual half of an embedding.
+
+    Args:
+        vector: float32 `[d]`, unit length: the mean of the encoded frames, normalised.
+        frame_vectors: float32 `[n, d]`, each of unit length.
+        frames: the frames that were encoded.
     """
 
     vector: np.ndarray
@@ -257,10 +280,12 @@ class VisualHalf:
 
 @dataclass(frozen=True, eq=False)
 class SpeechHalf:
-    """Args:
-    vector: float32 `[d]`, unit length, or zeros where there is no text.
-    window_vectors: float32 `[w, d]`, each of unit length.
-    windows: the `w` stretches of transcript that were encoded, with their times.
+    """The speech half of an embedding.
+
+    Args:
+        vector: float32 `[d]`, unit length, or zeros where there is no text.
+        window_vectors: float32 `[w, d]`, each of unit length.
+        windows: the `w` stretches of transcript that were encoded, with their times.
     """
 
     vector: np.ndarray
@@ -277,7 +302,15 @@ class SpeechHalf:
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedVideo:
-    """What the model stage hands to the writer; the parts that were not needed are None."""
+    """An embedded video, on its way to the writer.
+
+    Args:
+        task: what was to be made.
+        facts: duration and size.
+        visual: None where it was not needed.
+        transcript: None where it was not needed.
+        speech: None where it was not needed.
+    """
 
     task: Task
     facts: MediaFacts
@@ -304,14 +337,14 @@ class Reused:
 
 @dataclass(frozen=True)
 class Vanished:
-    """Paths whose files are gone."""
+    """Notice that the files of these paths are gone."""
 
     paths: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Returned:
-    """Paths of offline rows whose files are there again, as they were."""
+    """Notice that the files of these offline rows are there again, as they were."""
 
     paths: tuple[str, ...]
 

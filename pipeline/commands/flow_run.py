@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def add_folder(parser: argparse.ArgumentParser) -> None:
-    """The folder to run over."""
+    """Add the argument that names the folder to run over."""
     parser.add_argument(
         "dir", nargs="?", type=Path, metavar="DIR", help="instead of data.dir, or a folder in it"
     )
@@ -30,8 +30,10 @@ def add_folder(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
-    """A run over the folder that the flags name: the first interrupt ends it in good order, the
-    second at once."""
+    """Open a run over the folder that the flags name.
+
+    The first signal ends it in good order, the second at once.
+    """
     import logging
 
     from pipeline.flow.flow import Flow
@@ -49,7 +51,7 @@ def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
 
 
 def show_summary(summary: Summary, *, as_json: bool) -> None:
-    """Counts, seconds, rate, and where the time went by stage."""
+    """Print counts, seconds and rate, and where the time went by stage."""
     facts = asdict(summary)
     stages = facts.pop("stages")
     done = summary.embedded + summary.moved + summary.copied

@@ -1,8 +1,8 @@
-"""Files alone, in a process of their own: do they crash it, or never end?
+"""Try files in a process of their own: do they crash it, or never end?
 
-A run that follows a crash tries so the files that were in hand. `python -m
-pipeline.flow.crash_trial` reads the settings and the files' places as JSON from stdin, embeds one
-file after another, and stores nothing.
+A run that follows a crash tries the files that were in hand this way. `python -m
+pipeline.flow.crash_trial` reads the settings and the files' locations as JSON from stdin, embeds
+one file after another, and stores nothing.
 """
 
 from __future__ import annotations
@@ -26,35 +26,46 @@ _FROM_OUTSIDE = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 def limit_seconds(settings: Settings) -> float:
-    """How long one file may take that is tried alone."""
+    """Seconds that one file may take when it is tried."""
     return max(10 * settings.decode.timeout_seconds, SHORTEST_LIMIT_SECONDS)
 
 
 def guilty_among(
     settings: Settings, suspects: Sequence[VideoFile], stopping: Event
 ) -> Iterator[Failure]:
-    """The files that must not be opened by the run itself, and why. All are tried in one process,
-    for most runs are cut short by something else, and only if that does not end well each of them
-    alone."""
+    """Yield a failure for each file that the run itself must not open.
+
+    All files are tried in one process, since most runs are cut short by something else; only if
+    that process does not end well is each file tried alone.
+
+    Args:
+        settings: of the run.
+        suspects: the files that were in hand.
+        stopping: set when the run is asked to stop.
+    """
     limit = limit_seconds(settings)
     reason = crash_of(settings, [file.location for file in suspects], limit)
     for file in suspects if reason else ():
         if len(suspects) > 1 and not stopping.is_set():
             reason = crash_of(settings, [file.location], limit)
         if reason and not stopping.is_set():
-            with suppress(VideoError):  # it went away meanwhile
+            with suppress(VideoError):  # the file went away meanwhile
                 yield Failure(file, Stage.CRASH, reason, content_hash(file.location))
 
 
 def crash_of(settings: Settings, locations: Sequence[Path], limit_seconds: float) -> str | None:
-    """What is wrong with these files, together: how the process ends that embeds them, or that it
-    does not end; None where all is well. Errors of Python are no crash: the run itself reports
-    them; and nothing is known where somebody else ends the process.
+    """Embed files in one process, and return why it crashed or was killed.
+
+    An error of Python is no crash: the run itself reports it. Nor is a signal that somebody else
+    sent.
 
     Args:
         settings: of the run.
-        locations: of the files, which are embedded one after another.
-        limit_seconds: for each of them.
+        locations: files to embed, one after another.
+        limit_seconds: time for each of them.
+
+    Returns:
+        What is wrong, in words; None where the process ended by itself.
     """
     ended = run_module(
         "pipeline.flow.crash_trial",
@@ -73,7 +84,7 @@ def crash_of(settings: Settings, locations: Sequence[Path], limit_seconds: float
 
 
 def main() -> None:
-    """The process that may crash."""
+    """Run the process that may crash."""
     question = json.load(sys.stdin)
     settings = Settings(base=Path(question["base"]), **question["settings"])
     from pipeline.models.loaded import Models

@@ -6,15 +6,16 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.flow.catalog import Catalog, Comparison
+from pipeline.flow.claims import Claims
+from pipeline.flow.engine import Line
 from pipeline.flow.progress import Report
-from pipeline.flow.workers import Channel
-from pipeline.records import Returned, Vanished, VideoFile, Written
-from pipeline.source.listing import Collection, Listing, Unknown, list_videos, look_at
+from pipeline.project import Project
+from pipeline.records import Returned, Vanished, VideoFile
+from pipeline.source.listing import Listing, Unknown, list_videos, look_at
 from pipeline.source.watcher import Watcher
 from pipeline.terminal import printable
 
@@ -24,34 +25,32 @@ LAST = 32  # files of a scan whose order decides whether all threads are busy to
 SETTLING_LOOKS = 5  # at a file that is being written, before a scan leaves it for the next one
 
 
-@dataclass(frozen=True)
-class Line:
-    """Where the feeding thread puts what it finds: files to embed, and what needs no embedding."""
-
-    files: Channel[VideoFile]
-    results: Channel[Written]
-
-
 class Feeder:
-    """Args:
-    settings: of the run.
-    collection: the folder.
-    library: what is known.
-    report: hears what cannot be listed, and how many files are on their way.
-    stopping: set when nothing new is to be taken.
+    """Finds the files that need work, and puts them into a line.
+
+    Args:
+        project: its settings and its folder.
+        catalog: what the store holds.
+        claims: the files that are on their way.
+        report: is given what cannot be listed, and the number of files on their way.
+        stopping: set when nothing new is to be taken.
+
+    Attributes:
+        first: what the first look at the folder found.
     """
 
     def __init__(
         self,
-        settings: Settings,
-        collection: Collection,
+        project: Project,
         catalog: Catalog,
+        claims: Claims,
         report: Report,
         stopping: threading.Event,
     ) -> None:
-        self._settings = settings
-        self._collection = collection
+        self._watch = project.settings.watch
+        self._collection = project.collection
         self._catalog = catalog
+        self._claims = claims
         self._report = report
         self._stopping = stopping
         self.first: Comparison | None = None
@@ -60,7 +59,7 @@ class Feeder:
         """List the folder and compare it with what is known.
 
         Raises:
-            SettingsError: the folder is not there.
+            SettingsError: the folder does not exist.
         """
         listing = list_videos(self._collection)
         for problem in listing.problems:
@@ -73,7 +72,7 @@ class Feeder:
         """Feed what a comparison found; wait a while for files that are still being written."""
         if comparison.returned:
             line.results.put(Returned(comparison.returned))
-        settle = self._settings.watch.settle_seconds
+        settle = self._watch.settle_seconds
         settled, fresh = _by_age(comparison.todo, settle)
         self._submit(line, even_end(settled))
         for _ in range(SETTLING_LOOKS):
@@ -92,8 +91,8 @@ class Feeder:
         while not self._stopping.is_set():
             if time.monotonic() >= due:
                 missing.update(self._reconcile(line, watcher))
-                due = time.monotonic() + self._settings.watch.rescan_seconds
-            if missing and not self._catalog.busy:
+                due = time.monotonic() + self._watch.rescan_seconds
+            if missing and not self._claims.busy:
                 # Not before the line is empty: what is missing here may have landed elsewhere.
                 self._put_missing(line, missing)
                 missing.clear()
@@ -105,7 +104,7 @@ class Feeder:
                 due = time.monotonic()
 
     def _reconcile(self, line: Line, watcher: Watcher) -> Sequence[str]:
-        """Compare the folder with what is known; the paths that are missing from it."""
+        """Compare the folder with what is known; return the paths that are missing from it."""
         try:
             listing, comparison = self.look()
         except SettingsError as error:
@@ -114,14 +113,14 @@ class Feeder:
         log.info("%s", equation(listing, comparison))
         if comparison.returned:
             line.results.put(Returned(comparison.returned))
-        settled, fresh = _by_age(comparison.todo, self._settings.watch.settle_seconds)
+        settled, fresh = _by_age(comparison.todo, self._watch.settle_seconds)
         watcher.consider(file.path for file in fresh)
         self._submit(line, settled)
         return missing_from(listing, comparison)
 
     def _submit(self, line: Line, files: Iterable[VideoFile]) -> None:
         """Put the files that need work into the line."""
-        wanted = [file for file in files if self._catalog.submit(file)]
+        wanted = [file for file in files if self._claims.submit(file)]
         self._report.expect(len(wanted))
         for file in wanted:
             if not line.files.put(file):
@@ -135,7 +134,7 @@ class Feeder:
 
 
 def equation(listing: Listing, comparison: Comparison) -> str:
-    """How the files on disk add up."""
+    """Show how the files on disk add up, on one line."""
     return (
         f"{len(listing.videos)} on disk = {len(comparison.unchanged)} embedded"
         f" + {len(comparison.todo)} pending + {len(comparison.failed)} failed"
@@ -143,15 +142,16 @@ def equation(listing: Listing, comparison: Comparison) -> str:
 
 
 def missing_from(listing: Listing, comparison: Comparison) -> list[str]:
-    """What has vanished, not merely is in a folder that could not be listed."""
+    """Paths that have vanished, and are not merely in a folder that could not be listed."""
     return [path for path in comparison.vanished if not listing.may_hide(path)]
 
 
 def even_end(files: Sequence[VideoFile]) -> list[VideoFile]:
-    """The same files, but of the last few the largest first: of a long video that comes last one
-    thread has work when all others have none (longest processing time first, Graham, 1969).
+    """Order the last few files by size, the largest first.
 
-    The others keep their order, so that the rate so far tells how long the rest will take.
+    While a long video that comes last is decoded, the other threads have no work (longest
+    processing time first, Graham, 1969). The files before keep their order, so that the rate so
+    far predicts how long the rest will take.
     """
     return [*files[:-LAST], *sorted(files[-LAST:], key=lambda file: -file.size)]
 
@@ -159,7 +159,7 @@ def even_end(files: Sequence[VideoFile]) -> list[VideoFile]:
 def _by_age(
     files: Iterable[VideoFile], settle_seconds: float
 ) -> tuple[list[VideoFile], list[VideoFile]]:
-    """Files that nobody has written to for a while, and those that may still be written."""
+    """Split files into those that nobody has written to for a while, and those being written."""
     settled: list[VideoFile] = []
     fresh: list[VideoFile] = []
     now = time.time()
@@ -170,7 +170,7 @@ def _by_age(
 
 
 def _look_again(files: Iterable[VideoFile]) -> tuple[list[VideoFile], list[VideoFile]]:
-    """Files whose size and time are as they were, and those that change (as they are now)."""
+    """Split files into those whose size and time have not changed, and the others as they are."""
     settled: list[VideoFile] = []
     changing: list[VideoFile] = []
     for file in files:

@@ -1,4 +1,4 @@
-"""Which files a run has in hand, on disk, so that the next run knows whom to suspect of a crash.
+"""Which files a run has in hand, on disk, so that the next run knows which to suspect of a crash.
 
 A fault inside a native library ends the process without a word. What was in hand then is left in
 the journal; a run that ends in any other way leaves none.
@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from store.files import atomic_write
 
 
 class Journal:
-    """Args:
-    file: where it is kept; its folder must exist. None keeps none.
+    """Keeps the paths of the files in hand in a file. Safe in any thread.
+
+    Args:
+        file: where they are kept; its folder must exist. None keeps none.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -26,12 +29,12 @@ class Journal:
         self._lock = threading.Lock()
 
     def left_over(self) -> list[str]:
-        """The paths that a former run had in hand when it was cut short."""
+        """Read the paths that an earlier run had in hand when it was cut short."""
         if self._file is None:
             return []
         try:
             paths: list[str] = json.loads(self._file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):  # ValueError: it was cut short in writing this
+        except (FileNotFoundError, ValueError):  # ValueError: a loss of power cut it short
             return []
         except OSError as error:
             raise PipelineError(f"{self._file}: cannot be read: {error.strerror}") from error
@@ -39,7 +42,7 @@ class Journal:
 
     @contextmanager
     def in_hand(self, paths: Sequence[str]) -> Iterator[None]:
-        """These files are worked on inside the `with` block."""
+        """Note that these files are worked on inside the `with` block."""
         with self._lock:
             self._in_hand.extend(paths)
             self._write()
@@ -52,16 +55,15 @@ class Journal:
                 self._write()
 
     def close(self) -> None:
-        """The run has ended without a crash: nobody is suspected."""
+        """Note that the run has ended without a crash: no file is suspected."""
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 
     def _write(self) -> None:
         if self._file is None:
             return
-        unfinished = self._file.with_suffix(".new")
         try:
-            unfinished.write_text(json.dumps(self._in_hand), encoding="utf-8")
-            unfinished.replace(self._file)
+            # Not synced: a loss of power is no crash that a file is to blame for.
+            atomic_write(self._file, json.dumps(self._in_hand), sync=False)
         except OSError as error:
             raise PipelineError(f"{self._file}: cannot be written: {error.strerror}") from error

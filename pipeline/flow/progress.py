@@ -1,7 +1,7 @@
 """What a person sees of a run, on stderr: lines, and on a terminal a progress bar.
 
-Without a terminal the bar becomes a log line every few seconds. File names are shown with what
-could steer a terminal or forge a line escaped.
+Without a terminal a log line every few seconds stands in for the bar. In file names, characters
+that could steer a terminal or forge a line are escaped.
 """
 
 from __future__ import annotations
@@ -19,18 +19,23 @@ from pipeline.terminal import clock, json_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
 LINE_SECONDS = 5.0  # between two lines of progress where there is no terminal
 
 
 class Report:
-    """Counts what becomes of files and tells of it. Safe in any thread.
+    """Prints what happens, counts what becomes of files, and shows how far the run is.
+
+    Safe in any thread.
 
     Args:
         as_json: write lines of JSON, and no bar.
         console: where to write; stderr by default.
         now: a clock, seconds.
+
+    Attributes:
+        counts: files by outcome.
     """
 
     def __init__(
@@ -43,23 +48,28 @@ class Report:
         self.as_json = as_json
         self.counts: Counter[Outcome] = Counter()
         self._console = console or _stderr()
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        self._bar = _Bar(self._console) if self._console.is_terminal and not as_json else None
         self._total = 0
         self._done = 0
         self._now = now
-        self._began = self._told = now()
+        self._began = self._last_line = now()
         self._lock = threading.Lock()
 
     def say(self, text: str) -> None:
-        """One line (or more) of plain text."""
+        """Print plain text: a line or more."""
         if self.as_json:
             self.log("info", text.strip())
         else:
             self._console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def log(self, level: str, text: str, **facts: str) -> None:
-        """A line of the log: `facts`, such as stage and path, are fields of their own in JSON."""
+        """Print a line of the log.
+
+        Args:
+            level: such as `warning`.
+            text: the message.
+            **facts: fields of their own in JSON, such as stage and path; else not shown.
+        """
         if self.as_json:
             # In one call: `print` makes two, and another thread's line may come between them.
             sys.stderr.write(json_line(level, text, **facts) + "\n")
@@ -67,17 +77,24 @@ class Report:
             self.say(f"{level}: {printable(text)}")
 
     def expect(self, files: int) -> None:
-        """So many more files are on their way down the line."""
+        """Note that more files are on their way down the line."""
         with self._lock:
             if self._done == self._total:
-                self._began = self._told = self._now()
+                self._began = self._last_line = self._now()
                 self._total = self._done = 0
             self._total += files
-            if self._total and self._has_bar:
-                self._show_bar()
+            if self._total and self._bar:
+                self._bar.show(self._done, self._total)
 
-    def heard(self, outcome: Outcome, path: str, stage: str, reason: str) -> None:
-        """A file has come to the end of the line."""
+    def record(self, outcome: Outcome, path: str, stage: str = "", reason: str = "") -> None:
+        """Count what became of a file.
+
+        Args:
+            outcome: how it ended. Every expected file has one; a removed one was not expected.
+            path: the file's key.
+            stage: where it failed, else empty.
+            reason: why it failed, else empty.
+        """
         with self._lock:
             self.counts[outcome] += 1
         if outcome is Outcome.FAILED and self.as_json:
@@ -87,46 +104,49 @@ class Report:
         if outcome is not Outcome.REMOVED:
             self._advance()
 
-    @property
-    def _has_bar(self) -> bool:
-        return self._console.is_terminal and not self.as_json
-
     def close(self) -> None:
         """Take the bar away."""
         with self._lock:
-            if self._bar is not None:
+            if self._bar:
                 self._bar.stop()
-                self._bar = None
 
     def _advance(self) -> None:
         with self._lock:
             self._done += 1
-            if self._bar is not None and self._task is not None:
-                self._bar.update(self._task, completed=self._done)
-            elif not self._has_bar:
-                self._tell_progress()
+            if self._bar:
+                self._bar.show(self._done, self._total)
+                return
+            now = self._now()
+            if now - self._last_line < LINE_SECONDS or self._done >= self._total:
+                return
+            self._last_line = now
+            rate = self._done / (now - self._began)
+        left = clock((self._total - self._done) / rate)
+        self.say(f"{self._done} of {self._total} videos, {rate:.2f} videos/s, {left} left")
 
-    def _tell_progress(self) -> None:
-        now = self._now()
-        if now - self._told < LINE_SECONDS or self._done >= self._total:
-            return
-        self._told = now
-        rate = self._done / (now - self._began)
-        left = (self._total - self._done) / rate
-        self.say(f"{self._done} of {self._total} videos, {rate:.2f} videos/s, {clock(left)} left")
 
-    def _show_bar(self) -> None:
-        if self._bar is None:
-            self._bar = _progress(self._console)
-            self._task = self._bar.add_task("Videos", total=self._total)
-            self._bar.start()
-        else:
-            assert self._task is not None
-            self._bar.update(self._task, total=self._total, completed=self._done)
+class _Bar:
+    """Shows a progress bar from the first call of `show` on."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+
+    def show(self, done: int, total: int) -> None:
+        if self._progress is None:
+            self._progress = _progress(self._console)
+            self._progress.add_task("Videos", total=total)
+            self._progress.start()
+        self._progress.update(self._progress.task_ids[0], total=total, completed=done)
+
+    def stop(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
 
 
 class LogLines(logging.Handler):
-    """Log records as lines of the report, so that they and the progress bar do not mix."""
+    """Prints log records as lines of a report, so that they and the progress bar do not mix."""
 
     def __init__(self, report: Report) -> None:
         super().__init__()
@@ -137,7 +157,11 @@ class LogLines(logging.Handler):
 
 
 def dataset_summary(labels: Iterable[str | None]) -> str:
-    """The seed document's summary of a listing, from the label of each video."""
+    """Summarize a listing, in the form that the seed document has.
+
+    Args:
+        labels: the label of each video, None for an unlabeled one.
+    """
     counted = Counter(labels)
     unlabeled = counted.pop(None, 0)
     names = sorted(name for name in counted if name is not None)

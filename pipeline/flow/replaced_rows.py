@@ -1,7 +1,7 @@
-"""Rows that were written over in this run, for the files that are on their way.
+"""Rows that this run wrote over, kept for the files that are on their way.
 
 Files change places: a content whose last row goes when another file is written there can turn up
-at a path that comes next. While anything is on its way, such rows are kept in memory.
+at a path that comes next. While any file is on its way, such rows are kept in memory.
 """
 
 from __future__ import annotations
@@ -12,25 +12,29 @@ from pipeline.flow.catalog import Catalog
 from store.schema import Row
 from store.table.store import Store
 
-MOST_ROWS = 4_096  # of some 20 kB; what is beyond is embedded anew
+MOST_ROWS = 4_096  # of some 20 kB each; contents of rows beyond are embedded again
 
 
 class ReplacedRows:
-    """Kept by the thread that writes; `row_of` is safe in any thread.
+    """Keeps whole rows by content. For the thread that writes; `row_of` is safe in any thread.
 
     Args:
         store: holds the rows that are about to go.
-        library: is told which contents can still be had.
+        catalog: tells which contents lose their last row.
     """
 
     def __init__(self, store: Store, catalog: Catalog) -> None:
         self._store = store
         self._catalog = catalog
-        self._rows: dict[str, Row] = {}  # by content
+        self._rows: dict[str, Row] = {}
 
     def keep(self, written: Mapping[str, Row], removed: Sequence[str]) -> None:
-        """Before a commit: look which contents go when these rows, by path, are written and those
-        of these paths are removed."""
+        """Keep the rows whose content a commit is about to take from the store.
+
+        Args:
+            written: rows that the commit writes, by path.
+            removed: paths whose rows it removes.
+        """
         replaced = [
             path
             for path, row in written.items()
@@ -42,14 +46,11 @@ class ReplacedRows:
         lost = lost[: max(MOST_ROWS - len(self._rows), 0)]
         if lost:
             self._rows |= {row.content_hash: row for row in self._store.rows(lost).values()}
-            self._catalog.keep_former(lost)
 
-    def forget_when_idle(self) -> None:
-        """Nobody needs them when nothing is on its way."""
-        if self._rows and not self._catalog.busy:
-            self._catalog.forget_former()
-            self._rows.clear()
+    def forget(self) -> None:
+        """Forget all of them; their vectors can no longer be reused."""
+        self._rows.clear()
 
     def row_of(self, content_hash: str) -> Row | None:
-        """The row of this content, if it was written over."""
+        """Row of this content, None where none was written over."""
         return self._rows.get(content_hash)

@@ -1,4 +1,4 @@
-"""Records of the stages -> rows of the store, and back."""
+"""Convert records of the stages to rows of the store, and back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from store.schema import FailedFile, Known, Recipe, Row
 
 
 def make_row(video: EmbeddedVideo, source: Row | None, recipe: Recipe) -> Row:
-    """The row of a video; the parts that were not made come from `source`."""
+    """Make the row of a video.
+
+    Args:
+        video: the parts that were made.
+        source: the row that gives the other parts; None where all were made.
+        recipe: what made the parts.
+    """
     values: dict[str, Any] = {
         **(vars(source) if source else {}),
         **place_of(video.file),
@@ -35,7 +41,7 @@ def make_row(video: EmbeddedVideo, source: Row | None, recipe: Recipe) -> Row:
 
 
 def place_of(file: VideoFile) -> dict[str, Any]:
-    """The columns that a file gives by where it is."""
+    """Columns that depend on the file alone, not on its content."""
     return {
         "path": file.path,
         "label": file.label,
@@ -45,7 +51,7 @@ def place_of(file: VideoFile) -> dict[str, Any]:
 
 
 def read_transcript(row: Row) -> Transcript:
-    """What was said, as the model stage made it."""
+    """Transcript of a row, as the model stage made it."""
     return Transcript(
         SpeechStatus(row.speech_status),
         row.segments,
@@ -55,12 +61,12 @@ def read_transcript(row: Row) -> Transcript:
 
 
 def known_of(row: Row) -> Known:
-    """What a run keeps of a row in memory."""
+    """Columns of a row that a run keeps in memory."""
     return Known(*(getattr(row, name) for name in Known._fields))
 
 
 def failed_file(failure: Failure, recipe: Recipe) -> FailedFile:
-    """What the store keeps of a failure under a recipe."""
+    """Record of a failure under a recipe, as the store keeps it."""
     file = failure.file
     return FailedFile(
         path=file.path,

@@ -1,4 +1,4 @@
-"""Bounded channels and stage threads; knows nothing of video.
+"""Bounded channels and stage threads, which know nothing of video.
 
     source --> Channel --> stage (n threads) --> Channel --> stage --> ...
 
@@ -27,16 +27,16 @@ log = logging.getLogger(__name__)
 
 
 class Ended(Exception):
-    """Nothing comes out of this channel any more."""
+    """Raised by a channel from which nothing more will come."""
 
 
 class Channel(Generic[T]):
-    """A bounded queue between stages that measures how long its two ends wait.
+    """Passes items from stage to stage, and makes a producer wait while it is full.
 
     Args:
-        items: the most items that wait in it.
-        nbytes: the most bytes that wait in it; an item larger than that waits alone.
-        producers: how many have to call `end` before it has ended.
+        items: limit on the items that wait in it.
+        nbytes: limit on their bytes; a larger item waits alone. None for no limit.
+        producers: calls of `end` after which it has ended.
     """
 
     def __init__(self, items: int, *, nbytes: int | None = None, producers: int = 1) -> None:
@@ -49,7 +49,15 @@ class Channel(Generic[T]):
         self._changed = threading.Condition()
 
     def put(self, item: T, nbytes: int = 0) -> bool:
-        """Wait for room and put an item in; False, and the item is dropped, once stopped."""
+        """Wait for room and put an item in.
+
+        Args:
+            item: what to pass on.
+            nbytes: memory that it holds, bytes.
+
+        Returns:
+            False where the channel was stopped: the item is dropped.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._stopped or self._has_room(nbytes))
             if not self._stopped:
@@ -64,12 +72,13 @@ class Channel(Generic[T]):
         """Wait for an item and take it with what else is waiting, up to `most`.
 
         Args:
-            most: items at most.
-            takers: how many share what is waiting. Of several, none takes more than half of its
-                part: so they come to the end at about the same time (guided self-scheduling,
-                Polychronopoulos and Kuck, 1987).
-            linger: seconds to go on waiting for more once there is one.
-            timeout: seconds to wait for the first; then the list is empty.
+            most: limit on the items to take.
+            takers: number of threads that share what is waiting. Where there are several, none
+                takes more than half of its part, so that they come to the end at about the same
+                time (guided self-scheduling, Polychronopoulos and Kuck, 1987).
+            linger: seconds to go on waiting for more items after the first.
+            timeout: seconds to wait for the first item, after which the list is empty; None to
+                wait for ever.
 
         Raises:
             Ended: the channel has ended and is empty, or was stopped.
@@ -89,7 +98,7 @@ class Channel(Generic[T]):
             return [item for item, _ in taken]
 
     def end(self) -> None:
-        """One producer has put its last item; what is waiting can still be taken."""
+        """Note that one producer has put its last item; what is waiting can still be taken."""
         with self._changed:
             self._producers -= 1
             self._changed.notify_all()
@@ -117,13 +126,13 @@ class Channel(Generic[T]):
 
 
 class Cores:
-    """So many cores, of which each thread takes one or several while it computes.
+    """A weighted semaphore: a thread holds n cores while it computes.
 
-    There is no line: a thread that goes on at once finds its core still free. So decoding runs
-    ahead until its channel is full, and the models find more to take together.
+    Waiting threads form no queue: a thread that goes on at once finds its core still free. So
+    decoding runs ahead until its channel is full, and the models find larger batches.
 
     Args:
-        count: how many there are.
+        count: cores that all threads share.
     """
 
     def __init__(self, count: int) -> None:
@@ -132,7 +141,7 @@ class Cores:
 
     @contextmanager
     def taken(self, count: int) -> Iterator[None]:
-        """Wait for `count` cores, no more than there are, and give them back at the end."""
+        """Hold `count` cores, at most all of them, inside the `with` block."""
         with self._changed:
             self._changed.wait_for(lambda: self._free >= count)
             self._free -= count
@@ -146,8 +155,17 @@ class Cores:
 
 @dataclass
 class StageTimes:
-    """Seconds, summed over a stage's threads; `cpu` is what these used of the cores themselves,
-    without the threads of libraries. `queued`: items found in the input, summed over `takes`."""
+    """Where the threads of a stage spent their time, summed over them.
+
+    Args:
+        busy: seconds of work.
+        cpu: CPU seconds of the threads themselves, without those of libraries.
+        takes: number of times that one took from the input.
+        queued: items that waited in the input, summed over the takes.
+        waiting_for_input: seconds.
+        waiting_for_core: seconds.
+        waiting_for_output: seconds.
+    """
 
     busy: float = 0.0
     cpu: float = 0.0
@@ -159,12 +177,12 @@ class StageTimes:
 
 
 class StageGroup:
-    """The threads of one run, from start to join.
+    """Runs the threads of one run, from start to join.
 
     Args:
-        cores: that all stages together may use at a time; None for any number. A thread that waits
-            for a channel uses none.
-        on_stop: called by `stop`, also where an exception stops the crew: wakes a source that
+        cores: cores that all stages together may use at a time; None for any number. A thread that
+            waits for a channel uses none.
+        on_stop: called by `stop`, also where an exception stops the group, to wake a source that
             waits for something else than a channel.
     """
 
@@ -183,7 +201,14 @@ class StageGroup:
     def channel(
         self, items: int, *, nbytes: int | None = None, producers: int = 1, keep: bool = False
     ) -> Channel[T]:
-        """A channel that `stop` stops, or, with `keep`, lets run empty."""
+        """Make a channel that `stop` stops, or, with `keep`, lets run empty.
+
+        Args:
+            items: as for `Channel`.
+            nbytes: as for `Channel`.
+            producers: as for `Channel`.
+            keep: whether `stop` leaves it alone.
+        """
         made: Channel[T] = Channel(items, nbytes=nbytes, producers=producers)
         if not keep:
             self._channels.append(made)  # type: ignore[arg-type]
@@ -192,7 +217,7 @@ class StageGroup:
         return made
 
     def source(self, name: str, body: Callable[[], None], output: Channel[Out]) -> None:
-        """A thread that puts items into `output` by itself; its end ends `output`."""
+        """Start a thread that puts items into `output` by itself; its end ends `output`."""
         self._start(name, body, output.end)
 
     def stage(
@@ -207,8 +232,18 @@ class StageGroup:
         cores: int = 1,
         size_of: Callable[[Out], int] = lambda _: 0,
     ) -> None:
-        """`threads` threads that take up to `most` items, work on them, each on so many cores, and
-        pass results on."""
+        """Start threads that take items, work on them and pass results on.
+
+        Args:
+            name: of the stage.
+            work: makes results of a batch; a generator is asked for one result at a time.
+            input: where items come from.
+            output: where results go.
+            threads: number of threads.
+            most: limit on the items of a batch.
+            cores: cores that one thread uses while it works.
+            size_of: gives the bytes that a result holds.
+        """
 
         def body() -> None:
             while True:
@@ -226,11 +261,11 @@ class StageGroup:
             self._start(f"{name}-{number}", body, output.end)
 
     def sink(self, name: str, body: Callable[[], None], input: Channel[In]) -> None:
-        """The thread at the end of the line; if it dies, its input stops."""
+        """Start the thread at the end of the line; its end stops its input."""
         self._start(name, body, input.stop)
 
     def note(self, name: str, **spent: float) -> None:
-        """Add to a stage's times."""
+        """Add seconds and counts to a stage's times."""
         with self._lock:
             times = self.times.setdefault(name, StageTimes())
             for key, value in spent.items():
@@ -244,7 +279,15 @@ class StageGroup:
         self._on_stop()
 
     def wait(self, seconds: float, *, but: int = 0) -> bool:
-        """Wait at most so long; whether every thread has ended by then, or all `but` so many."""
+        """Wait for threads to end.
+
+        Args:
+            seconds: time after which to give up.
+            but: number of threads that need not end.
+
+        Returns:
+            Whether the threads have ended.
+        """
         until = perf_counter() + seconds
         for thread in self._threads:
             thread.join(max(until - perf_counter(), 0.0))
@@ -260,7 +303,7 @@ class StageGroup:
     def _computed(
         self, name: str, work: Callable[[list[In]], Iterable[Out]], items: list[In], cores: int
     ) -> Iterator[Out]:
-        """The results; none waits for its way out on the cores that it was made on."""
+        """Yield the results of a batch, and hold no core while one waits for its way out."""
         results = _lazily(work, items)
         while True:
             asked = perf_counter()
@@ -296,5 +339,5 @@ class StageGroup:
 
 
 def _lazily(work: Callable[[In], Iterable[Out]], items: In) -> Iterator[Out]:
-    """Nothing is computed before the first result is asked for."""
+    """Compute nothing before the first result is asked for."""
     yield from work(items)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError
-from pipeline.flow.catalog import Catalog
 from pipeline.flow.write import Writer
 from pipeline.records import Reused, VideoFile
 from pipeline.source.listing import Unknown, look_at
@@ -242,8 +241,7 @@ def _follow(project: Project, moves: Sequence[Move], report: Report) -> None:
 
 def _move_rows(store: Store, recipe: Recipe, moves: Sequence[Move]) -> None:
     known = store.known()
-    failed = {failure.path: failure for failure in store.failures()}
-    writer = Writer(store, Catalog(known, failed, recipe), lambda *_: None)
+    writer = Writer(store, recipe)
     moved = []
     for move in moves:
         row = known.get(move.source)

@@ -64,6 +64,7 @@ def today(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
 def program(folder: Path, clip: Path, whisper: Path, weights: str = "auto") -> dict[str, Any]:
     from pipeline import config
     from pipeline.flow.flow import Flow
+    from pipeline.flow.local import LocalEngine
     from pipeline.flow.progress import Report
     from pipeline.models import unrelated_texts
     from pipeline.models.devices import share_cores, usable_cores
@@ -88,7 +89,7 @@ def program(folder: Path, clip: Path, whisper: Path, weights: str = "auto") -> d
             unrelated = clip_encoder.encode_texts(unrelated_texts.TEXTS)
             note = unrelated_texts.note_of(project.recipe)
             project.store.set_note(note, unrelated_texts.pack(unrelated))
-            flow = Flow(project, report, models=models)
+            flow = Flow(project, report, LocalEngine(settings, report.say, models=models))
             used, listening = process_time(), cpu_of(of_models)
             summary = flow.scan()
             cpu = process_time() - used

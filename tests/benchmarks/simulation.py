@@ -27,7 +27,8 @@ import numpy as np
 from pipeline import config
 from pipeline.config import Settings
 from pipeline.decode.video import read_video
-from pipeline.flow import flow
+from pipeline.flow import local
+from pipeline.flow.flow import Flow
 from pipeline.flow.progress import Report
 from pipeline.models.vad import find_speech
 from pipeline.project import Project
@@ -99,9 +100,11 @@ def seconds_to_decode(path: Path) -> float:
 
 def run(videos: Path, store_uri: Path, decode: Sequence[float], *, gpu: bool) -> dict[str, Any]:
     settings = load(str(videos), str(store_uri))
-    flow.Decoder = acted(itertools.cycle(decode))  # type: ignore[misc]
+    local.Decoder = acted(itertools.cycle(decode))  # type: ignore[misc]
     with Project.open_to_scan(settings) as project:
-        scan = flow.Flow(project, Report(), models=Models(gpu))  # type: ignore[arg-type]
+        report, models = Report(), Models(gpu)
+        engine = local.LocalEngine(settings, report.say, models=models)  # type: ignore[arg-type]
+        scan = Flow(project, report, engine)
         began, used = perf_counter(), process_time()
         summary = scan.scan()
         seconds, cpu = perf_counter() - began, process_time() - used

@@ -85,8 +85,14 @@ def test_a_killed_scan_loses_nothing_and_doubles_nothing(
 
 
 def kill_a_scan(project: UserProject, spawn: Spawn, moment: float | None) -> None:
-    """Start a scan, and kill it so long after it begins to load a model; None for when it has just
-    begun to look at the folder."""
+    """Start a scan, and kill it.
+
+    Args:
+        project: to scan.
+        spawn: starts the process.
+        moment: seconds from when it begins to load a model until the kill; None for the moment
+            when it has begun to look at the folder.
+    """
     log = project.folder / "killed"
     with log.open("w", encoding="utf-8") as stderr:
         process = spawn("--config", project.config, "scan", stderr=stderr)

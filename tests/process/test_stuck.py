@@ -24,8 +24,10 @@ REASON = "reading it does not come back, for longer than decode.timeout_seconds 
 
 @contextmanager
 def nobody_can_open(path: Path) -> Iterator[None]:
-    """Whoever opens the file waits in the kernel, as on a drive that does not answer: until a
-    lease of this process is broken, 45 s later (fcntl(2), "Leases")."""
+    """Let whoever opens the file wait in the kernel, as on a drive that does not answer.
+
+    The wait ends when a lease of this process is broken, 45 s later (fcntl(2), "Leases").
+    """
     before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel's request to give it up
     file = os.open(path, os.O_RDWR)
     try:

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pipeline.flow.catalog import Catalog
+from pipeline.flow.claims import Claims
 from pipeline.records import Needs, Reused, Task, VideoFile
 from store.schema import FailedFile, Known, Recipe
 
+NOTHING = Needs(False, False, False)
 RECIPE = Recipe("clip", "whisper", "clip whisper")
 ROOT = Path("/videos")
 
@@ -33,6 +35,10 @@ def failure(file: VideoFile, content: str | None, recipe: Recipe = RECIPE) -> Fa
         path=file.path, size=file.size, mtime_ns=file.mtime_ns, content_hash=content,
         stage="decode", reason="broken", recipe=recipe.text, failed_at=datetime.now(UTC),
     )  # fmt: skip
+
+
+def no_row(content: str) -> None:
+    """No row was written over."""
 
 
 PATHS = ["a.mp4", "b.mp4", "in/c.mp4", "in/d.mp4"]
@@ -55,6 +61,7 @@ class Collection(RuleBasedStateMachine):
 
     def _start(self) -> None:
         self.catalog = Catalog(self.rows, self.failed, self.recipe)
+        self.claims = Claims(self.catalog, no_row)
         self.files: list[VideoFile] = []
         self.in_hand: list[Task] = []
         self.results: list[Task | Reused] = []
@@ -89,7 +96,7 @@ class Collection(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         todo = self.catalog.compare(self.listing).todo
-        self.files += [file for file in todo if self.catalog.submit(file)]
+        self.files += [file for file in todo if self.claims.submit(file)]
         assert len(self.files) == len(set(self.files))
 
     @rule()
@@ -103,7 +110,7 @@ class Collection(RuleBasedStateMachine):
     @rule(place=st.integers(0, 99))
     def read_file(self, place: int) -> None:
         file = self.files.pop(place % len(self.files))
-        claimed = self.catalog.claim(file, self.contents[file])
+        claimed = self.claims.claim(file, self.contents[file])
         if isinstance(claimed, Task):
             self.in_hand.append(claimed)
         elif isinstance(claimed, Reused):
@@ -143,13 +150,13 @@ class Collection(RuleBasedStateMachine):
     def _write(self, result: Task | Reused, works: bool) -> None:
         """As the writer of the program does it."""
         file, content = result.file, result.content_hash
-        if self.catalog.is_latest(file, content):
+        if self.claims.is_latest(file, content):
             if not works:
                 self.failed[file.path] = failure(file, content, self.recipe)
                 self.catalog.put_failure(self.failed[file.path])
             else:
                 self._put(result)
-        for other in self.catalog.settle(file, content):
+        for other in self.claims.settle(file, content):
             assert self.contents[other] == content
             self.waiting.remove(other)
             self._write(Reused(other, content), works)
@@ -157,10 +164,10 @@ class Collection(RuleBasedStateMachine):
     def _put(self, result: Task | Reused) -> None:
         file, made = result.file, row(result.file, result.content_hash, self.recipe)
         if isinstance(result, Reused):
-            source = self.catalog.source_for(file.path, result.content_hash)
-            if source is None:
+            best = self.catalog.best_row(file.path, result.content_hash)
+            if best is None:
                 return  # left for the next scan
-            made = self.rows[source]._replace(mtime_ns=file.mtime_ns, label=file.label)
+            made = self.rows[best[0]]._replace(mtime_ns=file.mtime_ns, label=file.label)
         self.rows[file.path] = made
         self.catalog.put(file.path, made)
 
@@ -207,7 +214,7 @@ class Collection(RuleBasedStateMachine):
         self.drop_vanished()
         comparison = self.catalog.compare(self.listing)
         assert comparison.todo == comparison.vanished == ()
-        assert not self.catalog.busy
+        assert not self.claims.busy
         assert not self.waiting
         for path in comparison.unchanged:
             file = self.listing[path]
@@ -227,7 +234,7 @@ def test_a_changed_recipe_needs_the_parts_that_it_touches(changed: tuple[bool, .
         (RECIPE.visual, RECIPE.transcript, RECIPE.speech), changed, strict=True)))  # fmt: skip
     file = video("a.mp4")
     catalog = Catalog({"a.mp4": row(file, "H")}, {}, new)
-    claimed = catalog.claim(file, "H")
+    claimed = Claims(catalog, no_row).claim(file, "H")
     if not any(changed):
         assert catalog.compare({"a.mp4": file}).unchanged == ("a.mp4",)
         assert claimed == Reused(file, "H")
@@ -243,56 +250,60 @@ def test_the_row_that_needs_the_least_gives_the_rest() -> None:
     none_of_it = row(video("c.mp4"), "H", Recipe("x", "y", "z"))
     copy = video("d.mp4")
     catalog = Catalog({"a.mp4": old, "c.mp4": none_of_it}, {}, new)
-    assert catalog.claim(copy, "H") == Task(copy, "H", Needs(True, False, False), "a.mp4")
+    assert Claims(catalog, no_row).claim(copy, "H") == Task(
+        copy, "H", Needs(True, False, False), "a.mp4"
+    )
     catalog = Catalog({"a.mp4": old, "b.mp4": current}, {}, new)
-    assert catalog.claim(copy, "H") == Reused(copy, "H")
-    assert catalog.source_for("a.mp4", "H") == "b.mp4"  # its own row is out of date
+    assert Claims(catalog, no_row).claim(copy, "H") == Reused(copy, "H")
+    assert catalog.best_row("a.mp4", "H") == ("b.mp4", NOTHING)  # its own row is out of date
 
 
 def test_one_who_took_over_a_row_that_went_away_ends_nobody_elses_claim() -> None:
     catalog = Catalog({"a.mp4": row(video("a.mp4"), "H")}, {}, RECIPE)
+    claims = Claims(catalog, no_row)
     took_over, holder, third = video("b.mp4"), video("c.mp4"), video("d.mp4")
-    assert catalog.claim(took_over, "H") == Reused(took_over, "H")
+    assert claims.claim(took_over, "H") == Reused(took_over, "H")
     catalog.remove("a.mp4")
-    assert catalog.claim(holder, "H") == Task(holder, "H")
-    assert catalog.settle(took_over, "H") == []
-    assert catalog.claim(third, "H") is None
-    assert catalog.settle(holder, "H") == [third]
+    assert claims.claim(holder, "H") == Task(holder, "H")
+    assert claims.settle(took_over, "H") == []
+    assert claims.claim(third, "H") is None
+    assert claims.settle(holder, "H") == [third]
 
 
 def test_a_file_touched_while_it_is_embedded_keeps_the_vectors() -> None:
-    catalog = Catalog({}, {}, RECIPE)
+    claims = Claims(Catalog({}, {}, RECIPE), no_row)
     before, after = video("a.mp4", 1), video("a.mp4", 2)
     for state in (before, after):
-        assert catalog.submit(state)
-    assert catalog.claim(before, "H") == Task(before, "H")
-    assert catalog.claim(after, "H") is None
-    assert catalog.is_latest(before, "H")
-    assert catalog.settle(before, "H") == [after]
+        assert claims.submit(state)
+    assert claims.claim(before, "H") == Task(before, "H")
+    assert claims.claim(after, "H") is None
+    assert claims.is_latest(before, "H")
+    assert claims.settle(before, "H") == [after]
 
 
 def test_an_old_state_that_is_overtaken_is_not_written() -> None:
-    catalog = Catalog({}, {}, RECIPE)
+    claims = Claims(Catalog({}, {}, RECIPE), no_row)
     before, after = video("a.mp4", 1), video("a.mp4", 2)
     for state, content in ((before, "H"), (after, "J")):
-        assert catalog.submit(state)
-        assert catalog.claim(state, content) == Task(state, content)
-    catalog.settle(after, "J")
-    assert not catalog.is_latest(before, "H")
-    assert catalog.busy
-    catalog.settle(before, "H")
-    assert not catalog.busy
+        assert claims.submit(state)
+        assert claims.claim(state, content) == Task(state, content)
+    claims.settle(after, "J")
+    assert not claims.is_latest(before, "H")
+    assert claims.busy
+    claims.settle(before, "H")
+    assert not claims.busy
 
 
 def test_a_file_goes_down_the_line_once() -> None:
     file = video("a.mp4")
     catalog = Catalog({}, {}, RECIPE)
-    assert catalog.submit(file)
-    assert not catalog.submit(file)
+    claims = Claims(catalog, no_row)
+    assert claims.submit(file)
+    assert not claims.submit(file)
     catalog.put("a.mp4", row(file, "H"))
-    catalog.settle(file, "H")
-    assert not catalog.submit(file)
-    assert catalog.submit(video("a.mp4", mtime_ns=2))
+    claims.settle(file, "H")
+    assert not claims.submit(file)
+    assert claims.submit(video("a.mp4", mtime_ns=2))
 
 
 def test_a_failure_counts_for_the_same_file_and_recipe_only() -> None:
@@ -315,9 +326,9 @@ def test_a_look_at_a_subfolder_misses_nothing_elsewhere() -> None:
 def test_an_offline_row_whose_file_is_there_again_returns() -> None:
     file = video("a.mp4")
     catalog = Catalog({"a.mp4": row(file, "H")}, {}, RECIPE)
-    catalog.mark_offline("a.mp4", True)
+    catalog.mark_offline("a.mp4", offline=True)
     assert catalog.rows_among(["a.mp4"]) == []
     comparison = catalog.compare({"a.mp4": file})
     assert (comparison.returned, comparison.unchanged) == (("a.mp4",), ("a.mp4",))
-    catalog.mark_offline("a.mp4", False)
+    catalog.mark_offline("a.mp4", offline=False)
     assert catalog.compare({"a.mp4": file}).returned == ()

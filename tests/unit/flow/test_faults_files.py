@@ -17,13 +17,13 @@ import pytest
 from pipeline import config
 from pipeline.decode.container import StallDetector, packets
 from pipeline.errors import ModelError, VideoError
-from pipeline.flow.catalog import Catalog
 from pipeline.flow.flow import Flow, Summary
+from pipeline.flow.local import LocalEngine
 from pipeline.flow.progress import Report
 from pipeline.flow.write import Writer
 from pipeline.models.loaded import Models
 from pipeline.project import Project
-from pipeline.records import Failure, VideoFile
+from pipeline.records import Failure, Outcome, Stage, VideoFile
 from store.schema import Recipe
 from store.table.store import Store
 from tests.support.media import make_video
@@ -53,7 +53,8 @@ def scan(
 ) -> Summary:
     settings = config.load(project.config, overrides)
     with Project.open_to_scan(settings) as opened:
-        return Flow(opened, report or Report(), models=models).scan()
+        report = report or Report()
+        return Flow(opened, report, LocalEngine(settings, report.say, models=models)).scan()
 
 
 def rows(project: UserProject) -> set[str]:
@@ -201,14 +202,14 @@ def test_a_copy_does_not_fail_with_the_file_that_was_read_in_its_place(
     first, copy = (VideoFile(name, project.videos / name, 1, 1) for name in ("a.mp4", "b.mp4"))
     copy.location.touch()
     with Store.open(str(project.store), writer=True) as store:
-        catalog = Catalog({}, {}, Recipe("clip", "whisper", "clip whisper"))
+        writer = Writer(store, Recipe("clip", "whisper", "clip whisper"))
         for file in (first, copy):
-            assert catalog.submit(file)
-            catalog.claim(file, "the same bytes")
-        gone = Failure(first, "decode", "No such file or directory", "the same bytes")
-        Writer(store, catalog, lambda *_: None).write([gone])
+            assert writer.claims.submit(file)
+            writer.claims.claim(file, "the same bytes")
+        gone = Failure(first, Stage.DECODE, "No such file or directory", "the same bytes")
+        assert [each.outcome for each in writer.write([gone])] == [Outcome.LEFT, Outcome.LEFT]
         assert store.failures() == []
-        assert not catalog.busy
+        assert not writer.claims.busy
     assert "'b.mp4': 'a.mp4', which was read in its place, went away" in caplog.text
 
 
@@ -220,7 +221,8 @@ def watch(project: UserProject, models: Models) -> Iterator[None]:
     """A watch in a thread of its own."""
     settings = config.load(project.config, ["watch.settle_seconds=0.2"])
     with Project.open_to_scan(settings) as opened:
-        flow = Flow(opened, Report(), models=models)
+        report = Report()
+        flow = Flow(opened, report, LocalEngine(settings, report.say, models=models))
         thread = threading.Thread(target=flow.watch)
         thread.start()
         try:

@@ -1,5 +1,7 @@
-"""Whatever happens to a folder between two scans, the table is what a fresh embedding of it gives,
-and no content goes through a model twice."""
+"""Whatever happens to a folder between two scans, the table is what a fresh embedding gives.
+
+No content goes through a model twice.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 from pipeline import config
 from pipeline.decode.content import content_hash
 from pipeline.flow.flow import Flow
+from pipeline.flow.local import LocalEngine
 from pipeline.flow.progress import Report
 from pipeline.models.clip import ClipEncoder
 from pipeline.project import Project
@@ -104,7 +107,8 @@ def scan(project: UserProject, clip: ClipEncoder, recipe: Recipe) -> tuple[int, 
     )
     models: Any = Light(clip, language)
     with Project.open_to_scan(changed) as opened:
-        Flow(opened, Report(), models=models).scan()
+        report = Report()
+        Flow(opened, report, LocalEngine(changed, report.say, models=models)).scan()
     return models.runs
 
 

@@ -74,7 +74,7 @@ def test_the_dataset_summary_is_the_seed_documents() -> None:
 def test_a_skipped_video_is_one_line_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report()
     report.expect(1)
-    report.heard(Outcome.FAILED, NASTY, "decode", f"no video stream in {NASTY}")
+    report.record(Outcome.FAILED, NASTY, "decode", f"no video stream in {NASTY}")
     captured = capsys.readouterr()
     assert captured.out == ""
     name = printable(NASTY)
@@ -106,7 +106,7 @@ def test_what_the_hub_warns_of_is_told_once(capsys: pytest.CaptureFixture[str]) 
 def test_json_lines_are_json_whatever_they_hold(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report(as_json=True)
     report.say("\nDataset summary:\n")
-    report.heard(Outcome.FAILED, NASTY, "decode", "broken")
+    report.record(Outcome.FAILED, NASTY, "decode", "broken")
     log = logging.Logger("pipeline.part")
     log.addHandler(LogLines(report))
     log.error("oh")
@@ -125,14 +125,14 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     report.expect(40)
     for _ in range(20):
         now.seconds += 1
-        report.heard(Outcome.EMBEDDED, "a.mp4", "", "")
+        report.record(Outcome.EMBEDDED, "a.mp4", "", "")
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         f"{done} of 40 videos, 1.00 videos/s, 00:{40 - done} left" for done in (5, 10, 15, 20)
     ]
     now.seconds += LINE_SECONDS
     for _ in range(20):
-        report.heard(Outcome.EMBEDDED, "a.mp4", "", "")
+        report.record(Outcome.EMBEDDED, "a.mp4", "", "")
     assert len(capsys.readouterr().err.splitlines()) == 1  # the end is told by the summary
 
 
@@ -140,12 +140,12 @@ def test_a_new_batch_counts_from_its_own_start(capsys: pytest.CaptureFixture[str
     now = Clock()
     report = Report(now=now)
     report.expect(1)
-    report.heard(Outcome.EMBEDDED, "a.mp4", "", "")
+    report.record(Outcome.EMBEDDED, "a.mp4", "", "")
     now.seconds += 3600  # a watch that had nothing to do
     report.expect(10)
-    report.heard(Outcome.REMOVED, "gone.mp4", "", "")  # was never expected
+    report.record(Outcome.REMOVED, "gone.mp4", "", "")  # was never expected
     now.seconds += LINE_SECONDS
-    report.heard(Outcome.EMBEDDED, "b.mp4", "", "")
+    report.record(Outcome.EMBEDDED, "b.mp4", "", "")
     assert capsys.readouterr().err == "1 of 10 videos, 0.20 videos/s, 00:45 left\n"
 
 
@@ -153,10 +153,10 @@ def test_on_a_terminal_there_is_a_bar_that_goes_away() -> None:
     screen = io.StringIO()
     report = Report(console=Console(file=screen, force_terminal=True, width=100))
     report.expect(2)
-    report.heard(Outcome.EMBEDDED, "a.mp4", "", "")
+    report.record(Outcome.EMBEDDED, "a.mp4", "", "")
     report.expect(1)
-    report.heard(Outcome.FAILED, "b.mp4", "read", "zero bytes")
-    report.heard(Outcome.EMBEDDED, "c.mp4", "", "")
+    report.record(Outcome.FAILED, "b.mp4", "read", "zero bytes")
+    report.record(Outcome.EMBEDDED, "c.mp4", "", "")
     report.close()
     report.close()
     shown = screen.getvalue()
@@ -169,7 +169,7 @@ def test_on_a_terminal_there_is_a_bar_that_goes_away() -> None:
 def test_every_outcome_is_counted() -> None:
     report = Report(console=Console(file=io.StringIO()))
     for outcome in (Outcome.EMBEDDED, Outcome.EMBEDDED, Outcome.MOVED, Outcome.REMOVED):
-        report.heard(outcome, "a.mp4", "", "")
+        report.record(outcome, "a.mp4", "", "")
     assert report.counts[Outcome.EMBEDDED] == 2
     assert report.counts[Outcome.MOVED] == report.counts[Outcome.REMOVED] == 1
     assert report.counts[Outcome.FAILED] == 0

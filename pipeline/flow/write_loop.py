@@ -1,0 +1,100 @@
+"""The writer's thread: takes what the stages made, commits it in batches, and tidies when idle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from pipeline.flow.deletions import DeletionGuard
+from pipeline.flow.engine import EncodeTexts
+from pipeline.flow.progress import Report
+from pipeline.flow.workers import Channel
+from pipeline.flow.write import FileOutcome, Writer
+from pipeline.models import unrelated_texts
+from pipeline.project import Project
+from pipeline.records import Returned, Vanished, Written
+
+COMMIT_ROWS = 64  # a flood of small videos makes few commits,
+COMMIT_SECONDS = 0.25  # and a lone one is visible at once
+IDLE_SECONDS = 60.0  # of quiet, after which the store is tidied
+
+
+class WriteLoop:
+    """Commits what comes out of a channel until it ends.
+
+    Args:
+        project: with its store open for writing.
+        writer: writes its batches.
+        report: is given every file's outcome.
+        text_encoder: gives CLIP's `encode_texts` where CLIP is loaded, else None.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        writer: Writer,
+        report: Report,
+        text_encoder: Callable[[], EncodeTexts | None],
+    ) -> None:
+        self._project = project
+        self._writer = writer
+        self._report = report
+        self._text_encoder = text_encoder
+        settings = project.settings
+        self._guard = DeletionGuard(project.store, project.collection, settings.store.max_vanished)
+
+    def run(self, results: Channel[Written], note_times: Callable[..., None]) -> None:
+        """Write until the channel ends.
+
+        Args:
+            results: what to write.
+            note_times: is given the seconds that each batch took, as `busy` and `cpu`.
+        """
+        is_tidy = True
+        while True:
+            batch = results.take(COMMIT_ROWS, linger=COMMIT_SECONDS, timeout=IDLE_SECONDS)
+            if not batch and is_tidy:
+                continue
+            began, used = time.perf_counter(), time.thread_time()
+            if batch:
+                self.write(batch)
+                self._project.store.upkeep()
+                is_tidy = False
+            else:
+                is_tidy = not self.tidy(idle=True)  # what is too young to go now goes next time
+            note_times(busy=time.perf_counter() - began, cpu=time.thread_time() - used)
+
+    def write(self, batch: Sequence[Written]) -> None:
+        """Commit one batch: files first, since what is missing may have landed elsewhere."""
+        results = [r for r in batch if not isinstance(r, Vanished | Returned)]
+        self._record(self._writer.write(results))
+        for notice in batch:
+            if isinstance(notice, Vanished):
+                self.drop_missing(notice.paths)
+            elif isinstance(notice, Returned):
+                self._writer.mark_offline(notice.paths, offline=False)
+
+    def tidy(self, *, idle: bool = False) -> bool:
+        """Do what has time until no video waits; whether there was something to do."""
+        store, note = self._project.store, unrelated_texts.note_of(self._project.recipe)
+        encode = self._text_encoder()
+        if encode is not None and store.get_note(note) is None:
+            store.set_note(note, unrelated_texts.pack(encode(unrelated_texts.TEXTS)))
+        return store.upkeep(idle=idle)
+
+    def drop_missing(self, missing: Sequence[str]) -> None:
+        """Remove the rows of missing files, unless their drive seems not to be there."""
+        catalog = self._writer.catalog
+        rows = catalog.rows_among(missing)
+        reason = self._guard.about(len(rows), len(catalog))
+        if not reason:
+            self._record(self._writer.remove(missing))
+            return
+        self._writer.mark_offline(rows, offline=True)
+        self._report.say(
+            f"{len(rows)} videos are gone, but {reason}: their rows are kept, as offline."
+        )
+
+    def _record(self, outcomes: Sequence[FileOutcome]) -> None:
+        for each in outcomes:
+            self._report.record(*each)
