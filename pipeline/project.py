@@ -1,7 +1,7 @@
-"""A project: settings, the collection of videos, the recipe of its vectors and the open store.
+"""Opens a project: settings, the collection of videos, the recipe of its vectors, and the store.
 
-A scan notes in the store which folder it read, so that the commands after it name files as the scan
-did, also where it was given another folder than `data.dir`.
+A scan notes in the store which folder it read, so that later commands name files as that scan did,
+even if it was given another folder than `data.dir`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from pipeline.config import Settings
-from pipeline.source.listing import Collection, check_folder, is_folder, is_listed_folder
+from pipeline.source.listing import Collection, identify_folder, is_folder, is_listed_folder
 from store.table.store import Store
 
 if TYPE_CHECKING:
@@ -25,14 +25,13 @@ _NOTE = "collection"
 
 
 class Project:
-    """What every command works on. Close it, or use it in a `with` block.
+    """Holds what every command works on. Close it, or use it in a `with` block.
 
     Args:
-        settings: Of the configuration.
-        store: Open.
-        collection: The folder of videos.
-        written: The collection's root as a person wrote it; file names that are shown begin with
-            it.
+        settings: values of the configuration.
+        store: the open store.
+        collection: the folder of videos.
+        written: the collection's root as a person wrote it; file names that are shown begin so.
     """
 
     def __init__(
@@ -45,13 +44,14 @@ class Project:
 
     @classmethod
     def open(cls, settings: Settings, *, writer: bool = False) -> Self:
-        """The project with the folder of its last scan, or `data.dir` where that changed since.
+        """Open the folder of the last scan, or `data.dir` where that setting changed since.
 
         Args:
-            writer: Whether the store will be written.
+            settings: values of the configuration.
+            writer: whether the store will be written.
 
         Raises:
-            StoreError: The store cannot be opened.
+            StoreError: the store cannot be opened.
         """
         store = Store.open(settings.store_uri, writer=writer)
         try:
@@ -65,17 +65,18 @@ class Project:
 
     @classmethod
     def open_to_scan(cls, settings: Settings, folder: Path | None = None) -> Self:
-        """The project with its store open for writing and its folder noted in it.
+        """Open a folder with the store writable, and note the folder in the store.
 
         Args:
-            folder: A folder inside `data.dir`, or another collection; None for `data.dir`.
+            settings: values of the configuration.
+            folder: a folder inside `data.dir`, or another collection; None for `data.dir`.
 
         Raises:
-            SettingsError: The folder does not exist; no store is made then.
-            StoreError: The store cannot be opened.
+            SettingsError: the folder does not exist; no store is made then.
+            StoreError: the store cannot be opened.
         """
         collection, written = _locate(settings, folder)
-        check_folder(collection)
+        identify_folder(collection)
         project = cls(settings, Store.open(settings.store_uri, writer=True), collection, written)
         try:
             note = json.dumps({"configured": settings.data.dir, "scanned": written})
@@ -101,32 +102,35 @@ class Project:
         """The recipe that the settings ask for.
 
         Raises:
-            SettingsError: Weights that a setting names do not exist.
+            SettingsError: weights that a setting names do not exist.
         """
         from pipeline.models.recipe import recipe_of
 
         return recipe_of(self.settings)
 
     def vectors(self, columns: Sequence[str] = ()) -> Vectors:
-        """Every row of the recipe whose file exists, with these columns besides.
+        """Read the vectors of every row that is of the recipe and not offline.
+
+        Args:
+            columns: names of other columns to read with them.
 
         Raises:
-            StoreError: The store cannot be read.
+            StoreError: the store cannot be read.
         """
         from store.analysis.vectors import read_vectors
 
         return read_vectors(self.store, self.recipe, columns)
 
     def shown(self, path: str) -> str:
-        """A row's path as the artifacts have it: the root as written, and the path."""
+        """Show a row's path as the artifacts do: the root as written, and the path."""
         return f"{self.written.rstrip('/')}/{path}"
 
     def rows_of(self, written: str, paths: Iterable[str]) -> set[str]:
-        """The paths that a person means: one row, or all rows below a folder.
+        """Choose the paths that a person means: of one row, or of all rows below a folder.
 
         Args:
-            written: As `shown` has it, as a row's path, or as a file or folder on disk.
-            paths: To choose from.
+            written: a path as `shown` gives it, a row's path, or a file or folder on disk.
+            paths: the paths to choose from.
         """
         named = {written.rstrip("/"), self.key_of(Path(written))}
         named.add(written.removeprefix(self.shown("")).rstrip("/"))
@@ -137,7 +141,7 @@ class Project:
         }
 
     def folders(self) -> set[str]:
-        """The names of the top folders on disk; each is a label."""
+        """List the names of the top folders on disk; each is a label."""
         try:
             with os.scandir(self.collection.root) as entries:
                 names = {entry.name for entry in entries if is_folder(entry)}
@@ -146,12 +150,12 @@ class Project:
         return {name for name in names if is_listed_folder(name)}
 
     def key_of(self, file: Path) -> str | None:
-        """The row's path of a file in the collection, None for any other file."""
+        """Find the row's path of a file in the collection; None for any other file."""
         return _key_in(self.collection.root, file)
 
 
 def _locate(settings: Settings, folder: Path | None) -> tuple[Collection, str]:
-    """The collection to scan, and its root as a person wrote it."""
+    """Find the collection to scan, and its root as a person wrote it."""
     root = settings.path(settings.data.dir)
     if folder is None:
         return _collection(settings, root), settings.data.dir

@@ -1,4 +1,4 @@
-"""Which videos a folder holds: one plain pass over it that opens no file."""
+"""Lists the videos that a folder holds, in one pass that opens no file."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ class Collection:
     """A folder of videos.
 
     Args:
-        root: keys are relative to it.
-        extensions: in lower case, without the dot; files may write them either way.
-        under: only this subfolder, posix form, relative to `root`; empty for all of it.
+        root: folder that keys are relative to.
+        extensions: endings of videos, in lower case and without the dot; files may write them in
+            either case.
+        under: key of the only subfolder to list and watch; empty for all of `root`.
     """
 
     root: Path
@@ -38,7 +39,12 @@ class Collection:
 
 @dataclass(frozen=True)
 class Problem:
-    """What could not be listed: `path` as a key, with bytes that are not UTF-8 escaped."""
+    """A file or folder that could not be listed.
+
+    Args:
+        path: its key, with bytes that are not UTF-8 escaped.
+        reason: why, in words.
+    """
 
     path: str
     reason: str
@@ -46,14 +52,18 @@ class Problem:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a collection holds: videos by key, in path order, and what could not be listed."""
+    """What a collection holds.
+
+    Args:
+        videos: files by key, in path order.
+        problems: what could not be listed.
+    """
 
     videos: dict[str, VideoFile]
     problems: tuple[Problem, ...] = ()
 
     def may_hide(self, key: str) -> bool:
-        """Whether a video that is not listed may yet be there: it, or a folder above it, could
-        not be listed. Such a video has not vanished."""
+        """Whether a video that is not listed has not vanished: it may be behind a problem."""
         return any(
             key == problem.path or problem.path == "" or key.startswith(problem.path + "/")
             for problem in self.problems
@@ -67,15 +77,15 @@ def list_videos(collection: Collection, *, follow_links: bool = True) -> Listing
 
     Args:
         collection: what to list.
-        follow_links: list the folders that symbolic links lead to, too.
+        follow_links: whether to list the folders that symbolic links lead to.
 
     Raises:
         SettingsError: there is no such folder, or it went away meanwhile.
     """
-    identity = check_folder(collection)
-    walk = _Walk(collection, follow_links)
+    identity = identify_folder(collection)
+    walk = _Walk(collection, follow_links=follow_links)
     found = [video for folder in walk.folders() for video in walk.videos(folder)]
-    if check_folder(collection) != identity:
+    if identify_folder(collection) != identity:
         # An unplugged drive looks like a folder whose files were all deleted: believe neither.
         raise SettingsError(f"data.dir: {collection.root} was exchanged while it was listed")
     found.sort(key=lambda video: video.path)
@@ -83,18 +93,18 @@ def list_videos(collection: Collection, *, follow_links: bool = True) -> Listing
 
 
 def linked_folders(collection: Collection) -> list[str]:
-    """The keys of symbolic links to folders that a listing follows."""
+    """Name the symbolic links to folders that a listing follows, by key."""
     walk = _Walk(collection, follow_links=True)
     for _ in walk.folders():
         pass
     return walk.followed
 
 
-def check_folder(collection: Collection) -> tuple[int, int]:
-    """The identity (device, inode) of the collection's folder.
+def identify_folder(collection: Collection) -> tuple[int, int]:
+    """Identify the folder to list by its device and inode: a folder put in its place has others.
 
     Raises:
-        SettingsError: it is missing or is no folder.
+        SettingsError: the folder is missing, cannot be reached, or is a file.
     """
     name = "the folder of videos (data.dir, or the one given)"
     for folder in (collection.root, collection.top):
@@ -111,7 +121,7 @@ def check_folder(collection: Collection) -> tuple[int, int]:
 
 
 def is_video(name: str, extensions: tuple[str, ...]) -> bool:
-    """Whether a file's name is that of a whole video: an extension of the list, not hidden."""
+    """Whether a file name is that of a whole video: of a listed extension, and not hidden."""
     _, dot, extension = name.rpartition(".")
     extension = extension.lower()
     return (
@@ -123,23 +133,14 @@ def is_video(name: str, extensions: tuple[str, ...]) -> bool:
 
 
 def is_listed(key: str, extensions: tuple[str, ...]) -> bool:
-    """Whether a listing would hold this key, if there were such a file."""
+    """Whether a listing would hold a file of this key."""
     folder, _, name = key.rpartition("/")
-    return is_video(name, extensions) and is_listed_folder(folder) and is_text(name)
+    return is_video(name, extensions) and is_listed_folder(folder) and _is_utf8(name)
 
 
 def is_listed_folder(key: str) -> bool:
-    """Whether a listing would enter the folder of this key."""
-    return is_text(key) and not any(map(_is_skipped, key.split("/")))
-
-
-def is_text(name: str) -> bool:
-    """Whether a name, as `os.fsdecode` gives it, was valid UTF-8."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    """Whether a listing would enter a folder of this key."""
+    return _is_utf8(key) and not any(map(_is_skipped, key.split("/")))
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def look_at(path: str | Path) -> Stamp | Unknown | None:
         path: of the file; symbolic links are followed.
 
     Returns:
-        Its stamp; None where no regular file is there; Unknown where that cannot be told.
+        Its stamp; None where no regular file is there; Unknown where the system does not say.
     """
     try:
         facts = os.stat(path)
@@ -175,7 +176,7 @@ def look_at(path: str | Path) -> Stamp | Unknown | None:
 
 
 def stamp_of(facts: os.stat_result) -> Stamp:
-    """The stamp that a file of these facts has."""
+    """Make a stamp of what `os.stat` gives for a file."""
     return Stamp(facts.st_size, facts.st_mtime_ns)
 
 
@@ -185,6 +186,15 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link into a place that cannot be entered, or to itself
         return False
+
+
+def _is_utf8(name: str) -> bool:
+    """Whether a name, as `os.fsdecode` gives it, was valid UTF-8 on disk."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_skipped(folder: str) -> bool:
@@ -205,7 +215,7 @@ class _Walk:
     folder that can be reached in several ways has the same keys at every pass.
     """
 
-    def __init__(self, collection: Collection, follow_links: bool) -> None:
+    def __init__(self, collection: Collection, *, follow_links: bool) -> None:
         self.problems: list[Problem] = []
         self.followed: list[str] = []
         self._extensions = collection.extensions
@@ -216,16 +226,18 @@ class _Walk:
         self._seen: set[tuple[int, int]] = set()
 
     def folders(self) -> Iterator[_Folder]:
-        """Every folder once, with the videos in it."""
+        """Visit every folder once, with the videos in it."""
         while self._waiting or self._links:
             prefix = self._waiting.pop() if self._waiting else self._next_link()
             if prefix is not None and self._is_new(prefix):
                 yield self._list(prefix)
 
     def videos(self, folder: _Folder) -> Iterator[VideoFile]:
-        """The files of a folder with their size and time."""
+        """Read the size and time of a folder's files."""
         for entry in folder.files:
             key = folder.prefix + entry.name
+            if not self._can_be_stored(key):
+                continue
             try:
                 facts = entry.stat()
             except OSError as error:
@@ -269,7 +281,7 @@ class _Walk:
                         folders.append(entry.name)
                     elif entry.is_symlink() and is_folder(entry):
                         links.append(entry.name)
-                    elif is_video(entry.name, self._extensions) and self._has_text(prefix, entry):
+                    elif is_video(entry.name, self._extensions):
                         folder.files.append(entry)
         except OSError as error:
             self._folder_problem(prefix, error)
@@ -279,15 +291,12 @@ class _Walk:
 
     def _prefixes(self, prefix: str, names: list[str]) -> list[str]:
         wanted = sorted(name for name in names if not _is_skipped(name))
-        for name in wanted:
-            if not is_text(name):
-                self._problem(prefix + name, "its name is not valid UTF-8 and cannot be stored")
-        return [f"{prefix}{name}/" for name in wanted if is_text(name)]
+        return [f"{prefix}{name}/" for name in wanted if self._can_be_stored(prefix + name)]
 
-    def _has_text(self, prefix: str, entry: os.DirEntry[str]) -> bool:
-        if entry.name.isascii() or is_text(entry.name):
+    def _can_be_stored(self, key: str) -> bool:
+        if _is_utf8(key):
             return True
-        self._problem(prefix + entry.name, "its name is not valid UTF-8 and cannot be stored")
+        self._problem(key, "its name is not valid UTF-8 and cannot be stored")
         return False
 
     def _folder_problem(self, prefix: str, error: OSError) -> None:

@@ -1,5 +1,7 @@
-"""Whether the file system of a folder tells of changes: read from the mount table, so that
-nothing has to be written into the user's folder to find out."""
+"""Finds out whether the file system of a folder reports changes.
+
+The mount table answers that, so that nothing has to be written into the user's folder.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +11,22 @@ from pathlib import Path
 
 MOUNT_TABLE = Path("/proc/self/mounts")  # Linux only
 
-# What other machines, or the host of a virtual one, change without an event on this one.
-DEAF = """
+# Other machines, or the host of a virtual one, change their files without an event on this one.
+_SILENT = """
     9p afs ceph cifs drvfs fakeowner gfs2 glusterfs grpcfuse lustre ncpfs nfs nfs4 ocfs2 osxfs
     prl_fs smb2 smb3 smbfs v9fs vboxsf virtiofs vmhgfs
     fuse.blobfuse fuse.blobfuse2 fuse.ceph fuse.curlftpfs fuse.davfs fuse.gcsfuse fuse.glusterfs
     fuse.grpcfuse fuse.juicefs fuse.osxfs fuse.rclone fuse.s3fs fuse.sshfs fuse.vmhgfs-fuse
 """
-DEAF_FILE_SYSTEMS = frozenset(DEAF.split())
+SILENT_FILE_SYSTEMS = frozenset(_SILENT.split())
 
 
 def events_arrive(folder: Path) -> bool:
-    """Whether inotify, or what the system has in its place, sees all changes below a folder.
+    """Whether inotify, or its counterpart on other systems, sees all changes below a folder.
 
-    A file system that is not known to be deaf is taken for one that tells.
+    A file system that is not known to be silent is taken for one that reports changes.
     """
-    return filesystem_at(folder) not in DEAF_FILE_SYSTEMS
+    return filesystem_at(folder) not in SILENT_FILE_SYSTEMS
 
 
 def filesystem_at(folder: Path) -> str | None:
@@ -37,8 +39,15 @@ def filesystem_at(folder: Path) -> str | None:
 
 
 def filesystem_of(folder: str, table: str) -> str | None:
-    """The type of the file system that holds an absolute, resolved path, by a mount table in the
-    form of proc(5); None where no mount holds it. Of two mounts on one point the later counts."""
+    """Find the type of the file system that holds a folder; the later of two mounts counts.
+
+    Args:
+        folder: absolute path without symbolic links.
+        table: mounts, in the form of /proc/self/mounts (see proc(5)).
+
+    Returns:
+        The type, such as `ext4`; None where no mount holds the folder.
+    """
     best, found = "", None
     for line in table.splitlines():
         _, point, kind, *_ = line.split(" ")
@@ -50,5 +59,5 @@ def filesystem_of(folder: str, table: str) -> str | None:
 
 
 def _unescape(point: str) -> str:
-    """Blanks and the like stand as three octal digits."""
+    """Decode blanks and the like, which stand as a backslash and three octal digits."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), point)

@@ -1,8 +1,8 @@
-"""watchdog's observer, so that nothing of it stays silent.
+"""Observes a folder with watchdog, and reports all that watchdog 7 only logs or says nowhere.
 
-The observer of watchdog 7 tells its log, but not its handler, that the kernel's queue ran over or
-that a subfolder could not be watched; a thread of it that dies tells nobody. Here all of it
-reaches a `EventSink` or `is_alive`. This is the only module that imports watchdog.
+Its observer logs, but does not hand to the handler, that the kernel's queue ran over or that a
+subfolder could not be watched; a thread of it that dies is reported nowhere. Here all of that
+reaches an `EventSink` or `is_alive`. No other module imports watchdog.
 """
 
 from __future__ import annotations
@@ -57,42 +57,49 @@ WANTED = [*FILE_EVENTS, FileMovedEvent, DirCreatedEvent, DirMovedEvent, DirDelet
 
 
 class EventSink(Protocol):
-    """Who is told. Paths are relative to the folder that is watched, posix form. The methods run
-    in the observer's threads: they must neither wait nor raise."""
+    """Takes what an observation reports.
 
-    def on_file(self, path: str, kind: FileEvent) -> None:
-        """Something happened to a file."""
+    The methods run in the observer's threads: they must neither block nor raise. Paths are relative
+    to the folder under watch, in posix form.
+    """
+
+    def on_file(self, path: str, event: FileEvent) -> None:
+        """Take an event of a file."""
 
     def on_folder(self, path: str) -> None:
-        """A folder has appeared, perhaps with files that no event tells of."""
+        """Take a folder that has appeared, perhaps with files that no event names."""
 
     def on_folder_gone(self, path: str) -> None:
-        """A folder was deleted or has moved away, with all that was in it."""
+        """Take a folder that was deleted or has moved away, with all that was in it."""
 
     def on_overflow(self) -> None:
-        """Events were lost."""
+        """Take note that events were lost."""
 
     def on_limit(self, number: int) -> None:
-        """A folder could not be watched: an `errno` that stands for a limit of the system."""
+        """Take the `errno` of a folder that a limit of the system kept from being watched."""
 
     def on_error(self, error: Exception) -> None:
-        """One of the methods above has raised this."""
+        """Take the error that one of the methods above raised."""
 
 
 class Observation:
-    """A folder and all below it under watch, from construction to `stop`.
+    """Observes a folder and all below it, from construction to `stop`.
 
     Symbolic links to folders are not followed.
+
+    Args:
+        folder: what to observe.
+        sink: takes the events.
 
     Raises:
         OSError: the folder cannot be watched.
     """
 
-    def __init__(self, folder: Path, listener: EventSink) -> None:
+    def __init__(self, folder: Path, sink: EventSink) -> None:
         # A watch on a symbolic link would be a watch on the link itself.
         top = os.path.realpath(folder)
-        self._observer = _new_observer(listener)
-        self._observer.schedule(_Handler(top, listener), top, recursive=True, event_filter=WANTED)
+        self._observer = _new_observer(sink)
+        self._observer.schedule(_Handler(top, sink), top, recursive=True, event_filter=WANTED)
         try:
             self._observer.start()
         except BaseException:
@@ -100,7 +107,7 @@ class Observation:
             raise
 
     def is_alive(self) -> bool:
-        """Whether all of its threads run."""
+        """Whether all threads of the observation run."""
         reader = getattr(self._observer, "reader", self._observer)
         threads = [self._observer, reader, *self._observer.emitters]
         return len(threads) > 2 and all(thread.is_alive() for thread in threads)
@@ -118,41 +125,41 @@ class Observation:
 
 
 class _Handler(FileSystemEventHandler):
-    """From watchdog's events to the listener's words."""
+    """Translates watchdog's events into calls of a sink."""
 
-    def __init__(self, top: str, listener: EventSink) -> None:
+    def __init__(self, top: str, sink: EventSink) -> None:
         self._top = os.path.join(top, "")
-        self._listener = listener
+        self._sink = sink
 
     def dispatch(self, event: FileSystemEvent) -> None:
         try:
-            self._tell(event)
-        except Exception as error:  # it would end the observer's thread
-            self._listener.on_error(error)
+            self._forward(event)
+        except Exception as error:  # noqa: BLE001 - it would end the observer's thread unseen
+            self._sink.on_error(error)
 
-    def _tell(self, event: FileSystemEvent) -> None:
+    def _forward(self, event: FileSystemEvent) -> None:
         if event.is_synthetic and event.event_type == "created":
-            return  # the listener lists a folder that has appeared: this would tell it twice
+            return  # the sink lists a folder that has appeared, and would learn of this file twice
         source, target = self._relative(event.src_path), self._relative(event.dest_path)
         if event.is_directory:
-            self._tell_folder(event.event_type, source, target)
+            self._forward_folder(event.event_type, source, target)
         elif event.event_type == "moved":
             if source is not None:
-                self._listener.on_file(source, FileEvent.GONE)
+                self._sink.on_file(source, FileEvent.GONE)
             if target is not None:
-                self._listener.on_file(target, FileEvent.RENAMED)
+                self._sink.on_file(target, FileEvent.RENAMED)
         elif source is not None:
-            self._listener.on_file(source, FILE_EVENTS[type(event)])
+            self._sink.on_file(source, FILE_EVENTS[type(event)])
 
-    def _tell_folder(self, what: str, source: str | None, target: str | None) -> None:
+    def _forward_folder(self, what: str, source: str | None, target: str | None) -> None:
         appeared = source if what == "created" else target
         if source is not None and what != "created":
-            self._listener.on_folder_gone(source)
+            self._sink.on_folder_gone(source)
         if appeared is not None:
-            self._listener.on_folder(appeared)
+            self._sink.on_folder(appeared)
 
     def _relative(self, path: bytes | str) -> str | None:
-        """None for no path at all, and for one that is not below the folder."""
+        """Make a path relative to the folder; None for an empty one or one from elsewhere."""
         path = os.fsdecode(path)
         if path + os.sep == self._top:
             return ""
@@ -161,9 +168,9 @@ class _Handler(FileSystemEventHandler):
         return path.removeprefix(self._top).replace(os.sep, "/")
 
 
-def _new_observer(listener: EventSink) -> BaseObserver:
+def _new_observer(sink: EventSink) -> BaseObserver:
     if sys.platform == "linux":
-        return _LinuxObserver(listener)
+        return _LinuxObserver(sink)
     from watchdog.observers import Observer
 
     return Observer()
@@ -178,14 +185,14 @@ if TYPE_CHECKING or sys.platform == "linux":
     warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
 
     class _Reader(InotifyFD):
-        def __init__(self, listener: EventSink) -> None:
+        def __init__(self, sink: EventSink) -> None:
             super().__init__()
-            self._listener = listener
+            self._sink = sink
 
         def handle_event(self, event: InotifyEvent) -> None:
             super().handle_event(event)
             if event.is_queue_overflow:
-                self._listener.on_overflow()
+                self._sink.on_overflow()
 
         def add_callback(
             self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
@@ -196,15 +203,18 @@ if TYPE_CHECKING or sys.platform == "linux":
                 return super().add_callback(path, mask, callback, id_)
             except OSError as error:
                 if error.errno == errno.ENOSPC:
-                    self._listener.on_limit(error.errno)
+                    self._sink.on_limit(error.errno)
                 raise
 
     class _LinuxObserver(BaseObserver):
-        """With "full" events: a file that was renamed in from elsewhere is not one that was
-        created, and a folder that was renamed away is not one that was deleted."""
+        """Distinguishes renaming from creating and deleting.
 
-        def __init__(self, listener: EventSink) -> None:
-            self.reader = _Reader(listener)
+        watchdog calls its events "full": a file that was renamed in from elsewhere is not one that
+        was created, and a folder that was renamed away is not one that was deleted.
+        """
+
+        def __init__(self, sink: EventSink) -> None:
+            self.reader = _Reader(sink)
             super().__init__(InotifyFullEmitter, inotify_fd=self.reader)
 
         def on_thread_start(self) -> None:

@@ -1,9 +1,9 @@
-"""A folder while it changes: which files have landed, which are gone, and when to list it anew.
+"""Watches a folder: which files have landed, which are gone, and when to list it again.
 
-    file system --> the observer's threads --> Inbox --> changes() --> one consumer thread
+    file system --> the observer's threads --> EventInbox --> changes() --> one consumer thread
 
-Events are hints and a listing is the truth: whatever events cannot tell (one that was lost, a
-folder that was renamed, a drive that came back) becomes the wish for a rescan. The observer's
+Events are hints and a listing is the truth: whatever events do not show (an event that was lost, a
+folder that was renamed, a drive that came back) becomes a request for a rescan. The observer's
 threads only take a note; one that waited would hang the observer, one that raised would kill it.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import math
 import threading
 import time
 from collections.abc import Iterable
@@ -20,16 +19,17 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.errors import SettingsError
 from pipeline.records import VideoFile
-from pipeline.source.events import Inbox
+from pipeline.source.events import Due, EventInbox
 from pipeline.source.listing import (
     Collection,
     Unknown,
-    check_folder,
+    identify_folder,
     linked_folders,
     list_videos,
     look_at,
 )
 from pipeline.source.mounts import events_arrive
+from pipeline.source.settling import NEVER, NOW
 from store.schema import Stamp
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Changes:
     Args:
         settled: files that are new, changed or moved here, and whole.
         vanished: keys of files that were deleted or moved away, known before or not.
-        rescan: list the collection: events cannot tell all that has happened.
+        rescan: list the collection: events do not show all that has happened.
     """
 
     settled: tuple[VideoFile, ...] = ()
@@ -64,15 +64,20 @@ class Changes:
 class Watcher:
     """Watches a collection from `start` to `stop`, for one thread that calls `changes`.
 
-    Where events do not arrive, or a limit of the system does not allow them, it wishes for a
-    rescan every `poll_seconds` in their place, and says so in the log.
+        observed <--> away       The folder went, or another one is in its place. It is looked for
+                                 every `check_seconds`, and watched again once it is there.
+        observed --> observed    The observer died: another one takes over.
+        observed --> polled      Events do not arrive, or a limit of the system is reached: a rescan
+                                 is due every `poll_seconds`, beside events where there are any.
+
+    Each of these is logged and followed by a rescan.
 
     Args:
         collection: what to watch.
-        settle_seconds: between two looks at a file that nobody has closed.
-        poll: rescans in place of events; None finds out whether events arrive.
-        poll_seconds: between such rescans.
-        check_seconds: how often to see whether the observer and the folder are still there.
+        settle_seconds: time between two looks at a file that nobody has closed.
+        poll: rescan in place of events; None finds out whether events arrive.
+        poll_seconds: time between such rescans.
+        check_seconds: time between two checks that the observer and the folder are there.
     """
 
     def __init__(
@@ -85,12 +90,12 @@ class Watcher:
         check_seconds: float = 5.0,
     ) -> None:
         self._collection = collection
-        self._inbox = Inbox(collection, settle_seconds)
-        self._poll = poll
+        self._inbox = EventInbox(collection, settle_seconds)
+        self._polls = poll
         self._poll_seconds = poll_seconds
         self._check_seconds = check_seconds
-        self._check_at = math.inf
-        self._identity: tuple[int, int] | None = None  # of the folder; None while it is gone
+        self._check_at = NEVER
+        self._identity: tuple[int, int] | None = None  # of the folder; None while it is away
         self._gone: dict[str, None] = {}  # keys to report, in order
         self._lifetime = threading.Lock()  # guards what follows
         self._observation: Observation | None = None
@@ -100,7 +105,7 @@ class Watcher:
     @property
     def polling(self) -> bool:
         """Whether rescans stand in for events, for all of the collection or for a part of it."""
-        return self._poll is True
+        return self._polls is True
 
     def __enter__(self) -> Self:
         self.start()
@@ -110,16 +115,16 @@ class Watcher:
         self.stop()
 
     def start(self) -> None:
-        """From now on changes are noted: whoever lists the collection next misses nothing.
+        """Take note of changes from now on: a listing that follows misses nothing.
 
         Raises:
             SettingsError: there is no such folder, or it cannot be watched.
         """
         top = self._collection.top
-        self._identity = check_folder(self._collection)
-        if self._poll is None and not events_arrive(top):
-            self._observes, self._poll = False, True
-            text = "%s: its file system does not tell of changes; a rescan every %g s"
+        self._identity = identify_folder(self._collection)
+        if self._polls is None and not events_arrive(top):
+            self._observes, self._polls = False, True
+            text = "%s: its file system does not report changes; a rescan every %g s"
             log.warning(text, top, self._poll_seconds)
         try:
             self._observe()
@@ -128,55 +133,58 @@ class Watcher:
         self._check_at = time.monotonic() + self._check_seconds
 
     def stop(self) -> None:
-        """Stop and join all threads; `changes` returns. From any thread, any number of times."""
+        """Stop and join all threads; `changes` returns. Thread-safe, and may be called again."""
         with self._lifetime:
             self._stopped = True
             self._inbox.wake(close=True)
             self._stop_observing()
 
     def wake(self) -> None:
-        """Make `changes` return: the call that waits, else the next one. From any thread."""
+        """Make `changes` return: the call in progress, else the next one. Thread-safe."""
         self._inbox.wake()
 
     def consider(self, keys: Iterable[str]) -> None:
         """Report these files, which a listing has found, once they have settled."""
-        self._inbox.consider(keys)
+        self._inbox.note_found(keys)
 
     def changes(self, timeout: float | None = None) -> Changes:
-        """Wait for something to do. Nothing at all comes when `timeout` seconds have passed, and
-        after `wake` or `stop`. For one thread.
+        """Wait for something to do. For one thread.
+
+        Args:
+            timeout: seconds to wait at most; None waits for as long as it takes.
+
+        Returns:
+            What to do; nothing at all after the timeout, `wake` or `stop`.
 
         Raises:
-            Exception: what went wrong in taking note of an event.
+            Exception: the error of taking note of an event.
         """
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
-        if self._poll:
-            self._inbox.wish_rescan(self._poll_seconds)
+        deadline = NEVER if timeout is None else time.monotonic() + timeout
+        if self._polls:
+            self._inbox.request_rescan(self._poll_seconds)
         while True:
-            self._check()
-            for folder in self._inbox.take_folders():
+            due = self._inbox.take_due()
+            self._check(due)
+            for folder in due.folders:
                 self._list(folder)
-            changes = self._collect()
+            changes = self._collect(due)
             if changes or not self._inbox.wait(deadline, self._check_at):
                 return changes
 
-    def _collect(self) -> Changes:
-        settled = self._inbox.settle(self._look(self._inbox.ripe()))
+    def _collect(self, due: Due) -> Changes:
+        settled = self._inbox.settle(self._look(due.files))
         root = self._collection.root
         files = tuple(VideoFile(key, root / key, *stamp) for key, stamp in settled.files.items())
-        rescan = self._inbox.take_rescan()
-        if rescan:
-            self._check_at = -math.inf  # its cause may have ended the observer, too
         self._gone.update(dict.fromkeys(settled.gone))
         if self._inbox.has_found():
             # A file that came to a new folder before that was watched is found there by a listing,
             # and takes longer to settle than its old key takes to be gone.
-            return Changes(files, rescan=rescan)
+            return Changes(files, rescan=due.rescan)
         gone, self._gone = tuple(self._gone), {}
         if gone and not self._is_same_folder():
             # Not files that were deleted, but the drive that they are on.
             return Changes(files, rescan=True)
-        return Changes(files, gone, rescan)
+        return Changes(files, gone, due.rescan)
 
     def _look(self, keys: Iterable[str]) -> dict[str, Stamp | None]:
         looks: dict[str, Stamp | None] = {}
@@ -185,29 +193,30 @@ class Watcher:
             if isinstance(seen, Unknown):
                 log.warning("%r cannot be reached: %s", key, seen.reason)
                 self._inbox.forget(key)
-                self._inbox.wish_rescan()
+                self._inbox.request_rescan()
             else:
                 looks[key] = seen
         return looks
 
     def _list(self, folder: str) -> None:
-        """Files that came to a new folder before it was watched sent no event of their own."""
+        """Find the files that came to a new folder before it was watched: no event names them."""
         part = Collection(self._collection.root, self._collection.extensions, folder)
         try:
             listing = list_videos(part, follow_links=False)
         except SettingsError:  # it has gone again, and its going sends an event of its own
             return
-        self._inbox.consider(listing.videos)
+        self._inbox.note_found(listing.videos)
         if listing.problems:
-            self._inbox.wish_rescan()
+            self._inbox.request_rescan()
 
     # The observer and the folder
 
-    def _check(self) -> None:
+    def _check(self, due: Due) -> None:
         """Watch again what has come back or whose observer has died."""
-        limit = self._inbox.take_limit()
-        if limit is not None:
-            self._poll_for(limit)
+        if due.limit is not None:
+            self._poll_for(due.limit)
+        if due.rescan:
+            self._check_at = NOW  # the rescan's cause may have ended the observer, too
         if time.monotonic() < self._check_at or self._stopped:
             return
         self._check_at = time.monotonic() + self._check_seconds
@@ -216,7 +225,7 @@ class Watcher:
         if is_same and (identity is None or self._is_observed()):
             return
         self._identity = identity
-        self._inbox.wish_rescan()
+        self._inbox.request_rescan()
         with self._lifetime:
             self._stop_observing()
         if identity is None:
@@ -233,7 +242,7 @@ class Watcher:
 
     def _identity_now(self) -> tuple[int, int] | None:
         try:
-            return check_folder(self._collection)
+            return identify_folder(self._collection)
         except SettingsError:
             return None
 
@@ -268,10 +277,10 @@ class Watcher:
             log.warning("%s: %s; watching goes on", self._collection.top, why)
 
     def _poll_for(self, limit: int) -> None:
-        if self._poll:
+        if self._polls:
             return
-        self._poll = True
-        self._inbox.wish_rescan(self._poll_seconds)
+        self._polls = True
+        self._inbox.request_rescan(self._poll_seconds)
         text = "%s: a limit of the system is reached: %s; until it is raised, a rescan every %g s"
         log.warning(text, self._collection.top, LIMITS[limit], self._poll_seconds)
 

@@ -18,7 +18,7 @@ PATIENCE = 20.0
 
 
 class Consumer:
-    """Takes changes from a watcher and keeps what they said."""
+    """Takes changes from a watcher and counts them."""
 
     def __init__(self, watcher: Watcher) -> None:
         self.watcher = watcher

@@ -87,10 +87,10 @@ def test_any_name_is_a_name(
     first = scan(project, models)
     assert (first.embedded, first.failed) == (len(wanted), 1)
     assert rows(project) == wanted
-    told = capsys.readouterr().err
-    assert r"Cannot list caf\xe9.mp4 (its name is not valid UTF-8 and cannot be stored)" in told
-    assert "\nerror: forged" not in told
-    assert "\x1b" not in told
+    shown = capsys.readouterr().err
+    assert r"Cannot list caf\xe9.mp4 (its name is not valid UTF-8 and cannot be stored)" in shown
+    assert "\nerror: forged" not in shown
+    assert "\x1b" not in shown
     again = scan(project, models)
     assert (again.embedded, again.unchanged, again.removed) == (0, len(wanted), 0)
 
@@ -335,7 +335,7 @@ def test_twenty_failures_of_the_models_in_a_row_are_not_the_videos_fault(
 
 
 class Clock:
-    """Seconds that pass only when they are told to."""
+    """Seconds that pass only when a test adds them."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

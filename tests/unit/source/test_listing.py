@@ -17,7 +17,7 @@ from pipeline.errors import SettingsError
 from pipeline.source.listing import (
     Collection,
     Problem,
-    check_folder,
+    identify_folder,
     is_listed,
     is_video,
     linked_folders,
@@ -120,7 +120,7 @@ def test_a_root_that_is_a_link_is_listed(tmp_path: Path) -> None:
     assert keys(tmp_path / "link") == ["a.mp4"]
 
 
-def test_what_cannot_be_a_video_is_told(tmp_path: Path) -> None:
+def test_what_cannot_be_a_video_is_reported(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "dangling.mp4").symlink_to(tmp_path / "nothing")
     (tmp_path / "itself.mp4").symlink_to(tmp_path / "itself.mp4")
@@ -133,7 +133,7 @@ def test_what_cannot_be_a_video_is_told(tmp_path: Path) -> None:
     }
 
 
-def test_names_that_are_not_utf8_are_told_and_the_rest_is_listed(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_are_reported_and_the_rest_is_listed(tmp_path: Path) -> None:
     root = os.fsencode(tmp_path)
     os.mkdir(root + b"/caf\xe9")
     for name in (b"/caf\xe9/a.mp4", b"/\xff\xfe.mp4", b"/\xff.txt", b"/fine.mp4"):
@@ -145,7 +145,7 @@ def test_names_that_are_not_utf8_are_told_and_the_rest_is_listed(tmp_path: Path)
     assert set(listing.problems) == {Problem(r"caf\xe9", reason), Problem(r"\xff\xfe.mp4", reason)}
 
 
-def test_a_forbidden_folder_is_told_and_its_videos_do_not_count_as_gone(
+def test_a_forbidden_folder_is_logged_and_its_videos_do_not_count_as_gone(
     a_user: None,
 ) -> None:
     with tempfile.TemporaryDirectory() as made:  # tmp_path itself is root's alone
@@ -162,7 +162,7 @@ def test_a_forbidden_folder_is_told_and_its_videos_do_not_count_as_gone(
     assert not listing.may_hide("closed2/b.mp4")
 
 
-def test_folders_nested_beyond_the_longest_path_are_told(tmp_path: Path) -> None:
+def test_folders_nested_beyond_the_longest_path_are_reported(tmp_path: Path) -> None:
     put(tmp_path, "a.mp4")
     home, name = os.getcwd(), "d" * 250
     try:
@@ -194,10 +194,10 @@ def test_a_missing_root_or_a_file_is_an_error_that_names_the_setting(
 def test_the_identity_of_a_folder_that_was_exchanged_is_another(tmp_path: Path) -> None:
     folder = Collection(tmp_path / "videos", EXTENSIONS)
     folder.root.mkdir()
-    before = check_folder(folder)
+    before = identify_folder(folder)
     folder.root.rename(tmp_path / "old")
     folder.root.mkdir()
-    assert check_folder(folder) != before
+    assert identify_folder(folder) != before
 
 
 names = st.text(

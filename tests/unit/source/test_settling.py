@@ -1,4 +1,4 @@
-"""When a file is whole: told from events, looks and a time that the tests make up."""
+"""When a file is whole, from events, looks and a time that the tests make up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.source.settling import GRACE_SECONDS, REMEMBERED, FileEvent, Settler
+from pipeline.source.settling import GRACE_SECONDS, NEVER, REMEMBERED, FileEvent, Settler
 from store.schema import Stamp
 
 SETTLE = 2.0
@@ -32,7 +32,8 @@ class Folder:
         self.settler.note(key, kind, self.now)
 
     def look(self) -> None:
-        settled = self.settler.due(self.now, self.files.get)
+        looks = {key: self.files.get(key) for key in self.settler.due_keys(self.now)}
+        settled = self.settler.settle(looks, self.now)
         self.reports += settled.files.items()
         self.reports += [(key, None) for key in settled.gone]
 
@@ -40,7 +41,7 @@ class Folder:
         """As a consumer does: look whenever the settler says that it is time."""
         end = self.now + seconds
         self.look()
-        while (at := self.settler.next_deadline) is not None and at <= end:
+        while (at := self.settler.next_look) <= end:
             assert at > self.now, "a deadline in the past would make the consumer spin"
             self.now = at
             self.look()
@@ -166,21 +167,20 @@ def test_finding_a_file_again_does_not_disturb_it(folder: Folder) -> None:
 def test_a_look_that_an_event_has_overtaken_tells_nothing(folder: Folder) -> None:
     folder.change("a", FileEvent.CLOSED, A)
     folder.now += GRACE_SECONDS
-    assert folder.settler.ripe(folder.now) == ["a"]
+    assert folder.settler.due_keys(folder.now) == ["a"]
     folder.settler.note("a", FileEvent.CLOSED, folder.now)  # between the look and its telling
     assert folder.settler.settle({"a": A}, folder.now).files == {}
     folder.pass_time(GRACE_SECONDS)
     assert folder.reports == [("a", A)]
 
 
-def test_nothing_pending_means_no_deadline(folder: Folder) -> None:
-    assert folder.settler.next_deadline is None
+def test_no_look_is_due_where_nothing_is_pending(folder: Folder) -> None:
+    assert folder.settler.next_look == NEVER
     folder.change("a", FileEvent.CLOSED, A)
     folder.pass_time(60)
     folder.settler.note("b", FileEvent.FOUND, folder.now)
-    folder.settler.forget(["b"])
-    assert folder.settler.next_deadline is None
-    assert len(folder.settler) == 0
+    folder.settler.forget("b")
+    assert folder.settler.next_look == NEVER
 
 
 def test_memory_does_not_grow_with_the_files_that_were_never_closed(folder: Folder) -> None:
@@ -210,7 +210,7 @@ def test_whatever_happens_the_last_content_is_reported_once(
     for key, since in last_change.items():
         after = [stamp for name, stamp in folder.reports[since:] if name == key]
         assert after == [folder.files.get(key)]
-    assert folder.settler.next_deadline is None
+    assert folder.settler.next_look == NEVER
 
 
 def _do(folder: Folder, opened: set[str], operation: str, key: str, stamp: Stamp) -> list[str]:

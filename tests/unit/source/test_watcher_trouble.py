@@ -29,7 +29,7 @@ def test_a_missing_folder_is_an_error_at_start(root: Path) -> None:
         Watcher(Collection(root / "gone", EXTENSIONS), settle_seconds=SETTLE).start()
 
 
-# What events cannot tell
+# What events do not show
 
 
 def test_lost_events_ask_for_a_rescan(root: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -110,7 +110,7 @@ def test_polling_asks_for_rescans_and_runs_no_thread(root: Path) -> None:
         assert time.monotonic() - start >= 0.9
 
 
-def test_the_limit_of_inotify_instances_is_told_and_polled_around(
+def test_the_limit_of_inotify_instances_is_logged_and_polled_around(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -146,7 +146,7 @@ with Watcher(Collection(root, ("mp4",)), settle_seconds=1, poll=False, poll_seco
 """
 
 
-def test_the_limit_of_inotify_watches_is_told_and_only_its_part_is_polled(root: Path) -> None:
+def test_the_limit_of_inotify_watches_is_logged_and_only_its_part_is_polled(root: Path) -> None:
     for name in "abcdef":
         (root / name).mkdir()
     limit = "echo 3 > /proc/sys/user/max_inotify_watches && exec "
@@ -163,13 +163,13 @@ def test_the_limit_of_inotify_watches_is_told_and_only_its_part_is_polled(root: 
 
 
 class Broken:
-    """A listener with a bug."""
+    """A sink with a bug."""
 
     def __init__(self) -> None:
-        self.told = threading.Event()
+        self.failed = threading.Event()
         self.error: Exception | None = None
 
-    def on_file(self, path: str, kind: FileEvent) -> None:
+    def on_file(self, path: str, event: FileEvent) -> None:
         raise LookupError(path)
 
     def on_folder(self, path: str) -> None: ...
@@ -179,18 +179,18 @@ class Broken:
 
     def on_error(self, error: Exception) -> None:
         self.error = error
-        self.told.set()
+        self.failed.set()
 
 
 def test_a_bug_in_taking_notes_reaches_the_consumer_and_not_the_observer(root: Path) -> None:
-    listener = Broken()
-    observation = Observation(root, listener)
+    sink = Broken()
+    observation = Observation(root, sink)
     (root / "a.mp4").touch()
-    assert listener.told.wait(PATIENCE)
+    assert sink.failed.wait(PATIENCE)
     assert observation.is_alive()
     observation.stop()
     with watching(root) as consumer:
-        consumer.watcher._inbox.on_error(listener.error or AssertionError())
+        consumer.watcher._inbox.on_error(sink.error or AssertionError())
         with pytest.raises(LookupError, match=r"a\.mp4"):
             consumer.watcher.changes(PATIENCE)
 
