@@ -39,10 +39,11 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
     with Project.open(settings) as project:
         advice = suggest_folders(project, options.min_confidence, say)
-        batch = MovedBatch(0, ())
+        batch = MovedBatch()
         if options.move:
             batch = move_to_folders(project, advice.suggestions, say)
-            say(f"Moved {len(batch.made)} videos; `suggest --undo` takes that back.")
+            undo = "; `suggest --undo` takes that back" if batch.made else ""
+            say(f"Moved {len(batch.made)} videos{undo}.")
     document = advice.as_document(project.shown)
     if options.json:
         print_json({**document, **batch.as_document(project.shown)})
@@ -61,7 +62,7 @@ def _undo(settings: Settings, options: argparse.Namespace) -> int:
     say(f"Moved {made} videos back." if batch.asked else "There is no --move to take back.")
     if options.json:
         print_json(batch.as_document(project.shown))
-    return 0
+    return 1 if batch.left else 0
 
 
 def _print(document: dict[str, Any]) -> None:

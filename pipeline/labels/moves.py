@@ -7,21 +7,18 @@ row follows by the file's content, as after any move that a scan finds: no model
 from __future__ import annotations
 
 import errno
-import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import PipelineError
 from pipeline.flow.write import Writer
+from pipeline.labels.move_log import Move, MoveLog
 from pipeline.records import Reused, VideoFile
 from pipeline.source.listing import Unknown, look_at
 from store.errors import StoreBusyError
-from store.files import atomic_write
-from store.schema import Stamp
 from store.table.store import Store
 
 if TYPE_CHECKING:
@@ -37,34 +34,16 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Move:
-    """A file's way from one place in a collection to another.
+class LeftBehind:
+    """A file that was not moved.
 
     Args:
-        root: the collection's folder.
-        source: row path before the move.
-        target: row path after it.
-        size: bytes of the file.
-        mtime_ns: modification time of the file.
-        batch: number that the moves made together share.
+        path: row path where the file should have been.
+        reason: what stood in the way.
     """
 
-    root: str
-    source: str
-    target: str
-    size: int
-    mtime_ns: int
-    batch: int = 0
-
-    @property
-    def back(self) -> Move:
-        """The move that takes this one back."""
-        return replace(self, source=self.target, target=self.source)
-
-    @property
-    def stamp(self) -> Stamp:
-        """Size and time that the file must still have."""
-        return Stamp(self.size, self.mtime_ns)
+    path: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -74,10 +53,12 @@ class MovedBatch:
     Args:
         asked: number of moves that were to be made.
         made: moves that were made.
+        left: files that were not moved.
     """
 
-    asked: int
-    made: tuple[Move, ...]
+    asked: int = 0
+    made: tuple[Move, ...] = ()
+    left: tuple[LeftBehind, ...] = ()
 
     def as_document(self, shown: Callable[[str], str]) -> dict[str, Any]:
         """Return the JSON document.
@@ -85,8 +66,10 @@ class MovedBatch:
         Args:
             shown: turns a row path into the path that a person sees.
         """
-        moved = [{"from": shown(each.source), "to": shown(each.target)} for each in self.made]
-        return {"moved": moved}
+        return {
+            "moved": [{"from": shown(each.source), "to": shown(each.target)} for each in self.made],
+            "left": [{"path": shown(each.path), "reason": each.reason} for each in self.left],
+        }
 
 
 def move_to_folders(
@@ -99,7 +82,7 @@ def move_to_folders(
     Args:
         project: open project.
         suggestions: of its unlabeled videos.
-        report: receives a line for each file, and each obstacle.
+        report: receives a line for each file.
 
     Raises:
         PipelineError: the log of moves cannot be kept.
@@ -114,115 +97,70 @@ def move_to_folders(
         and (row := known.get(each.path)) is not None
         and row.content_hash == each.content_hash
     ]
-    made = move_all(moves, log, report)
-    _follow(project, made, report)
-    return MovedBatch(len(moves), tuple(made))
+    batch = move_all(moves, log, report)
+    _follow(project, batch.made, report)
+    return batch
 
 
 def undo_last_moves(project: Project, report: Report) -> MovedBatch:
-    """Take the newest batch of moves back.
+    """Take the newest batch of moves back; the moves that cannot be taken back stay in the log.
 
     Args:
         project: open project.
-        report: receives a line for each file, and each obstacle.
+        report: receives a line for each file.
 
     Raises:
         PipelineError: the log of moves cannot be read or written.
         StoreError: the store cannot be written; the files that were moved stay moved.
     """
     log = MoveLog(project.store.scratch(LOG))
-    batch = log.last_batch()
-    made = move_all([move.back for move in reversed(batch)], None, report)
-    _follow(project, made, report)
-    if batch:
-        log.drop(batch[0].batch)
-    return MovedBatch(len(batch), tuple(made))
+    batch = take_back(log, report)
+    _follow(project, batch.made, report)
+    return batch
 
 
-class MoveLog:
-    """Keep the batches of moves that can be taken back, one JSON object a line.
-
-    Args:
-        file: where the log is kept; None where the store is not a local folder.
-
-    Raises:
-        PipelineError: there is no place for the log, or it cannot be read or written.
-    """
-
-    def __init__(self, file: Path | None) -> None:
-        if file is None:
-            raise PipelineError(
-                "moves are logged beside the store, which has to be a local folder for that;"
-                " move the files by hand: the next scan follows"
-            )
-        self._file = file
-
-    def next_batch(self) -> int:
-        """Return a number above all in the log."""
-        return max((move.batch for move in self._read()), default=0) + 1
-
-    def last_batch(self) -> list[Move]:
-        """Return the moves of the newest batch, in the order in which they were made."""
-        moves = self._read()
-        newest = max((move.batch for move in moves), default=0)
-        return [move for move in moves if move.batch == newest]
-
-    def add(self, move: Move) -> None:
-        """Note a move that is about to be made; the note is on the disk when this returns."""
-        with self._errors(), self._file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(move)) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-
-    def drop(self, batch: int) -> None:
-        """Forget a batch."""
-        lines = [json.dumps(asdict(move)) + "\n" for move in self._read() if move.batch != batch]
-        with self._errors():
-            atomic_write(self._file, "".join(lines))
-
-    def _read(self) -> list[Move]:
-        with self._errors():
-            try:
-                lines = self._file.read_text(encoding="utf-8").splitlines(keepends=True)
-            except FileNotFoundError:
-                return []
-        # A line without an end was cut short: its move was never made.
-        return [Move(**json.loads(line)) for line in lines if line.endswith("\n")]
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise PipelineError(
-                f"{self._file}: {error.strerror}: the log of moves; what was"
-                " moved before stays, and the next scan follows it"
-            ) from error
-
-
-def move_all(moves: Sequence[Move], log: MoveLog | None, report: Report) -> list[Move]:
-    """Make these moves as one batch, report each, and return the ones that were made.
-
-    Args:
-        moves: in the order in which they are made.
-        log: notes them; None for moves that take others back.
-        report: receives a line for each file.
-    """
-    batch = log.next_batch() if log else 0
-    made = []
-    for move in moves:
-        numbered = replace(move, batch=batch)
-        reason = _obstacle(numbered)
+def move_all(moves: Sequence[Move], log: MoveLog, report: Report) -> MovedBatch:
+    """Make these moves in their order as one batch of the log."""
+    number = log.start_batch()
+    made, left = [], []
+    for move in (replace(move, batch=number) for move in moves):
+        reason = _obstacle(move)
         if not reason:
-            if log:
-                log.add(numbered)
-            reason = _move(numbered)
+            log.add(move)
+            reason = _make(move)
+            if reason:
+                log.withdraw(move)
         if reason:
+            left.append(LeftBehind(move.source, reason))
             report(f"left {move.source}: {reason}")
         else:
+            made.append(move)
             report(f"{move.source} -> {move.target}")
-            made.append(numbered)
-    return made
+    return MovedBatch(len(moves), tuple(made), tuple(left))
+
+
+def take_back(log: MoveLog, report: Report) -> MovedBatch:
+    """Take the newest batch of the log back, the last move first."""
+    batch = log.last_batch()
+    made, left, over = [], [], []
+    for move in reversed(batch):
+        if reason := _over(move):
+            over.append(move)
+            report(f"nothing to take back of {move.source}: {reason}")
+        elif reason := _obstacle(move.back) or _make(move.back):
+            left.append(LeftBehind(move.target, reason))
+            report(f"left {move.target}: {reason}")
+        else:
+            made.append(move.back)
+            report(f"{move.target} -> {move.source}")
+    if len(left) < len(batch):
+        log.forget({*over, *(move.back for move in made)})
+    if left:
+        report(
+            f"{len(left)} of {len(batch)} moves stay in {log.file}: run `suggest --undo` again when"
+            " nothing is in their way, or delete their lines there to give them up"
+        )
+    return MovedBatch(len(batch), tuple(made), tuple(left))
 
 
 def _follow(project: Project, moves: Sequence[Move], report: Report) -> None:
@@ -245,36 +183,53 @@ def _move_rows(store: Store, recipe: Recipe, moves: Sequence[Move]) -> None:
     moved = []
     for move in moves:
         row = known.get(move.source)
-        location = Path(move.root, move.target)
-        if row is not None and row.stamp == move.stamp == look_at(location):
-            file = VideoFile(move.target, location, *move.stamp)
+        if row is not None and row.stamp == move.stamp == look_at(move.destination):
+            file = VideoFile(move.target, move.destination, *move.stamp)
             moved.append(Reused(file, row.content_hash))
     writer.write(moved)
 
 
 def _obstacle(move: Move) -> str:
     """Say why a move must not be made; empty if nothing speaks against it."""
-    source, target = Path(move.root, move.source), Path(move.root, move.target)
-    if os.path.islink(source):
+    if os.path.islink(move.origin):
         return "it is a symbolic link"
-    seen = look_at(source)
+    seen = look_at(move.origin)
     if isinstance(seen, Unknown):
         return f"it cannot be reached: {seen.reason}"
     if seen is None:
         return "there is no such file"
     if seen != move.stamp:
         return "it has changed meanwhile"
-    return f"there is a {move.target} already" if os.path.lexists(target) else ""
+    return f"there is a {move.target} already" if os.path.lexists(move.destination) else ""
 
 
-def _move(move: Move) -> str:
+def _over(move: Move) -> str:
+    """Say why nothing of a logged move is left to take back; empty if it can be taken back.
+
+    A file that is missing together with all others of its folder may be on a drive that is away.
+    """
+    there = look_at(move.destination)
+    if there != move.stamp and look_at(move.origin) == move.stamp:
+        return "it is in its old place"
+    with suppress(OSError):
+        if there is None and any(move.destination.parent.iterdir()):
+            return f"it is no longer at {move.target}"
+    return ""
+
+
+def _make(move: Move) -> str:
     """Move a file to a place where none is, and say why that failed; empty if it did not."""
-    source, target = Path(move.root, move.source), Path(move.root, move.target)
+    folder = move.destination.parent
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _rename(source, target)
-    except FileExistsError:
-        return f"there is a {move.target} already"
+        is_new = not folder.exists()
+        folder.mkdir(exist_ok=True)
+        try:
+            _rename(move.origin, move.destination)
+        except OSError:
+            if is_new:
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
     except OSError as error:
         return f"it cannot be moved: {error.strerror}"
     return ""
@@ -284,15 +239,19 @@ def _rename(source: Path, target: Path) -> None:
     """Rename a file, and fail where the target exists, unlike the system's rename."""
     try:
         os.link(source, target)
+        has_link = True
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
         with target.open("xb"):  # takes the name with an empty file of our own
-            pass
-        try:
-            os.replace(source, target)
-        except OSError:
+            has_link = False
+    try:
+        if has_link:
+            source.unlink()
+        else:
+            source.replace(target)
+    except OSError:
+        # A network file system that is asked twice may report a failure of what it has done.
+        if look_at(source) is not None:
             target.unlink()
             raise
-    else:
-        source.unlink()

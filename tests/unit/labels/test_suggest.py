@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from pipeline.labels.folder_names import EncodeTexts
-from pipeline.labels.moves import Move, MoveLog, move_all
 from pipeline.labels.suggest import Advice, Suggestion, suggest
 from store.schema import Row
 from store.table.store import Store
@@ -196,38 +195,3 @@ def test_confidence_from_the_command_line(project: UserProject, run: Run) -> Non
     assert told.returncode == 0, told.stderr
     assert "Leave-one-out: of 24 labeled videos 0 have an answer" in told.stderr
     assert run("--config", project.config, "suggest", "--min-confidence", "2").returncode == 2
-
-
-def move_of(folder: Path, source: str, target: str) -> Move:
-    facts = (folder / source).stat()
-    return Move(str(folder), source, target, facts.st_size, facts.st_mtime_ns)
-
-
-def test_only_what_is_as_it_was_is_moved(tmp_path: Path) -> None:
-    for name in ("a", "b", "c", "d"):
-        (tmp_path / name).write_text(name)
-    (tmp_path / "link").symlink_to("d")
-    moves = [move_of(tmp_path, name, f"x/{name}") for name in ("a", "b", "c", "link")]
-    (tmp_path / "a").write_text("changed")
-    (tmp_path / "b").unlink()
-    said: list[str] = []
-    log = MoveLog(tmp_path / "log")
-    assert [move.source for move in move_all(moves, log, said.append)] == ["c"]
-    assert [move.source for move in log.last_batch()] == ["c"]
-    assert [line.partition(":")[2].strip() for line in said[:2] + said[3:]] == [
-        "it has changed meanwhile", "there is no such file", "it is a symbolic link",
-    ]  # fmt: skip
-
-
-def test_batches_come_back_one_by_one(tmp_path: Path) -> None:
-    log = MoveLog(tmp_path / "log")
-    for name in ("a", "b\n'é"):
-        (tmp_path / name).write_text(name)
-        move_all([move_of(tmp_path, name, f"x/{name}")], log, lambda _: None)
-    with (tmp_path / "log").open("a") as stream:
-        stream.write('{"root": "cut sho')  # by a power failure
-    for name in ("b\n'é", "a"):
-        (move,) = log.last_batch()
-        assert move.source == name
-        log.drop(move.batch)
-    assert log.last_batch() == []
