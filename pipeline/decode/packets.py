@@ -117,9 +117,12 @@ def index_packets(video: OpenVideo, audio: AudioCollector | None) -> PacketIndex
 def _promised(video: OpenVideo) -> int:
     """Number of packets by the sample table of an MP4 file, which says where each of them lies.
 
-    0 for other formats, whose headers have a count at most as a remark.
+    An edit list that trims the end takes samples out of FFmpeg's index of the table, not out of
+    their number in the header. 0 for other formats, whose headers have a count at most as a remark.
     """
-    return video.stream.frames if "mp4" in video.container.format.name.split(",") else 0
+    if "mp4" not in video.container.format.name.split(","):
+        return 0
+    return min(video.stream.frames, len(video.stream.index_entries))
 
 
 def frame_duration(stream: VideoStream) -> Fraction:

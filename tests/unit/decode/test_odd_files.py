@@ -207,23 +207,40 @@ def test_frames_that_are_not_shown_do_not_count(tmp_path: Path) -> None:
     assert contents.frames.readable == contents.frames.total == 50
 
 
-def test_frames_that_an_edit_list_hides_do_not_count(
-    made: Callable[[str], Path], tmp_path: Path
-) -> None:
-    """Trimmed on a phone: the file starts at a keyframe before the cut, and says from when on."""
-    content = made("no_audio.mp4").read_bytes()
+def trim(source: Path, target: Path, start: int, end: int) -> None:
+    """Write an edit list that shows only frames `start` to `end` (exclusive) of an mp4 at 25 fps."""
+    content = source.read_bytes()
     at = content.index(b"elst") + 12  # after the size, version and count: duration, start, rate
-    duration, start, rate = struct.unpack(">iii", content[at : at + 12])
-    skip = 7 * 12800 // 25
-    edit = struct.pack(">iii", duration - 7 * 1000 // 25, start + skip, rate)
+    _, first, rate = struct.unpack(">iii", content[at : at + 12])
+    edit = struct.pack(">iii", (end - start) * 1000 // 25, first + start * 12800 // 25, rate)
+    target.write_bytes(content[:at] + edit + content[at + 12 :])
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end", "expected"),
+    [
+        # The file starts at a keyframe before the cut, and says from when on it is shown.
+        ("no_audio.mp4", 7, 50, [7, 17, 28, 38, 49]),
+        ("no_audio.mp4", 0, 30, [0, 7, 14, 21, 29]),
+        ("b_frames.mp4", 0, 33, [0, 8, 16, 24, 32]),
+        ("b_frames.mp4", 7, 33, [7, 13, 19, 25, 32]),
+    ],
+)
+@pytest.mark.parametrize("at_keyframes", [False, True])
+def test_a_clip_trimmed_by_an_edit_list_is_whole(
+    name: str, start: int, end: int, expected: list[int], at_keyframes: bool,
+    made: Callable[[str], Path], tmp_path: Path,
+) -> None:  # fmt: skip
+    """As trimmed on a phone: what is cut off stays in the file, and is neither shown nor missing."""
     path = tmp_path / "trimmed.mp4"
-    path.write_bytes(content[:at] + edit + content[at + 12 :])
-    contents = read(path)
-    assert numbers(contents) == [7, 17, 28, 38, 49]
+    trim(made(name), path, start, end)
+    contents = read(path, at_keyframes=at_keyframes)
     assert contents.frames is not None
-    assert contents.frames.times == pytest.approx([0, 0.4, 0.84, 1.24, 1.68])
-    assert contents.frames.total == 43
-    assert contents.duration_seconds == pytest.approx(43 / 25, abs=0.01)
+    if not at_keyframes:
+        assert numbers(contents) == expected
+        assert contents.frames.times == pytest.approx(np.subtract(expected, start) / 25)
+    assert contents.frames.readable == contents.frames.total == end - start
+    assert contents.duration_seconds == pytest.approx((end - start) / 25, abs=0.01)
 
 
 def test_a_cover_is_no_video(made: Callable[[str], Path], tmp_path: Path) -> None:
