@@ -35,6 +35,8 @@ _READ_ERRORS = (
     av.error.MemoryError,
 )
 
+_TS_DISCONT = 0x200  # AVFMT_TS_DISCONT of FFmpeg's libavformat/avformat.h
+
 _MAX_ASPECT = 1000
 """Longer side over shorter side; scaling a narrower picture up to CLIP's input takes gigabytes."""
 
@@ -54,6 +56,11 @@ class OpenVideo:
     stream: VideoStream
     timeout_seconds: float
     beat: Callable[[], None]
+
+    @property
+    def may_restart(self) -> bool:
+        """Whether the format's timestamps may begin again midway: transport streams', not MP4's."""
+        return bool(self.container.format.flags & _TS_DISCONT)
 
     def packets(self, *others: Stream) -> Iterator[Packet]:
         """Packets of the video and of other streams, from the file's current position."""

@@ -66,7 +66,8 @@ class FrameReader:
         Raises:
             VideoError: no frame decodes.
         """
-        if self._index.is_whole and are_timestamps_true(self._video, self._index):
+        can_seek = self._index.is_whole and not self._index.restarts
+        if can_seek and are_timestamps_true(self._video, self._index):
             timestamps = self._index.timestamps
             wanted = [timestamps[i] for i in frame_indices(len(timestamps), n)]
             found = self._by_seeking(wanted)

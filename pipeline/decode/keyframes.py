@@ -50,7 +50,8 @@ class KeyframeReader:
         if not keyframes:
             return None
         wanted = self._nearest(n, keyframes)
-        found = self._by_seeking(set(wanted)) if self._is_timed else {}
+        can_seek = self._is_timed and not self._index.restarts
+        found = self._by_seeking(set(wanted)) if can_seek else {}
         found.update(self._by_walking(set(wanted) - set(found)))
         if not all(keyframe in found for keyframe in wanted):
             return None

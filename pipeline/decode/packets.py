@@ -13,6 +13,10 @@ from av.video.stream import VideoStream
 from pipeline.decode.audio import AudioCollector
 from pipeline.decode.container import OpenVideo, Packet
 
+RESTART_SECONDS = 0.1
+"""A decode timestamp that lies this far behind the expected one starts a new count, as for FFmpeg's
+own command line (`ts_discontinuity_detect` in fftools/ffmpeg_demux.c)."""
+
 
 @dataclass(frozen=True)
 class Keyframe:
@@ -41,6 +45,8 @@ class PacketIndex:
         end: timestamp at which the last frame ends.
         is_timed: whether every packet has a timestamp; where not, frames are numbered, and the
             time base is a frame's duration.
+        restarts: whether timestamps began again on the way, as in concatenated transport streams;
+            here they go on, and the file cannot be searched for them.
         missing: number of packets that the file promises and does not have.
         is_whole: whether no packet is missing or marked as damaged.
     """
@@ -51,6 +57,7 @@ class PacketIndex:
     shown_keyframes: list[Keyframe]
     end: int
     is_timed: bool
+    restarts: bool
     missing: int
     is_whole: bool
 
@@ -84,34 +91,86 @@ def index_packets(video: OpenVideo, audio: AudioCollector | None) -> PacketIndex
     keyframes: list[int] = []
     shown_keyframes: list[Keyframe] = []
     count, is_timed, is_whole = 0, True, True
+    clock = _Clock(stream) if video.may_restart else None
     for packet in video.packets(*([audio.stream] if audio else [])):
         if audio and packet.stream is audio.stream:
             audio.add(packet)
             continue
         is_timed = is_timed and packet.pts is not None
         is_whole = is_whole and not packet.is_corrupt
-        start = packet.pts if packet.pts is not None else count
+        shift = clock.shift(packet) if clock else 0
+        start = packet.pts + shift if packet.pts is not None else count
         is_shown = not packet.is_discard and not _is_hidden(packet)
         if packet.is_keyframe:
             keyframes.append(start)
             if is_shown:
                 shown_keyframes.append(Keyframe(count, len(shown), start))
         if is_shown:
-            shown.append((start, start + (packet.duration or 0)))
+            shown.append((start, packet.duration or 0))
         count += 1
     if not is_timed:
-        shown = [(i, i + 1) for i in range(len(shown))]
+        shown = [(i, 1) for i in range(len(shown))]
     missing = max(_promised(video) - count, 0)
     return PacketIndex(
         time_base=(stream.time_base if is_timed else frame_duration(stream)) or Fraction(0),
         timestamps=sorted(start for start, _ in shown),
         keyframes=sorted(keyframes),
         shown_keyframes=shown_keyframes,
-        end=max((end for _, end in shown), default=0),
+        end=_end(video, shown),
         is_timed=is_timed,
+        restarts=clock is not None and clock.has_restarted,
         missing=missing,
         is_whole=is_whole and not missing,
     )
+
+
+class _Clock:
+    """Lets the timestamps of a stream go on where they begin again.
+
+    Args:
+        stream: the video stream.
+    """
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._tolerance = round(RESTART_SECONDS / (stream.time_base or 1))
+        self._shift = 0
+        self._expected: int | None = None
+
+    @property
+    def has_restarted(self) -> bool:
+        return self._shift != 0
+
+    def shift(self, packet: Packet) -> int:
+        """What to add to the packet's timestamps; packets come in the order of the file."""
+        if packet.dts is not None:
+            if self._expected is not None:
+                behind = self._expected - (packet.dts + self._shift)
+                self._shift += behind if behind > self._tolerance else 0
+            self._expected = packet.dts + self._shift + (packet.duration or 0)
+        return self._shift
+
+
+def _end(video: OpenVideo, shown: list[tuple[int, int]]) -> int:
+    """Timestamp at which the last frame ends.
+
+    MP4 has durations from one packet to the next in decoding order, which with B frames are not
+    those of the frames: only their sum is true.
+
+    Args:
+        video: the open file.
+        shown: timestamp and duration of each packet with a frame to show.
+    """
+    if not shown:
+        return 0
+    (first, _), (last, _) = min(shown), max(shown)
+    end = first + sum(duration for _, duration in shown)
+    if _is_mp4(video) and end > last:  # else packets are missing
+        return end
+    return max(start + duration for start, duration in shown)
+
+
+def _is_mp4(video: OpenVideo) -> bool:
+    return "mp4" in video.container.format.name.split(",")
 
 
 def _promised(video: OpenVideo) -> int:
@@ -120,9 +179,7 @@ def _promised(video: OpenVideo) -> int:
     An edit list that trims the end takes samples out of FFmpeg's index of the table, not out of
     their number in the header. 0 for other formats, whose headers have a count at most as a remark.
     """
-    if "mp4" not in video.container.format.name.split(","):
-        return 0
-    return min(video.stream.frames, len(video.stream.index_entries))
+    return min(video.stream.frames, len(video.stream.index_entries)) if _is_mp4(video) else 0
 
 
 def frame_duration(stream: VideoStream) -> Fraction:

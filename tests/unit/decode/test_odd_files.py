@@ -208,7 +208,7 @@ def test_frames_that_are_not_shown_do_not_count(tmp_path: Path) -> None:
 
 
 def trim(source: Path, target: Path, start: int, end: int) -> None:
-    """Write an edit list that shows only frames `start` to `end` (exclusive) of an mp4 at 25 fps."""
+    """Let an edit list show only frames `start` to `end` (exclusive) of an MP4 at 25 fps."""
     content = source.read_bytes()
     at = content.index(b"elst") + 12  # after the size, version and count: duration, start, rate
     _, first, rate = struct.unpack(">iii", content[at : at + 12])
@@ -231,7 +231,7 @@ def test_a_clip_trimmed_by_an_edit_list_is_whole(
     name: str, start: int, end: int, expected: list[int], at_keyframes: bool,
     made: Callable[[str], Path], tmp_path: Path,
 ) -> None:  # fmt: skip
-    """As trimmed on a phone: what is cut off stays in the file, and is neither shown nor missing."""
+    """What is cut off stays in the file; it is neither shown nor missing."""
     path = tmp_path / "trimmed.mp4"
     trim(made(name), path, start, end)
     contents = read(path, at_keyframes=at_keyframes)
