@@ -9,7 +9,6 @@ import numpy as np
 from av.audio.fifo import AudioFifo
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
-from av.container import InputContainer
 
 from pipeline.decode.container import Packet, decoded
 from pipeline.records import SAMPLE_RATE_HZ
@@ -106,9 +105,3 @@ class AudioCollector:
             self._resample(self._fifo.read())
         self._resample(None)
         self._resampler = None
-
-
-def first_audio(container: InputContainer) -> AudioCollector | None:
-    """Collector of the first audio stream with a known decoder; None if there is none."""
-    known = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    return AudioCollector(known[0]) if known else None

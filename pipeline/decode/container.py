@@ -17,9 +17,10 @@ from typing import Any, TypeAlias
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Disposition, Stream
+from av.stream import Stream
 from av.video.stream import VideoStream
 
+from pipeline.decode.tracks import choose_video
 from pipeline.errors import VideoError
 from pipeline.records import Stage
 
@@ -110,7 +111,7 @@ def open_video(
     timeout_seconds: float = inf,
     beat: Callable[[], None] = lambda: None,
 ) -> Iterator[OpenVideo]:
-    """Open the first video stream that is more than a cover picture, to be decoded by one core.
+    """Open the video stream that a player would show, to be decoded by one core.
 
     Args:
         location: the file.
@@ -119,14 +120,18 @@ def open_video(
         beat: called with each packet.
 
     Raises:
-        VideoError: the file cannot be read or has no such stream, or FFmpeg gives up on it.
+        VideoError: the file cannot be read or has no video stream, or FFmpeg gives up on it.
     """
     with open_bytes(location) as file:
         if not file.read(1):
             raise VideoError(Stage.DECODE, "the file is empty")
     with _open(location) as container:
         try:
-            stream = _video_stream(container, max_megapixels)
+            stream = choose_video(container)
+            check_size(stream.codec_context.width, stream.codec_context.height, max_megapixels)
+            # With frame threading, skip_frame would apply to packets already being decoded.
+            stream.thread_count = 1
+            stream.thread_type = "NONE"
             yield OpenVideo(container, stream, timeout_seconds, beat)
         except av.error.FFmpegError as error:
             raise VideoError(Stage.DECODE, _reason(error)) from error
@@ -224,24 +229,3 @@ def _open(location: Path) -> InputContainer:
 def _reason(error: av.error.FFmpegError) -> str:
     """FFmpeg's own message, without the number and the path that PyAV adds."""
     return error.strerror or str(error)
-
-
-def _video_stream(container: InputContainer, max_megapixels: float) -> VideoStream:
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not streams:
-        raise VideoError(Stage.DECODE, "it has no video stream" + _other_streams(container))
-    stream = streams[0]
-    context = stream.codec_context
-    if context is None:
-        raise VideoError(Stage.DECODE, "this build of FFmpeg has no decoder for its video codec")
-    check_size(context.width, context.height, max_megapixels)
-    # With frame threading, skip_frame would apply to packets that are already being decoded.
-    stream.thread_count = 1
-    stream.thread_type = "NONE"
-    return stream
-
-
-def _other_streams(container: InputContainer) -> str:
-    if container.streams.audio:
-        return ", only sound"
-    return "" if len(container.streams) else ", nor any other"

@@ -12,12 +12,13 @@ import numpy as np
 from av.video.frame import VideoFrame
 from PIL import Image
 
-from pipeline.decode.audio import Sound, first_audio
+from pipeline.decode.audio import AudioCollector, Sound
 from pipeline.decode.container import open_video
-from pipeline.decode.frames import FrameReader, SampledFrames
+from pipeline.decode.frames import FrameReader, Reopen, SampledFrames
 from pipeline.decode.images import display_size, thumbnail, to_image
 from pipeline.decode.keyframes import KeyframeReader
 from pipeline.decode.packets import index_packets
+from pipeline.decode.tracks import rank_audio
 from pipeline.errors import VideoError
 from pipeline.records import Frames, Prepare, Stage
 
@@ -71,11 +72,14 @@ def read_video(
     """
     reopen = partial(open_video, location, max_megapixels, timeout_seconds, beat)
     with reopen() as video:
-        audio = first_audio(video.container) if want_sound else None
+        tracks = rank_audio(video.container) if want_sound else []
+        audio = AudioCollector(tracks[0]) if tracks else None
         index = index_packets(video, audio)
         if not index.timestamps:
             raise VideoError(Stage.DECODE, "the video stream has no frames")
         sound = audio.finish(index.start_seconds) if audio else None
+        for rank in range(1, len(tracks)):
+            sound = sound or _read_sound(reopen, rank, index.start_seconds)
         # One frame is read in any case: only a decoded one tells which way is up.
         n = max(n_frames, 1)
         sampled = KeyframeReader(video, index, reopen).read(n) if at_keyframes else None
@@ -93,6 +97,14 @@ def read_video(
             width,
             height,
         )
+
+
+def _read_sound(reopen: Reopen, rank: int, zero_seconds: float) -> Sound | None:
+    """The sound of the track with this rank, where better ones do not decode."""
+    with reopen() as video:
+        audio = AudioCollector(rank_audio(video.container)[rank])
+        index_packets(video, audio)
+        return audio.finish(zero_seconds)
 
 
 def _to_record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from PIL import Image
 
 from pipeline.decode.video import Contents, read_video
@@ -154,6 +155,26 @@ def remux(source: Path, target: Path, *, audio: Callable[[Any], Any], tracks: in
                 copy = renew(changed, bytes(changed))
                 copy.stream = sound
                 output.mux(copy)
+
+
+def combine(target: Path, *tracks: tuple[Path, str, Disposition]) -> None:
+    """Copy the first stream of a type (`video` or `audio`) of each source into one file.
+
+    Args:
+        target: the file to write.
+        tracks: source, type and disposition of each stream, in the order of the file.
+    """
+    with ExitStack() as opened, av.open(str(target), "w") as output:
+        pairs = []
+        for source, kind, disposition in tracks:
+            stream = next(iter(getattr(opened.enter_context(av.open(str(source))).streams, kind)))
+            copy = output.add_stream_from_template(stream)
+            copy.disposition = disposition
+            pairs.append((stream, copy))
+        for stream, copy in pairs:
+            for packet in (p for p in stream.container.demux(stream) if p.size):
+                packet.stream = copy
+                output.mux(packet)
 
 
 def move(packet: Any, seconds: float) -> Any:
