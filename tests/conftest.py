@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -22,9 +16,9 @@ from pipeline.demo.videos import RECORDING
 from pipeline.demo.weights import TINY_CLIP
 from tests.support import media, models
 from tests.support.meaning.collection import Known, planned, write
+from tests.support.program import ROOT, Run, Spawn, run_here, run_in_process, spawning
 from tests.support.projects import UserProject
 
-ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "tests" / "assets"
 
 # Libraries keep daemon threads of their own for as long as the process lives (LanceDB's event
@@ -33,13 +27,21 @@ OURS = ("pipeline", "store", "watchdog")
 LEAK_GRACE_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A process that has ended."""
+# Tests of a folder have its marker.
+MARKERS = {"process": "process", "quality": "model", "web": "browser", "cluster": "cluster"}
 
-    returncode: int
-    stdout: str
-    stderr: str
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder, *_ = item.path.relative_to(ROOT / "tests").parts
+        if folder in MARKERS:
+            item.add_marker(MARKERS[folder])
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """No workers for the tests of one file, which take less time than workers take to start."""
+    files = {argument.partition("::")[0] for argument in config.args}
+    return 0 if len(files) == 1 and files.pop().endswith(".py") else None
 
 
 @pytest.fixture(scope="session")
@@ -73,30 +75,42 @@ def clips() -> tuple[Path, ...]:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """`made(name)`: a clip of the catalogue in tests.support.media, made at its first use. Do not
-    change it."""
-    folder = tmp_path_factory.mktemp("media")
-    return functools.cache(functools.partial(media.make, folder))
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what the workers of a test run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")
-def known(
-    run: Callable[..., Finished], whisper_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Known:
+def made(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`made(name)`: a clip of the catalogue in tests.support.media, made at its first use, once for
+    all workers. Do not change it."""
+    unfinished = tmp_path_factory.mktemp("media")
+
+    @functools.cache
+    def made(name: str) -> Path:
+        clip = shared / "media" / name
+        with FileLock(shared / f"{name}.lock"):
+            if not clip.exists():
+                clip.parent.mkdir(exist_ok=True)
+                media.make(unfinished, name).rename(clip)
+        return clip
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def known(run: Run, whisper_dir: Path, shared: Path) -> Known:
     """100 small videos of which everything is known, scanned once for all workers. Do not change
     them."""
     collection = planned(seed=1)
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
     folder = shared / "known"
     with FileLock(shared / "known.lock"):
         if folder.is_dir():
             return Known(UserProject(folder), collection)
         project = UserProject.make(folder, clip=TINY_CLIP, whisper=whisper_dir)
         write(collection, project.videos)
-        ended = run("--config", project.config, "scan", timeout=280)
+        ended = run("--config", project.config, "scan")
         assert ended.returncode == 0, ended.stderr
     return Known(project, collection)
 
@@ -157,67 +171,22 @@ def _ours(thread: threading.Thread) -> bool:
 
 
 @pytest.fixture(scope="session")
-def run() -> Callable[..., Finished]:
-    """Run `python run.py ARGUMENTS` to its end in a process of its own.
+def run() -> Run:
+    """`run(*arguments, cwd=ROOT, env={})`: the command line, in this process."""
+    return run_here
 
-    `run(*arguments, cwd=ROOT, env={}, timeout=120)`; `env` is added to the environment.
-    """
 
-    def run_to_the_end(
-        *arguments: str | Path,
-        cwd: Path = ROOT,
-        env: Mapping[str, str] | None = None,
-        timeout: float = 120,
-    ) -> Finished:
-        ended = subprocess.run(
-            _command(arguments), cwd=cwd, env=os.environ | dict(env or {}), timeout=timeout,
-            stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False,
-        )  # fmt: skip
-        return Finished(ended.returncode, ended.stdout, ended.stderr)
-
-    return run_to_the_end
+@pytest.fixture(scope="session")
+def run_process() -> Run:
+    """`run`, in a process of its own."""
+    return run_in_process
 
 
 @pytest.fixture
-def spawn() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start `python run.py ARGUMENTS` and go on; whatever still runs when the test ends is killed.
-
-    `spawn(*arguments, cwd=ROOT, env={}, **popen)` gives a Popen with text pipes for stdout
-    and stderr. Read both, or give files: a full pipe stops the process.
-    """
-    started: list[subprocess.Popen[str]] = []
-
-    def start(
-        *arguments: str | Path,
-        cwd: Path = ROOT,
-        env: Mapping[str, str] | None = None,
-        **popen: Any,
-    ) -> subprocess.Popen[str]:
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
-        process = subprocess.Popen(
-            _command(arguments), cwd=cwd, env=os.environ | dict(env or {}), encoding="utf-8",
-            stdin=subprocess.DEVNULL, start_new_session=True, **streams,
-        )  # fmt: skip
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        _end(process)
-
-
-def _command(arguments: tuple[str | Path, ...]) -> list[str]:
-    return [sys.executable, str(ROOT / "run.py"), *map(str, arguments)]
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Kill the process and those that it started, and close its pipes."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
-    for pipe in (process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()
+def spawn() -> Iterator[Spawn]:
+    """`spawn(*arguments, cwd=ROOT, env={}, **popen)`: the command line, as a process to go on."""
+    with spawning() as spawn:
+        yield spawn
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from store.table.store import Store
-from tests.conftest import Finished
-from tests.support.asking import Run, ask, imports
+from tests.support.asking import ask, imports
+from tests.support.program import Finished, Run
 from tests.support.projects import UserProject, distinct_copy, keys, put
 
 ARTIFACTS = ("labeled_embeddings.pt", "unlabeled_embeddings.pt", "transcripts.json")
@@ -44,8 +44,8 @@ def scanned(
     project.add(clips[0], "soccer/deep/down/real.mp4")
     project.add(made("rotated_90.mp4"), "rotated.mp4")
     project.add(made("zero_bytes.mp4"), "broken.mp4")
-    first = run("--config", project.config, "scan", timeout=300)
-    second = run("--config", project.config, "scan", "--json", timeout=300)
+    first = run("--config", project.config, "scan")
+    second = run("--config", project.config, "scan", "--json")
     return Scanned(project, first, second)
 
 
@@ -88,7 +88,7 @@ def test_a_second_scan_has_nothing_to_do(scanned: Scanned) -> None:
 
 
 def test_an_unchanged_collection_needs_no_model_library(run: Run, scanned: Scanned) -> None:
-    used = imports(run, "--config", scanned.project.config, "scan")
+    used = imports("--config", scanned.project.config, "scan")
     assert not used & {"torch", "open_clip", "faster_whisper", "ctranslate2"}
 
 
@@ -216,7 +216,7 @@ def test_an_export_that_is_killed_leaves_the_former_one(
 
 def test_a_known_video_is_compared_without_a_model(run: Run, scanned: Scanned) -> None:
     file = scanned.project.videos / "soccer/music.mp4"
-    used = imports(run, "--config", scanned.project.config, "query", "--video", file)
+    used = imports("--config", scanned.project.config, "query", "--video", file)
     assert "lancedb" in used
     assert not used & {"torch", "open_clip", "faster_whisper", "ctranslate2", "av"}
 

@@ -20,12 +20,11 @@ from pipeline.decode.content import content_hash
 from pipeline.flow.crash_trial import crash_of
 from store.schema import Row
 from store.table.store import Store
-from tests.conftest import Finished
 from tests.support.disks import fill, small_disk
+from tests.support.program import Run, Spawn
 from tests.support.projects import UserProject, eventually, keys
-from tests.support.watching import Spawn, start_watch
+from tests.support.watching import start_watch
 
-Run = Callable[..., Finished]
 Made = Callable[[str], Path]
 
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -194,7 +193,7 @@ def test_a_video_that_crashes_the_process_does_so_once(
     project.add_distinct(made("no_audio.mp4"), (f"{name}.mp4" for name in names))
     first = run("--config", project.config, "scan", env=fragile)
     assert first.returncode == -signal.SIGSEGV
-    second = scan(run, project, env=fragile, timeout=280)
+    second = scan(run, project, env=fragile)
     assert "in hand: trying them first" in second["stderr"]
     assert second["failed"] == 1
     assert rows(project).keys() == {"a.mp4", "b.mp4", "y.mp4", "z.mp4"}

@@ -18,8 +18,9 @@ import pytest
 
 from pipeline.demo.videos import speech_samples
 from tests.support.media import make_video
+from tests.support.program import Spawn
 from tests.support.projects import UserProject, distinct_copy, put
-from tests.support.watching import Spawn, start_watch
+from tests.support.watching import start_watch
 
 GROWTH = 1.05  # of what is held after the first 30 videos
 HOURS = 3

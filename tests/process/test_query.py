@@ -20,18 +20,18 @@ from pipeline.project import Project
 from pipeline.search.searcher import Question, Searcher
 from store.schema import Row
 from store.table.store import Store
-from tests.conftest import Finished
+from tests.support.program import Finished, Run
 from tests.support.projects import LONG_AGO, UserProject
 from tests.support.rows import make_row
 
 D = 32  # of the small CLIP
 
-Query = Callable[..., Finished]
+Query = Run
 
 
 @pytest.fixture(scope="module")
 def project(
-    run: Callable[..., Finished],
+    run: Run,
     made: Callable[[str], Path],
     small_clip_dir: Path,
     whisper_dir: Path,
@@ -44,13 +44,13 @@ def project(
     project.add(made("music.mp4"), "soccer/music.mp4")
     late = project.add(made("rotated_90.mp4"), "rotated\n.mp4")
     os.utime(late, (LONG_AGO + 86_400, LONG_AGO + 86_400))
-    ended = run("--config", project.config, "scan", timeout=300)
+    ended = run("--config", project.config, "scan")
     assert ended.returncode == 0, ended.stderr
     return project
 
 
 @pytest.fixture(scope="module")
-def query(run: Callable[..., Finished], project: UserProject) -> Query:
+def query(run: Run, project: UserProject) -> Query:
     """`query(*arguments)` must succeed."""
 
     def ask_it(*arguments: str | Path, **options: Any) -> Finished:
@@ -168,7 +168,7 @@ def test_a_table_tells_why(query: Query, picture: Path) -> None:
     ],
 )
 def test_wrong_questions_are_named(
-    run: Callable[..., Finished], project: UserProject, arguments: tuple[str, ...], named: str
+    run: Run, project: UserProject, arguments: tuple[str, ...], named: str
 ) -> None:
     files = {"config": project.config, "music": project.videos / "soccer/music.mp4"}
     ended = run("--config", project.config, "query", *(a.format(**files) for a in arguments))
@@ -202,9 +202,7 @@ def of_recipe(row: Row, recipe: Any) -> Row:
     )
 
 
-def test_what_matches_and_what_does_not(
-    run: Callable[..., Finished], project: UserProject, judged: Path
-) -> None:
+def test_what_matches_and_what_does_not(run: Run, project: UserProject, judged: Path) -> None:
     def look(name: str, *arguments: str) -> Finished:
         store = ("--set", f"store.uri={judged}")
         ended = run(

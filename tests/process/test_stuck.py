@@ -14,7 +14,7 @@ from pipeline.flow.heartbeat import Heartbeat
 from pipeline.flow.workers import Channel, StageGroup
 from pipeline.records import VideoFile
 from store.table.store import Store
-from tests.conftest import Finished
+from tests.support.program import Run
 from tests.support.projects import UserProject
 
 fcntl = pytest.importorskip("fcntl")
@@ -44,7 +44,7 @@ def test_a_file_that_never_opens_fails_and_the_next_run_goes_on(
     small_clip_dir: Path,
     whisper_dir: Path,
     made: Callable[[str], Path],
-    run: Callable[..., Finished],
+    run: Run,
 ) -> None:
     settings = "decode.timeout_seconds = 3\ndecode.workers = 1"
     project = UserProject.make(

@@ -12,7 +12,8 @@ import pytest
 from pipeline.commands import scan
 from run import main
 from store.table.store import Store
-from tests.support.asking import Run, ask, imports
+from tests.support.asking import ask, imports
+from tests.support.program import Run
 from tests.support.projects import UserProject, put
 
 HEAVY = {"torch", "open_clip", "faster_whisper", "ctranslate2", "lancedb", "av"}
@@ -23,7 +24,7 @@ HEAVY = {"torch", "open_clip", "faster_whisper", "ctranslate2", "lancedb", "av"}
     [(), ("scan",), ("watch",), ("export",), ("query",), ("status",), ("failures",), ("retry",)],
 )
 def test_help_is_quick_to_come(run: Run, arguments: tuple[str, ...]) -> None:
-    assert not imports(run, *arguments, "--help") & {*HEAVY, "numpy", "pydantic"}
+    assert not imports(*arguments, "--help") & {*HEAVY, "numpy", "pydantic"}
 
 
 @pytest.mark.parametrize(

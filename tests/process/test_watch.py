@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from store.table.store import Store
-from tests.conftest import Finished
+from tests.support.program import Run, Spawn
 from tests.support.projects import UserProject, eventually, keys
-from tests.support.watching import Spawn, Watching, start_watch
+from tests.support.watching import Watching, start_watch
 
 CHUNKS = 5
 HELD_SECONDS = 0.5  # between chunks; a file that is held open settles after two seconds
@@ -63,7 +63,7 @@ def drip(clip: Path, target: Path, *, reopen: bool) -> None:
 def test_a_file_that_lands_slowly_is_embedded_once(
     project: UserProject,
     watch: Callable[[], Watching],
-    run: Callable[..., Finished],
+    run: Run,
     made: Callable[[str], Path],
 ) -> None:
     project.add(made("vp9.webm"), "there.webm")
@@ -111,7 +111,7 @@ def test_a_hundred_that_land_at_once_are_each_embedded_once(
 def test_rows_follow_their_files_and_queries_see_them(
     project: UserProject,
     watch: Callable[[], Watching],
-    run: Callable[..., Finished],
+    run: Run,
     made: Callable[[str], Path],
 ) -> None:
     project.add(made("no_audio.mp4"), "there.mp4")
@@ -139,7 +139,7 @@ def test_rows_follow_their_files_and_queries_see_them(
     }  # fmt: skip
 
 
-def similar(run: Callable[..., Finished], project: UserProject, name: str) -> list[dict[str, Any]]:
+def similar(run: Run, project: UserProject, name: str) -> list[dict[str, Any]]:
     """The hits of a query for a video of the project."""
     file = project.videos / name
     ended = run("--config", project.config, "query", "--video", file, "--json")
@@ -151,7 +151,7 @@ def similar(run: Callable[..., Finished], project: UserProject, name: str) -> li
 def test_the_first_signal_lets_it_finish_what_is_in_hand(
     project: UserProject,
     watch: Callable[[], Watching],
-    run: Callable[..., Finished],
+    run: Run,
     made: Callable[[str], Path],
 ) -> None:
     project.add_distinct(made("speech.mp4"), (f"{n}.mp4" for n in range(8)))
@@ -212,9 +212,7 @@ def test_a_scan_may_be_interrupted_too(
     assert json.loads(stdout)["embedded"] == len(watching.rows()) < 8
 
 
-def test_without_the_folder_there_is_nothing_to_watch(
-    project: UserProject, run: Callable[..., Finished]
-) -> None:
+def test_without_the_folder_there_is_nothing_to_watch(project: UserProject, run: Run) -> None:
     os.rmdir(project.videos)
     ended = run("--config", project.config, "watch")
     assert (ended.returncode, "data.dir" in ended.stderr) == (2, True)

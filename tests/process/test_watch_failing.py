@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.program import Spawn
 from tests.support.projects import UserProject
 
 
@@ -14,7 +14,7 @@ def test_weights_that_do_not_load_end_a_watch(
     tmp_path: Path,
     small_clip_dir: Path,
     whisper_dir: Path,
-    spawn: Callable[..., subprocess.Popen[str]],
+    spawn: Spawn,
     made: Callable[[str], Path],
 ) -> None:
     clip = shutil.copytree(small_clip_dir, tmp_path / "clip")

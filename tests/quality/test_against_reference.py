@@ -23,7 +23,7 @@ import pytest
 import torch
 
 from store.table.store import Store
-from tests.conftest import Finished
+from tests.support.program import Run
 from tests.support.projects import UserProject
 from tests.support.reference import Reference
 
@@ -183,25 +183,23 @@ def share_of_other_words(said: Iterable[tuple[str, str]]) -> float:
     return other / total
 
 
-def transcripts(
-    project: UserProject, run: Callable[..., Finished], *settings: str
-) -> dict[str, str]:
+def transcripts(project: UserProject, run: Run, *settings: str) -> dict[str, str]:
     """What the program hears with other settings, by path."""
     for command in ("scan", "export"):
-        finished = run("--config", project.config, *settings, command, timeout=1800)
+        finished = run("--config", project.config, *settings, command)
         assert finished.returncode == 0, finished.stderr
     return exported(project).transcripts
 
 
 def compare(
     project: UserProject,
-    run: Callable[..., Finished],
+    run: Run,
     reference: Reference,
     *,
     timeout: float = 600,
 ) -> Comparison:
     for command in ("scan", "export"):
-        finished = run("--config", project.config, command, timeout=timeout)
+        finished = run("--config", project.config, command)
         assert finished.returncode == 0, finished.stderr
     artifacts = reference.extract(project.videos)
     theirs = Collection.of(artifacts["labeled"], artifacts["unlabeled"], artifacts["transcripts"])
@@ -221,7 +219,7 @@ def project(tmp_path: Path, clip_dir: Path, whisper_dir: Path) -> UserProject:
 @pytest.mark.timeout(1200)
 def test_on_clips_of_every_kind(
     project: UserProject,
-    run: Callable[..., Finished],
+    run: Run,
     reference: Reference,
     made: Callable[[str], Path],
     clips: tuple[Path, ...],
@@ -251,7 +249,7 @@ def test_on_clips_of_every_kind(
 @pytest.mark.timeout(3600)
 def test_on_all_real_media(
     project: UserProject,
-    run: Callable[..., Finished],
+    run: Run,
     reference: Reference,
     media_dir: Path | None,
     clip_dir: Path,
@@ -266,7 +264,7 @@ def test_on_all_real_media(
     paths = {entry["path"].removeprefix("videos/"): entry for entry in videos}
     for path, entry in paths.items():
         project.add(media_dir / entry["path"], path)
-    compared = compare(project, run, reference, timeout=1800)
+    compared = compare(project, run, reference)
     ours, theirs = compared.ours, compared.theirs
     visual, speech = compared.visual_distances(), compared.speech_distances()
     clear = [p for p in compared.paths if paths[p]["speech"] == "clear" and theirs.transcripts[p]]

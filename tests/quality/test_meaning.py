@@ -22,10 +22,10 @@ from pipeline.demo.weights import TINY_CLIP
 from pipeline.project import Project
 from pipeline.search.searcher import Question, Searcher
 from store.retrieval.hits import Hit
-from tests.conftest import Finished
 from tests.support.meaning import train
 from tests.support.meaning.collection import Known
 from tests.support.meaning.wording import caption, captions_of, unrelated
+from tests.support.program import Run
 
 FOLDER = TINY_CLIP
 MOST_BYTES = 6_000_000
@@ -154,7 +154,7 @@ def test_a_part_of_a_speech_finds_it_by_its_meaning(ask: Ask, known: Known) -> N
 # the command
 
 
-def test_the_command_shows_what_matches_well(known: Known, run: Callable[..., Finished]) -> None:
+def test_the_command_shows_what_matches_well(known: Known, run: Run) -> None:
     ended = run("--config", known.project.config, "query", "--text", NONSENSE[0], "--json")
     assert json.loads(ended.stdout) == []
     assert "Nothing matches well" in ended.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +19,8 @@ from pipeline.labels.suggest import suggest
 from pipeline.models.recipe import recipe_of
 from store.analysis.vectors import Vectors, read_vectors
 from store.table.store import Store
-from tests.conftest import Finished
 from tests.support.meaning.collection import Known, Video
-
-Run = Callable[..., Finished]
+from tests.support.program import Run
 
 
 @pytest.fixture(scope="module")

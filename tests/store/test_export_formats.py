@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,8 @@ from store.artifacts.split import split
 from store.artifacts.subtitles import srt, timestamp, vtt, write_subtitles
 from store.schema import Recipe, Row, Segment
 from store.table.store import Store
-from tests.conftest import Finished
 from tests.support.clusters import Clusters, fill, jpeg, vectors_of
+from tests.support.program import Run
 from tests.support.projects import UserProject
 from tests.support.rows import make_row
 
@@ -202,9 +201,7 @@ def test_subtitles_lie_as_the_videos_do(store: Store, tmp_path: Path) -> None:
     assert "straße 北京" in (out / "x/y/1.vtt").read_text(encoding="utf-8")
 
 
-def test_the_command(
-    tmp_path: Path, run: Callable[..., Finished], small_clip_dir: Path, whisper_dir: Path
-) -> None:
+def test_the_command(tmp_path: Path, run: Run, small_clip_dir: Path, whisper_dir: Path) -> None:
     project = UserProject.make(tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir)
     fill(project, [Clusters().row(f"{c}/{i}.mp4", c, i) for c in range(2) for i in range(5)])
     done = run(

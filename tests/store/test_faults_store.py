@@ -17,9 +17,9 @@ import torch
 from store.errors import StoreError
 from store.schema import Row
 from store.table.store import Store
-from tests.conftest import ROOT
 from tests.store.test_export import write
 from tests.support.disks import fill, small_disk
+from tests.support.program import ROOT
 from tests.support.rows import assert_same, make_row
 
 KILLS = int(os.environ.get("KILLS", "4"))

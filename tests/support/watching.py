@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +12,8 @@ from typing import Any
 from store.errors import StoreError
 from store.schema import Known
 from store.table.store import Store
+from tests.support.program import Spawn
 from tests.support.projects import UserProject, eventually
-
-Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
 @dataclass(frozen=True)

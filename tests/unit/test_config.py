@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import Settings, load
 from pipeline.errors import SettingsError
-from tests.conftest import ROOT
+from tests.support.program import ROOT
 
 CONFIG = ROOT / "config.toml"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,9 @@ import pytest
 from pipeline.config import Settings, load
 from pipeline.doctor import doctor, weights
 from pipeline.doctor.finding import OK, PROBLEM, WARNING, Finding
-from tests.conftest import ROOT, Finished
 from tests.support.clusters import Clusters, fill, settings_of
+from tests.support.program import ROOT, Run
 from tests.support.projects import UserProject
-
-Run = Callable[..., Finished]
 
 
 @pytest.fixture
@@ -31,7 +28,7 @@ def examined(settings: Settings, part: str, limit_seconds: float = 120) -> list[
 
 def test_a_healthy_project(project: UserProject, run: Run) -> None:
     fill(project, [Clusters().row(f"x/{i}.mp4", 0, i) for i in range(3)])
-    told = run("--config", project.config, "doctor", timeout=300)
+    told = run("--config", project.config, "doctor")
     assert told.returncode == 0, told.stdout
     for part in ("python", "device", "clip", "whisper", "data.dir", "file system", "store", "rows"):
         assert f"ok       {part}: " in told.stdout
@@ -42,7 +39,7 @@ def test_a_healthy_project(project: UserProject, run: Run) -> None:
 def test_problems_have_advice_and_an_exit_code(project: UserProject, run: Run) -> None:
     told = run(
         "--config", project.config, "--set", "data.dir=none", "--set", "whisper.model=./none",
-        "--set", "clip.model=local-dir:none", "doctor", "--json", timeout=300,
+        "--set", "clip.model=local-dir:none", "doctor", "--json",
     )  # fmt: skip
     assert told.returncode == 1
     problems = {each["part"]: each for each in json.loads(told.stdout) if each["state"] == PROBLEM}

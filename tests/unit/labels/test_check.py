@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +10,8 @@ import pytest
 
 from pipeline.labels.check import CheckResult, check
 from store.schema import Row
-from tests.conftest import Finished
 from tests.support.clusters import Clusters, fill, vectors_of
+from tests.support.program import Run
 from tests.support.projects import UserProject
 
 LABELS = ("cooking", "pets", "soccer", "travel")
@@ -87,9 +86,7 @@ def test_tiny_collections(tmp_path: Path, paths: list[str]) -> None:
     assert len(findings.small) == len({path[0] for path in paths if "/" in path})
 
 
-def test_the_command(
-    tmp_path: Path, run: Callable[..., Finished], small_clip_dir: Path, whisper_dir: Path
-) -> None:
+def test_the_command(tmp_path: Path, run: Run, small_clip_dir: Path, whisper_dir: Path) -> None:
     project = UserProject.make(tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir)
     rows = clean(Clusters(3))
     fill(project, [*rows, replace(rows[0], path="pets/it's [bold].mp4", label="pets")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,10 @@ from pipeline.labels.folder_names import EncodeTexts
 from pipeline.labels.suggest import Advice, Suggestion, suggest
 from store.schema import Row
 from store.table.store import Store
-from tests.conftest import Finished
 from tests.support.clusters import Clusters, D, fill, vectors_of
+from tests.support.program import Run
 from tests.support.projects import UserProject
 
-Run = Callable[..., Finished]
 FOLDERS = ("cooking", "pets", "soccer", "travel")
 CONFIDENCE = 0.8
 

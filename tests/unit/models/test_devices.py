@@ -15,7 +15,7 @@ import torch
 from pipeline.config import Settings, load
 from pipeline.errors import ModelError
 from pipeline.models.devices import Placement, choose, found_devices, place, share_cores
-from tests.conftest import ROOT
+from tests.support.program import ROOT
 
 HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
 TWO_GPUS = ("cuda:0", "cuda:1")

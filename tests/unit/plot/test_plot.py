@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ from PIL import Image
 
 from pipeline.plot.layout import GREY, TITLE, UNLABELED, groups, layout, to_png
 from pipeline.plot.page import Point, to_html
-from tests.conftest import Finished
 from tests.support.clusters import Clusters, fill, jpeg
+from tests.support.program import Run
 from tests.support.projects import UserProject
 
 
@@ -90,9 +89,7 @@ def test_the_page_asks_for_nothing() -> None:
     assert data_of(broken)["thumbnails"] == [""]
 
 
-def test_the_command(
-    tmp_path: Path, run: Callable[..., Finished], small_clip_dir: Path, whisper_dir: Path
-) -> None:
+def test_the_command(tmp_path: Path, run: Run, small_clip_dir: Path, whisper_dir: Path) -> None:
     project = UserProject.make(tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir)
     empty = run("--config", project.config, "plot")
     assert (empty.returncode, "scan the folder first" in empty.stderr) == (1, True)
