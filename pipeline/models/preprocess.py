@@ -56,7 +56,7 @@ class Preprocess:
         """
         for step in _geometry(self):
             image = step(image)
-        return np.asarray(image)
+        return np.array(image)  # a copy: torch warns of memory that cannot be written to
 
 
 @cache

@@ -97,10 +97,10 @@ def test_with_a_log_of_json_a_bug_is_json_too(
 
 
 def test_without_weights_the_program_says_what_to_do(
-    run: Run, made: Callable[[str], Path], tmp_path: Path
+    run_process: Run, made: Callable[[str], Path], tmp_path: Path
 ) -> None:
     put(made("no_audio.mp4"), tmp_path / "videos/one.mp4")
-    ended = run(
+    ended = run_process(
         "--set", f"store.uri={tmp_path / 'store'}", "scan", tmp_path / "videos",
         env={"HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"},
     )  # fmt: skip

@@ -26,6 +26,7 @@ def examined(settings: Settings, part: str, limit_seconds: float = 120) -> list[
     return list(doctor.examine(settings, {part: limit_seconds}))
 
 
+@pytest.mark.process
 def test_a_healthy_project(project: UserProject, run: Run) -> None:
     fill(project, [Clusters().row(f"x/{i}.mp4", 0, i) for i in range(3)])
     told = run("--config", project.config, "doctor")
@@ -36,6 +37,7 @@ def test_a_healthy_project(project: UserProject, run: Run) -> None:
     assert "a second of noise went through it" in told.stdout
 
 
+@pytest.mark.process
 def test_problems_have_advice_and_an_exit_code(project: UserProject, run: Run) -> None:
     told = run(
         "--config", project.config, "--set", "data.dir=none", "--set", "whisper.model=./none",
