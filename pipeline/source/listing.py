@@ -176,8 +176,12 @@ def look_at(path: str | Path) -> Stamp | Unknown | None:
 
 
 def stamp_of(facts: os.stat_result) -> Stamp:
-    """Make a stamp of what `os.stat` gives for a file."""
-    return Stamp(facts.st_size, facts.st_mtime_ns)
+    """Make a stamp of what `os.stat` gives for a file.
+
+    Broken clocks of cameras reach years that nanoseconds in 64 bits, which the store keeps, do not
+    (before 1677 or after 2262): such a time becomes the nearest one that they hold.
+    """
+    return Stamp(facts.st_size, min(max(facts.st_mtime_ns, -(2**63)), 2**63 - 1))
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:

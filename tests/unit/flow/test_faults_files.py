@@ -213,6 +213,42 @@ def test_a_copy_does_not_fail_with_the_file_that_was_read_in_its_place(
     assert "'b.mp4': 'a.mp4', which was read in its place, went away" in caplog.text
 
 
+# times
+
+
+FAR_AWAY = 13_569_465_600  # seconds: the year 2400, beyond nanoseconds in 64 bits; ext4 holds it
+
+
+@pytest.fixture
+def far_away(project: UserProject, made: Made) -> Path:
+    """A video from the far future; skips the test where the file system has no such time."""
+    file = project.add(made("portrait.mp4"), "far/away.mp4")
+    os.utime(file, (FAR_AWAY, FAR_AWAY))
+    if file.stat().st_mtime_ns != FAR_AWAY * 10**9:
+        pytest.skip("this file system keeps no time after the year 2262")
+    return file
+
+
+def test_a_video_from_the_far_future_is_one_like_any_other(
+    project: UserProject, models: Models, made: Made, far_away: Path
+) -> None:
+    project.add(made("no_audio.mp4"), "now.mp4")
+    assert scan(project, models).embedded == 2
+    again = scan(project, models)
+    assert (again.unchanged, again.embedded) == (2, 0)
+    far_away.rename(project.videos / "moved.mp4")
+    assert scan(project, models).moved == 1
+
+
+def test_a_watch_takes_a_video_from_the_far_future(
+    project: UserProject, models: Models, far_away: Path
+) -> None:
+    with watch(project, models):
+        eventually(lambda: rows(project) == {"far/away.mp4"})
+        far_away.rename(project.videos / "moved.mp4")
+        eventually(lambda: rows(project) == {"moved.mp4"})
+
+
 # files that change places
 
 

@@ -8,6 +8,7 @@ import time
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +23,9 @@ from pipeline.source.listing import (
     is_video,
     linked_folders,
     list_videos,
+    stamp_of,
 )
+from store.schema import Stamp
 
 EXTENSIONS = ("mp4", "mov")
 
@@ -198,6 +201,22 @@ def test_the_identity_of_a_folder_that_was_exchanged_is_another(tmp_path: Path) 
     folder.root.rename(tmp_path / "old")
     folder.root.mkdir()
     assert identify_folder(folder) != before
+
+
+@pytest.mark.parametrize(
+    ("mtime_ns", "kept"),
+    [
+        (0, 0),
+        (-1, -1),
+        (2**63 - 1, 2**63 - 1),
+        (2**63, 2**63 - 1),
+        (2446 * 31_556_952 * 10**9, 2**63 - 1),
+        (-(2**63) - 1, -(2**63)),
+    ],
+)
+def test_a_stamp_holds_the_nearest_time_that_the_store_can_keep(mtime_ns: int, kept: int) -> None:
+    facts = SimpleNamespace(st_size=1, st_mtime_ns=mtime_ns)
+    assert stamp_of(facts) == Stamp(1, kept)  # type: ignore[arg-type]
 
 
 names = st.text(
