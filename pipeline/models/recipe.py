@@ -1,7 +1,7 @@
-"""What makes each part of a row, as readable text: a fingerprint that a person can compare.
+"""The recipe of a row: what its parts are made with, as text that a person can compare.
 
-Devices and number types are left out, also that of Whisper's weights: they change a vector by less
-than what tells two apart, and of words one here and there that is hard to hear.
+Devices and number types are left out, also that of Whisper's weights. They change a vector by less
+than two different videos differ, and a word here and there that is hard to hear.
 """
 
 from __future__ import annotations
@@ -12,29 +12,34 @@ from pathlib import Path
 
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
-from pipeline.models.transcriber import transcript_recipe
 from store.schema import Recipe
 
-VISUAL_METHOD = 1  # goes up when a change of the program changes visual vectors
-SPEECH_METHOD = 1  # goes up when a change of the program changes how words become a vector
+# Each goes up when a change of the program changes what it stands for; that part of every row is
+# then made again.
+VISUAL_METHOD = 1
+TRANSCRIPT_METHOD = 3
+SPEECH_METHOD = 1
 
-
-NO_PART_OF_A_MODEL = (".", "README", "LICENSE")  # beside weights: edited, nothing changes
+NOT_WEIGHTS = (".", "README", "LICENSE")  # names of files beside weights that may change
 
 
 def recipe_of(settings: Settings) -> Recipe:
-    """The recipe that these settings ask for.
+    """Describe what these settings make rows with; imports no model library.
 
-    Weights that lie in a folder or a file are known by their content, so that they may move; those
-    of a hub by their name.
+    Weights in a folder or a file are known by their content, so that they may move; those of a hub
+    are known by their name.
+
+    Args:
+        settings: of the run.
 
     Raises:
         SettingsError: weights that a setting names are not there.
     """
-    clip = _clip_identity(settings)
-    whisper = settings.whisper
-    transcript = transcript_recipe(
-        _whisper_identity(settings), whisper.language, whisper.vad, whisper.windows
+    clip, whisper = _clip_identity(settings), settings.whisper
+    transcript = (
+        f"whisper {_whisper_identity(settings)} language={whisper.language}"
+        f" vad={'on' if whisper.vad else 'off'} windows={whisper.windows}"
+        f" method={TRANSCRIPT_METHOD}"
     )
     return Recipe(
         visual=(
@@ -67,7 +72,7 @@ def _whisper_identity(settings: Settings) -> str:
 
 
 def _content(path: Path, setting: str) -> str:
-    """BLAKE2b-64 of a file, or of the files of a folder."""
+    """Hash a file, or the files of a folder, with BLAKE2b; 64 bits, in hexadecimal."""
     digest = hashlib.blake2b(digest_size=8)
     try:
         if not path.exists():
@@ -75,7 +80,7 @@ def _content(path: Path, setting: str) -> str:
         if path.is_file():
             return _add(digest, path).hexdigest()
         for file in sorted(path.iterdir()):
-            if file.is_file() and not file.name.startswith(NO_PART_OF_A_MODEL):
+            if file.is_file() and not file.name.startswith(NOT_WEIGHTS):
                 digest.update(file.name.encode("utf-8", "surrogateescape"))
                 _add(digest, file)
     except OSError as error:
@@ -89,8 +94,8 @@ def _add(digest: hashlib.blake2b, file: Path) -> hashlib.blake2b:
     return digest
 
 
-@lru_cache(maxsize=64)  # a process that answers many questions reads gigabytes of weights once
+@lru_cache(maxsize=64)  # so that a process that makes many recipes reads the weights once
 def _sha256(file: Path, _stamp: tuple[int, int, int]) -> bytes:
-    """Of a file, read again when its stamp is another."""
+    """Hash a file; a file with another stamp is read again."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").digest()

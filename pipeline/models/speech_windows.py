@@ -1,4 +1,4 @@
-"""Which samples of a recording make a pass of the speech model, and where its times lie. Pure.
+"""Lays speech into windows for the speech model, and maps its times back to the video. Pure.
 
 recording  ....[---a---]........[-----b-----].................[--c--]..
 windows        [---a---|-----b-----]    [--c--]                at most 28 s each
@@ -14,20 +14,20 @@ import numpy as np
 
 from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow
 
-# Whisper's 30 s less the room behind the last word: without it the end may be left out.
+# Whisper's 30 s less some room after the last word, without which Whisper may leave the end out.
 LONGEST = 28 * SAMPLE_RATE_HZ
-CUT_RANGE = 5 * SAMPLE_RATE_HZ  # how far before the limit a cut may lie
+CUT_RANGE = 5 * SAMPLE_RATE_HZ  # a long stretch is cut in this range before the limit
 CUT_FRAME = SAMPLE_RATE_HZ // 50
-SEAM_SECONDS = 0.5  # how far from a seam a time may be and still mean the seam
+SEAM_SECONDS = 0.5  # a time this near to a seam means the seam
 
 Stretch = tuple[int, int]
-"""Start and end of some speech in a recording, samples; the end is not part of it."""
+"""Start and end of some speech in a recording, samples; the end is excluded."""
 
 
 def lay(audio: np.ndarray, stretches: Iterable[Stretch]) -> tuple[SpeechWindow, ...]:
-    """Lay stretches of a recording one after the other into as few windows as come of it.
+    """Lay stretches of a recording one after the other into windows.
 
-    A stretch longer than a window is cut where it is quietest; none is cut to fill a window up.
+    A stretch that is longer than a window is cut where it is quietest. None is cut to fill a window.
 
     Args:
         audio: int16 `[n]`, mono, 16 kHz.
@@ -45,7 +45,11 @@ def lay(audio: np.ndarray, stretches: Iterable[Stretch]) -> tuple[SpeechWindow, 
 
 
 def join(windows: Sequence[SpeechWindow]) -> SpeechWindow:
-    """Windows one after the other, as a longer one."""
+    """Join windows, in order, into a longer one.
+
+    Args:
+        windows: one or more.
+    """
     spans, at = [], 0
     for window in windows:
         spans += [Span(at + s.window_start, s.video_start, s.length) for s in window.spans]
@@ -54,7 +58,12 @@ def join(windows: Sequence[SpeechWindow]) -> SpeechWindow:
 
 
 def tail(window: SpeechWindow, seconds: float) -> SpeechWindow:
-    """What comes after so many seconds of a window, as a window of its own."""
+    """Cut the start off a window.
+
+    Args:
+        window: to take the rest of.
+        seconds: length of what is cut off.
+    """
     cut = round(seconds * SAMPLE_RATE_HZ)
     spans = []
     for span in window.spans:
@@ -66,10 +75,19 @@ def tail(window: SpeechWindow, seconds: float) -> SpeechWindow:
 
 
 def video_times(window: SpeechWindow, start: float, end: float) -> tuple[float, float]:
-    """Where something said from `start` to `end` in the window was said in the video, seconds.
+    """Map times in a window to times in the video.
 
-    A time up to half a second on the wrong side of a seam means the seam: the speech model hears
-    a second's pause where minutes may have been left out, and puts its times anywhere in it.
+    A time up to half a second on the wrong side of a seam means the seam: to the speech model the
+    pause there is a second long, where minutes may have been left out, and its times lie anywhere
+    in it.
+
+    Args:
+        window: that the speech model transcribed.
+        start: of something said, seconds of the window.
+        end: of something said, seconds of the window.
+
+    Returns:
+        Start and end, seconds of the video.
     """
     seam = round(SEAM_SECONDS * SAMPLE_RATE_HZ)
     first, last = round(start * SAMPLE_RATE_HZ), round(end * SAMPLE_RATE_HZ)
@@ -89,7 +107,7 @@ def _in_video(span: Span, sample: int) -> float:
 
 
 def _append(window: list[Stretch], start: int, end: int) -> None:
-    """Add a stretch; one that begins where the last one ends goes on with it."""
+    """Add a stretch; one that begins where the last one ends continues it."""
     if window and window[-1][1] == start:
         start, _ = window.pop()
     window.append((start, end))
@@ -100,7 +118,7 @@ def _window(audio: np.ndarray, stretches: list[Stretch]) -> SpeechWindow:
     for start, end in stretches:
         spans.append(Span(at, start, end - start))
         at += end - start
-    # A copy also of a single stretch: a view would keep the whole recording in memory.
+    # Concatenating copies a single stretch, too; a view would keep the recording in memory.
     samples = np.concatenate([audio[start:end] for start, end in stretches])
     return SpeechWindow(samples, tuple(spans))
 
@@ -117,7 +135,7 @@ def _cut(audio: np.ndarray, stretches: Iterable[Stretch]) -> Iterator[Stretch]:
 
 
 def _quietest(audio: np.ndarray) -> int:
-    """The middle of the 20 ms with the least sound."""
+    """Find the middle of the quietest 20 ms."""
     frames = audio[: len(audio) // CUT_FRAME * CUT_FRAME].reshape(-1, CUT_FRAME)
     loudness = np.abs(frames.astype(np.int32)).sum(axis=1)
     return int(loudness.argmin()) * CUT_FRAME + CUT_FRAME // 2

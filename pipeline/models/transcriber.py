@@ -23,8 +23,6 @@ from pipeline.models.whisper import WINDOW, Decoded, Language, Whisper
 from pipeline.records import SAMPLE_RATE_HZ, SpeechStatus, SpeechWindow, Stage, Transcript
 from store.schema import Segment
 
-METHOD = 3  # goes up when a change of this program's method changes transcripts
-
 # Without room behind the last word the decoder may run into a loop. Lengths are rounded up to
 # whole steps, so that a window's words do not depend on which others are decoded with it.
 ROOM = 3 * SAMPLE_RATE_HZ
@@ -37,22 +35,6 @@ BATCH = 240 * SAMPLE_RATE_HZ  # decoded together; each second takes about 1.2 MB
 # Whisper hears "you"); and what a pass must at least get through.
 UNHEARD_SECONDS = 1.5
 PROGRESS_SECONDS = 1.0
-
-
-def transcript_recipe(model_identity: str, language: str, vad: bool, windows: str) -> str:
-    """What makes a transcript, for `Recipe.transcript`: the model, the settings, the method.
-
-    Args:
-        model_identity: the model and where its weights are from, as `base@hub`.
-        language: `auto`, or a code.
-        vad: whether only what the voice detector hears is transcribed.
-        windows: `fitted` or `full`.
-    """
-    switch = "on" if vad else "off"
-    return (
-        f"whisper {model_identity} language={language} vad={switch} windows={windows}"
-        f" method={METHOD}"
-    )
 
 
 @dataclass(frozen=True, eq=False)

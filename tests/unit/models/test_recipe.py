@@ -76,7 +76,7 @@ def test_a_recipe_is_readable(recipe_with: RecipeWith) -> None:
     recipe = recipe_with()
     assert "ViT-B-32@openai" in recipe.visual
     assert "frames=5" in recipe.visual
-    assert "base@hub" in recipe.transcript
+    assert recipe.transcript.startswith("whisper base@hub language=auto vad=on windows=fitted ")
     assert recipe.transcript in recipe.speech
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ModelError, SettingsError, VideoError
-from pipeline.models.transcriber import Transcriber, transcript_recipe
+from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
 from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechStatus, SpeechWindow, Transcript
 
@@ -322,10 +322,3 @@ def test_a_long_recording_takes_little_memory_to_listen_to(jfk: np.ndarray) -> N
         tracemalloc.stop()
     assert peak - sum(window.samples.nbytes for window in windows) < 1.5 * audio.nbytes
     assert sum(len(window.samples) for window in windows) > 0.7 * len(audio)
-
-
-def test_the_recipe_names_what_changes_a_transcript() -> None:
-    recipe = transcript_recipe("base@hub", "auto", True, "fitted")
-    assert re.fullmatch(r"whisper base@hub language=auto vad=on windows=fitted method=\d+", recipe)
-    assert transcript_recipe("base@hub", "auto", False, "fitted") != recipe
-    assert transcript_recipe("base@hub", "auto", True, "full") != recipe
