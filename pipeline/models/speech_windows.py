@@ -27,7 +27,7 @@ Stretch = tuple[int, int]
 def lay(audio: np.ndarray, stretches: Iterable[Stretch]) -> tuple[SpeechWindow, ...]:
     """Lay stretches of a recording one after the other into windows.
 
-    A stretch that is longer than a window is cut where it is quietest. None is cut to fill a window.
+    A stretch that is longer than a window is cut where it is quietest; none is cut to fill one.
 
     Args:
         audio: int16 `[n]`, mono, 16 kHz.
