@@ -1,12 +1,9 @@
-"""From windows of speech, of several videos at once, to timed words.
+"""Windows of speech, of several videos at once -> transcripts.
 
-    decode threads    listen       audio -> SpeechWindow ...
-    model stage       Transcriber  the windows of each video -> Transcript
-
-A window is encoded once, at its own length and a little room, for language and words; windows of
-several videos are decoded together. Where the usual signs say that it went wrong, the window gets a
-second go, padded to the full 30 s. There is no chance in it: the same speech, the same words.
-Or, with full windows, the speech of each video goes through faster-whisper's own recipe whole.
+A window is encoded once, at its own length and some room, for its language and its words; windows
+of several videos are decoded together. Where the usual signs show that the decoding failed, the
+window gets a second pass, padded to 30 s. Nothing is sampled, so that a transcript can be repeated.
+With full windows, the speech of each video goes through faster-whisper's own recipe instead.
 """
 
 from __future__ import annotations
@@ -23,55 +20,56 @@ from pipeline.models.whisper import WINDOW, Decoded, Language, Whisper
 from pipeline.records import SAMPLE_RATE_HZ, SpeechStatus, SpeechWindow, Stage, Transcript
 from store.schema import Segment
 
-# Without room behind the last word the decoder may run into a loop. Lengths are rounded up to
-# whole steps, so that a window's words do not depend on which others are decoded with it.
+# Without room after the last word the decoder may run into a loop. Lengths are rounded up to whole
+# steps, so that a window's words do not depend on which others are decoded with it.
 ROOM = 3 * SAMPLE_RATE_HZ
-STEP = SAMPLE_RATE_HZ  # when encoded
-DECODED_STEP = 10 * SAMPLE_RATE_HZ  # when decoded
-WHOLE_WINDOWS = 20  # ten minutes' features at a time, not of hours
+STEP = SAMPLE_RATE_HZ  # of a length before encoding
+DECODED_STEP = 10 * SAMPLE_RATE_HZ  # of a length before decoding
+WHOLE_WINDOWS = 20  # joined with full windows, so that features of hours are never made
 BATCH = 240 * SAMPLE_RATE_HZ  # decoded together; each second takes about 1.2 MB in Whisper base
 
-# An end without words that is worth another pass (in a second of quiet behind the last sentence
-# Whisper hears "you"); and what a pass must at least get through.
-UNHEARD_SECONDS = 1.5
+# A remainder without words is worth another pass from this length on: in a second of silence after
+# the last sentence Whisper finds "you". A pass must get at least so far that passes come to an end.
+REMAINDER_SECONDS = 1.5
 PROGRESS_SECONDS = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class _Heard:
-    """What one window says, and what is to be heard next of it."""
+class _Answer:
+    """The words of one window, and the pass over it that must follow."""
 
     segments: tuple[Segment, ...]
     language: Language
-    then: _Ask | None = None
+    follow_up: _Request | None = None
 
 
 @dataclass(eq=False)
 class _Clip:
-    """How far a clip has got. Its first window that says something decides on the language."""
+    """The state of one clip. The first of its windows with words decides on its language."""
 
     waiting: list[SpeechWindow]
     language: Language | None
-    more: list[_Ask] = field(default_factory=list)
+    follow_ups: list[_Request] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     error: VideoError | None = None
 
-    def next_asks(self) -> list[_Ask]:
-        """Take out what can be heard now."""
-        more, self.more = self.more, []
-        count = len(self.waiting) if self.language else int(not more)
+    def next_requests(self) -> list[_Request]:
+        """Take out what can be transcribed now: one window until the language is known."""
+        follow_ups, self.follow_ups = self.follow_ups, []
+        count = len(self.waiting) if self.language else int(not follow_ups)
         now, self.waiting = self.waiting[:count], self.waiting[count:]
-        return [*more, *(_Ask(self, each) for each in now)]
+        return [*follow_ups, *(_Request(self, each) for each in now)]
 
-    def take(self, outcome: _Heard | VideoError) -> None:
-        if isinstance(outcome, VideoError):
-            self.error, self.waiting, self.more = outcome, [], []
+    def take(self, answer: _Answer | VideoError) -> None:
+        """Add an answer to one of the requests."""
+        if isinstance(answer, VideoError):
+            self.error, self.waiting, self.follow_ups = answer, [], []
             return
-        self.segments.extend(outcome.segments)
-        if outcome.segments and self.language is None:
-            self.language = outcome.language
-        if outcome.then is not None:
-            self.more.append(outcome.then)
+        self.segments.extend(answer.segments)
+        if answer.segments and self.language is None:
+            self.language = answer.language
+        if answer.follow_up is not None:
+            self.follow_ups.append(answer.follow_up)
 
     def result(self) -> Transcript | VideoError:
         if self.error is not None:
@@ -87,50 +85,54 @@ class _Clip:
 
 
 @dataclass(frozen=True, eq=False)
-class _Ask:
-    """A window to hear; the language is detected where its clip has none yet.
+class _Request:
+    """A window to transcribe; its language is detected where the clip has none yet.
 
     Args:
-        is_end: it is what was left over of another one.
-        first: what was heard in it before, where this is the second go.
+        clip: that the window belongs to.
+        window: the speech.
+        is_remainder: whether it is the end of a window, in which the pass before found no words.
+        first: the outcome of the first pass, where this is the second.
     """
 
     clip: _Clip
     window: SpeechWindow
-    is_end: bool = False
+    is_remainder: bool = False
     first: Decoded | None = None
 
     @property
     def length(self) -> int:
-        """What to pad it to before it is encoded, samples."""
+        """Length to pad it to before it is encoded, samples."""
         if self.first is not None:
             return WINDOW
         return min(math.ceil((len(self.window.samples) + ROOM) / STEP) * STEP, WINDOW)
 
     @property
-    def may_go_again(self) -> bool:
-        """A window that fills the 30 s would be heard the same way again. An end has no second go:
-        where there are words in it they come at once, and in the quiet after the last one a second
-        go finds some."""
-        return not self.is_end and self.length < WINDOW
+    def may_repeat(self) -> bool:
+        """Whether a second pass makes sense.
+
+        A window that fills the 30 s would be decoded in the same way. In a remainder, the first
+        pass finds the words if there are any; a second one invents some in the silence.
+        """
+        return not self.is_remainder and self.length < WINDOW
 
     @property
     def decoded_length(self) -> int:
-        """What its states are brought to before they are decoded, samples."""
+        """Length to extend its states to before they are decoded, samples."""
         return math.ceil(self.length / DECODED_STEP) * DECODED_STEP
 
 
 class Transcriber:
-    """Whisper, loaded.
+    """Transcribes speech with a loaded Whisper model.
 
     Args:
         model: a size (`base`, `large-v3`, ...), a repository of the hub, or a local folder.
-        language: a code, or `auto`: detected for each clip.
-        full_windows: hear in faster-whisper's own way, which takes several times as long.
+        language: a code, or `auto` to detect it for each clip.
+        full_windows: whether to use faster-whisper's own recipe, which takes several times as long.
         device: `cpu`, `cuda` or `cuda:N`.
         compute_type: CTranslate2's number type: `float32`, `int8_float32`, `float16`, ...
         threads: cores that one call uses on a CPU; 0 leaves it to CTranslate2.
-        streams: calls that run at the same time, from as many threads.
+        streams: number of calls that may run at the same time, from as many threads.
 
     Raises:
         ModelError: the weights cannot be found or loaded, or the device cannot be used.
@@ -153,36 +155,40 @@ class Transcriber:
         self._full_windows = full_windows
 
     def transcribe(self, clips: Sequence[Sequence[SpeechWindow]]) -> list[Transcript | VideoError]:
-        """What is said in each clip, of the windows that `listen` made of it.
+        """Transcribe several clips.
 
-        A clip that Whisper fails on has a `VideoError` in its place; the others are not touched.
+        Args:
+            clips: the windows of each clip, as `find_speech` makes them.
+
+        Returns:
+            For each clip its transcript; a `VideoError` where Whisper fails on it.
 
         Raises:
             ModelError: the device failed.
         """
         states = [_Clip(list(windows), self._language) for windows in clips]
         if self._full_windows:
-            return [self._hear_whole(state) for state in states]
-        while asks := [ask for clip in states for ask in clip.next_asks()]:
-            outcomes: dict[_Ask, _Heard | VideoError] = {}
-            for batch in _batches(asks):
-                outcomes.update(zip(batch, self._hear(batch), strict=True))
-            for ask in asks:
-                ask.clip.take(outcomes[ask])
+            return [self._transcribe_whole(state) for state in states]
+        while requests := [request for clip in states for request in clip.next_requests()]:
+            answers: dict[_Request, _Answer | VideoError] = {}
+            for batch in _batches(requests):
+                answers.update(zip(batch, self._answer(batch), strict=True))
+            for request in requests:
+                request.clip.take(answers[request])
         return [clip.result() for clip in states]
 
-    def _hear(self, batch: Sequence[_Ask]) -> Sequence[_Heard | VideoError]:
-        """One pass; where it fails, halves of it, for less memory and to tell which it was."""
+    def _answer(self, batch: Sequence[_Request]) -> Sequence[_Answer | VideoError]:
+        """Run one pass; where it fails, on halves, to save memory and to find the bad window."""
         try:
             return self._pass(batch)
         except (RuntimeError, ValueError) as error:  # what CTranslate2 raises
             if len(batch) > 1:
                 middle = len(batch) // 2
-                return [*self._hear(batch[:middle]), *self._hear(batch[middle:])]
+                return [*self._answer(batch[:middle]), *self._answer(batch[middle:])]
             return [_failed(error)]
 
-    def _hear_whole(self, clip: _Clip) -> Transcript | VideoError:
-        """A clip in faster-whisper's own way, some minutes of it at a time."""
+    def _transcribe_whole(self, clip: _Clip) -> Transcript | VideoError:
+        """Transcribe a clip by faster-whisper's own recipe, some minutes of it at a time."""
         while clip.waiting:
             part = join(clip.waiting[:WHOLE_WINDOWS])
             del clip.waiting[:WHOLE_WINDOWS]
@@ -191,47 +197,48 @@ class Transcriber:
             except (RuntimeError, ValueError) as error:
                 clip.take(_failed(error))
             else:
-                clip.take(_Heard(tuple(_in_video(part, each) for each in segments), language))
+                clip.take(_Answer(tuple(_in_video(part, each) for each in segments), language))
         return clip.result()
 
-    def _pass(self, batch: Sequence[_Ask]) -> list[_Heard]:
-        """Hear windows that are decoded at the same length."""
-        samples = [ask.window.samples for ask in batch]
-        lengths = [ask.length for ask in batch]
+    def _pass(self, batch: Sequence[_Request]) -> list[_Answer]:
+        """Transcribe windows that are decoded at the same length."""
+        samples = [request.window.samples for request in batch]
+        lengths = [request.length for request in batch]
         encoded = self._whisper.encode(samples, lengths, batch[0].decoded_length)
         languages = self._languages(batch, encoded)
         decoded = self._whisper.decode(encoded, languages, [len(window) for window in samples])
         return [self._judge(*one) for one in zip(batch, languages, decoded, strict=True)]
 
-    def _languages(self, batch: Sequence[_Ask], encoded: Any) -> list[Language]:
-        known = [ask.clip.language for ask in batch]
+    def _languages(self, batch: Sequence[_Request], encoded: Any) -> list[Language]:
+        known = [request.clip.language for request in batch]
         if all(known):
             return [language for language in known if language]
         detected = self._whisper.detect(encoded)
         return [language or found for language, found in zip(known, detected, strict=True)]
 
-    def _judge(self, ask: _Ask, language: Language, decoded: Decoded) -> _Heard:
-        """Take what was decoded, or give it a second go.
+    def _judge(self, request: _Request, language: Language, decoded: Decoded) -> _Answer:
+        """Accept what was decoded, ask for a second pass, or drop it.
 
-        What is a guess then is dropped, also where Whisper's own recipe keeps it (it asks for
-        silence as well): it is what comes of music and noise. So is a repetition where the first
-        go guessed; where it did not, it was said that way.
+        A guess in the second pass is dropped, also where Whisper's own recipe keeps it because the
+        window is not silent: music and noise give such words. A repetition is dropped if the first
+        pass was a guess; otherwise it was said that way.
         """
-        window, first = ask.window, ask.first
-        if (decoded.is_guess or decoded.is_repetition) and ask.may_go_again:
-            return _Heard((), language, _Ask(ask.clip, window, first=decoded))
+        clip, window, first = request.clip, request.window, request.first
+        if (decoded.is_guess or decoded.is_repetition) and request.may_repeat:
+            return _Answer((), language, _Request(clip, window, first=decoded))
         if decoded.is_guess or (decoded.is_repetition and first and first.is_guess):
-            return _Heard((), language)
+            return _Answer((), language)
         segments = tuple(_in_video(window, segment) for segment in decoded.segments)
-        end = _unheard(window, decoded.until)
-        return _Heard(segments, language, _Ask(ask.clip, end, is_end=True) if end else None)
+        rest = _remainder(window, decoded.until)
+        follow_up = _Request(clip, rest, is_remainder=True) if rest else None
+        return _Answer(segments, language, follow_up)
 
 
 def _failed(error: Exception) -> VideoError:
-    """What an error of CTranslate2 means for the clip.
+    """Turn an error of CTranslate2 into one of the clip.
 
     Raises:
-        ModelError: the device is at fault, and not what it was given.
+        ModelError: the device failed, not the clip.
     """
     message = str(error)
     if message.startswith(("CUDA", "cuBLAS", "cuDNN")) and "out of memory" not in message:
@@ -239,25 +246,27 @@ def _failed(error: Exception) -> VideoError:
     return VideoError(Stage.SPEECH, f"Whisper failed on it: {message}")
 
 
-def _unheard(window: SpeechWindow, until: float) -> SpeechWindow | None:
-    """The end of a window, where the words stop well before it.
+def _remainder(window: SpeechWindow, until: float) -> SpeechWindow | None:
+    """Cut off the end of a window if the words stop well before it.
 
-    Whisper leaves out a sentence that the window breaks off, and its own recipe goes on from there.
+    Whisper leaves out a sentence that the window breaks off; its own recipe continues from there.
     """
     left = len(window.samples) / SAMPLE_RATE_HZ - until
-    return tail(window, until) if until >= PROGRESS_SECONDS and left > UNHEARD_SECONDS else None
+    return tail(window, until) if until >= PROGRESS_SECONDS and left > REMAINDER_SECONDS else None
 
 
 def _in_video(window: SpeechWindow, segment: Segment) -> Segment:
     return Segment(*video_times(window, segment.start, segment.end), segment.text)
 
 
-def _batches(asks: Sequence[_Ask]) -> Iterator[list[_Ask]]:
-    """Windows that are decoded at the same length, as many as go together; short ones first, so
-    that those that are encoded at the same length are side by side."""
-    by_length: dict[int, list[_Ask]] = defaultdict(list)
-    for ask in sorted(asks, key=lambda ask: ask.length):
-        by_length[ask.decoded_length].append(ask)
+def _batches(requests: Sequence[_Request]) -> Iterator[list[_Request]]:
+    """Group windows that are decoded at the same length, in batches of bounded size.
+
+    Those that are encoded at the same length stand side by side.
+    """
+    by_length: dict[int, list[_Request]] = defaultdict(list)
+    for request in sorted(requests, key=lambda request: request.length):
+        by_length[request.decoded_length].append(request)
     for length, same in by_length.items():
         size = max(BATCH // length, 1)
         yield from (same[at : at + size] for at in range(0, len(same), size))

@@ -1,8 +1,8 @@
-"""Whisper itself: loads the weights, and decodes windows.
+"""Whisper: encodes windows of speech, detects their language, and decodes their words.
 
-Whisper's own recipe encodes every window padded to 30 s, and once more to detect the language;
-on a CPU that is most of its time. CTranslate2 takes shorter features, and one encoding for both.
-What is left is decoding, which costs hardly more for several windows than for one.
+Whisper's own recipe pads every window to 30 s, encodes it, and encodes it again to detect the
+language; on a CPU that is most of its time. CTranslate2 takes shorter features, and one encoding
+serves both. What remains is decoding, which takes hardly longer for several windows than for one.
 """
 
 from __future__ import annotations
@@ -20,24 +20,29 @@ from pipeline.models.whisper_weights import load_whisper
 from pipeline.records import SAMPLE_RATE_HZ
 from store.schema import Segment
 
-WINDOW = 30 * SAMPLE_RATE_HZ  # what the encoder was trained on and takes at most, samples
+WINDOW = 30 * SAMPLE_RATE_HZ  # the longest input of the encoder, which it was trained on, samples
 
-# openai-whisper's thresholds (transcribe.py) for a decoding that went wrong.
+# Beyond these a decoding has failed; openai-whisper's thresholds (transcribe.py).
 MAX_COMPRESSION_RATIO = 2.4
 MIN_MEAN_LOGPROB = -1.0
 
 HOP = 160  # samples from one mel frame to the next
-SAMPLES_PER_STATE = 320  # of the encoder's output
-TAIL_STATES = 50  # a second's
+SAMPLES_PER_STATE = 320  # from one state of the encoder's output to the next
+TAIL_STATES = 50  # one second
 TIMESTAMP_SECONDS = 0.02
-MAX_INITIAL_TIMESTAMP = 1.0  # seconds; the decoder must not begin later than that
+MAX_INITIAL_TIMESTAMP = 1.0  # seconds; the first words begin no later
 MAX_TOKENS = 224  # openai-whisper's limit, half of the decoder's context
 TOKENS_PER_SECOND = 12  # no language that Whisper knows is spoken so fast
 
 
 @dataclass(frozen=True)
 class Language:
-    """An ISO 639-1 code; `probability` is None where it was given, not detected."""
+    """A language.
+
+    Args:
+        code: ISO 639-1.
+        probability: from detection; None where the language was given.
+    """
 
     code: str
     probability: float | None = None
@@ -45,7 +50,14 @@ class Language:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What Whisper makes of one window; times in seconds of the window."""
+    """The outcome of decoding one window.
+
+    Args:
+        segments: the words, with times in seconds of the window.
+        compression_ratio: of the text by zlib; high for repetitions.
+        mean_logprob: mean log-probability of a token.
+        is_endless: whether the limit of tokens ended the text.
+    """
 
     segments: tuple[Segment, ...]
     compression_ratio: float
@@ -54,30 +66,29 @@ class Decoded:
 
     @property
     def until(self) -> float:
-        """How far into the window its words go, seconds."""
+        """End of the last word, seconds of the window."""
         return self.segments[-1].end if self.segments else 0.0
 
     @property
     def is_guess(self) -> bool:
-        """Whether nobody said that: Whisper itself does not trust the words, or they had no end
-        before there were more than anybody can say in the time."""
+        """Whether the words are improbable, or more than anybody can say in the time."""
         return self.mean_logprob < MIN_MEAN_LOGPROB or self.is_endless
 
     @property
     def is_repetition(self) -> bool:
-        """Whether the same words come again and again."""
+        """Whether the same words recur many times."""
         return self.compression_ratio > MAX_COMPRESSION_RATIO
 
 
 class Whisper:
-    """A loaded model.
+    """Encodes, detects and decodes with one loaded model.
 
     Args:
         model: a size (`base`, `large-v3`, ...), a repository of the hub, or a local folder.
         device: `cpu`, `cuda` or `cuda:N`.
         compute_type: CTranslate2's number type: `float32`, `int8_float32`, `float16`, ...
         threads: cores that one call uses on a CPU; 0 leaves it to CTranslate2.
-        streams: calls that run at the same time, from as many threads.
+        streams: number of calls that may run at the same time, from as many threads.
 
     Raises:
         ModelError: the weights cannot be found or loaded, or the device cannot be used.
@@ -91,18 +102,21 @@ class Whisper:
         from threadpoolctl import threadpool_limits
 
         if threads:
-            # NumPy's, which make the features: idle ones spin for a while on cores of others.
+            # NumPy makes the features; its idle threads would spin on cores of other threads.
             threadpool_limits(threads, user_api="blas")
         self.name = model
         self._whisper = load_whisper(model, device, compute_type, threads, streams)
         self._model = self._whisper.model
-        # By the model's own count of mel bands: a folder may lack the file that tells it.
+        # A folder may lack the file with the number of mel bands, so it is read from the model.
         self._extractor = FeatureExtractor(feature_size=self._model.n_mels)
         self._tokenizers: dict[str, Any] = {}
         self._suppressed = get_suppressed_tokens(self._tokenizer("en"), [-1])
 
     def language(self, code: str) -> Language:
-        """The language of that code, checked.
+        """Look up a language.
+
+        Args:
+            code: ISO 639-1.
 
         Raises:
             SettingsError: the model does not know it.
@@ -117,16 +131,20 @@ class Whisper:
         return Language(code)
 
     def encode(self, windows: Sequence[np.ndarray], lengths: Sequence[int], length: int) -> Any:
-        """Encode windows to be decoded together; those of the same length share a pass.
+        """Encode windows that are decoded together; those of equal length share a pass.
 
-        Decoding reads all weights for each word, whether of one window or of ten, and takes only
-        windows of the same length. So behind the states of a shorter one the last of them, which
-        are of the quiet that it was padded with, are repeated: that is quick, and heard as quiet.
+        Decoding reads all weights for each token, whether of one window or of ten, and takes only
+        windows of equal length. So the states of a shorter window are extended by repeating its
+        last ones, which stand for the silence that it was padded with.
 
         Args:
             windows: int16 `[n]` each.
-            lengths: what to pad each to before it is encoded, samples; equal ones side by side.
-            length: what the states of all are brought to, samples.
+            lengths: the length to pad each window to before it is encoded, samples; equal lengths
+                stand side by side.
+            length: the length that the states of all are extended to, samples.
+
+        Returns:
+            CTranslate2's array `[windows, states, d]`.
         """
         parts = []
         for same, group in groupby(zip(windows, lengths, strict=True), key=lambda each: each[1]):
@@ -135,7 +153,11 @@ class Whisper:
         return _storage(np.concatenate(parts))
 
     def detect(self, encoded: Any) -> list[Language]:
-        """The language of each encoded window; English where the model knows no other."""
+        """Detect the language of each window; a model without others says English.
+
+        Args:
+            encoded: from `encode`.
+        """
         if not self._model.is_multilingual:
             return [Language("en")] * encoded.shape[0]
         best = [ranked[0] for ranked in self._model.detect_language(encoded)]
@@ -144,7 +166,13 @@ class Whisper:
     def decode(
         self, encoded: Any, languages: Sequence[Language], lengths: Sequence[int]
     ) -> list[Decoded]:
-        """Greedily, once; `lengths` are the windows' own, samples."""
+        """Decode windows greedily.
+
+        Args:
+            encoded: from `encode`.
+            languages: of each window.
+            lengths: of each window before padding, samples.
+        """
         limit = _max_length(max(lengths))
         results = self._model.generate(
             encoded,
@@ -160,27 +188,33 @@ class Whisper:
     def transcribe(
         self, samples: np.ndarray, language: Language | None
     ) -> tuple[list[Segment], Language]:
-        """As faster-whisper does it: 30 s at a time, each told what was said before.
+        """Transcribe with faster-whisper's own recipe: 30 s at a time, with the words before.
 
         Args:
-            samples: int16 `[n]`, of any length; the times are seconds from its start.
-            language: None to have it detected.
+            samples: int16 `[n]`, of any length.
+            language: None to detect it.
+
+        Returns:
+            The segments, with times in seconds from the start, and the language.
         """
         code = language.code if language else None
-        heard, info = self._whisper.transcribe(_float32(samples), language=code, beam_size=1)
-        segments = [Segment(each.start, each.end, each.text.strip()) for each in heard]
+        found, info = self._whisper.transcribe(_float32(samples), language=code, beam_size=1)
+        segments = [Segment(each.start, each.end, each.text.strip()) for each in found]
         return segments, language or Language(info.language, info.language_probability)
 
     def _states(self, mels: np.ndarray, count: int) -> np.ndarray:
-        """`[n, count, d]`, of mel bands `[n, bands, frames]`."""
+        """Encode mel bands `[n, bands, frames]` to states `[n, count, d]`."""
         states = np.asarray(self._model.encode(_storage(mels), to_cpu=True))
         quiet = states[:, -TAIL_STATES:]
         more = np.resize(np.arange(quiet.shape[1]), count - states.shape[1])
         return np.concatenate([states, quiet[:, more]], axis=1)
 
     def _mel(self, window: np.ndarray, length: int) -> np.ndarray:
-        """float32 `[bands, frames]`. Zeros, a faint hiss, fill it up as in faster-whisper: behind
-        digital silence the decoder hears more words that nobody said."""
+        """Compute mel bands, float32 `[bands, frames]`.
+
+        They are padded with zeros, which stand for a faint hiss, as in faster-whisper: after
+        digital silence the decoder invents more words.
+        """
         mel = self._extractor(_float32(window))[:, : len(window) // HOP]
         return np.pad(mel, ((0, 0), (0, length // HOP - mel.shape[1])))
 
@@ -198,7 +232,7 @@ class Whisper:
 
         tokens = result.sequences_ids[0]
         tokenizer = self._tokenizer("en")  # the words' tokens are the same in every language
-        # The score is the mean over the tokens; Whisper counts the end of the text as one more.
+        # CTranslate2 averages over the words' tokens; Whisper counts the end of the text, too.
         mean_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
         return Decoded(
             tuple(_segments(tokens, tokenizer, length / SAMPLE_RATE_HZ)),
@@ -219,10 +253,10 @@ def _float32(samples: np.ndarray) -> np.ndarray:
 
 
 def _segments(tokens: Sequence[int], tokenizer: Any, seconds: float) -> Iterator[Segment]:
-    """Split at the timestamps: `<0.00> words <7.60><7.60> words <10.60>`.
+    """Split tokens at their timestamps: `<0.00> words <7.60><7.60> words <10.60>`.
 
-    Dropped are what begins behind the end of the window, an echo of the segment before that runs
-    on over the end (both were heard in the padding), and what has no letter or digit in it.
+    Left out are segments without a letter or digit, and two kinds that come from the padding: those
+    that begin after the end of the window, and repetitions of the segment before that go past it.
     """
     begin = tokenizer.timestamp_begin
     start, words, before = 0.0, list[int](), ""
@@ -239,6 +273,6 @@ def _segments(tokens: Sequence[int], tokenizer: Any, seconds: float) -> Iterator
 
 
 def _max_length(length: int) -> int:
-    """CTranslate2's `max_length` for so many samples: it gives words half of it."""
+    """Compute CTranslate2's `max_length` for a window; half of it is for words."""
     seconds = length / SAMPLE_RATE_HZ
     return 2 * min(MAX_TOKENS, 20 + math.ceil(TOKENS_PER_SECOND * seconds))

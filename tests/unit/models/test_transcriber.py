@@ -33,10 +33,10 @@ def is_ask_not(transcript: Transcript | VideoError) -> bool:
 def is_hardly_anything(transcript: Transcript | VideoError) -> bool:
     """Whether nobody could take it for speech.
 
-    In noise the weights in 8 bits find a syllable or a few of the same on some processors, and
-    nothing on others.
+    In noise the weights in 8 bits find a syllable, over and over, on some processors (AMD's with
+    AVX-512), and nothing on others.
     """
-    return isinstance(transcript, Transcript) and len(words(transcript.text)) < 6
+    return isinstance(transcript, Transcript) and len(set(words(transcript.text))) < 6
 
 
 def tone(*hertz: float, seconds: float = 8) -> np.ndarray:
