@@ -1,4 +1,4 @@
-"""What can go wrong with the store that is not a bug."""
+"""Errors of the store that are not bugs."""
 
 
 class StoreError(Exception):
@@ -9,6 +9,7 @@ class StoreBusyError(StoreError):
     """Another process of this machine is writing the store.
 
     Args:
+        text: the message.
         holder: that process, for a person: `process 123`.
     """
 

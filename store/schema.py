@@ -1,4 +1,4 @@
-"""What the store keeps: one row per video, one per failed file. Plain values, checked when made.
+"""Records that the store keeps, checked when made: a row of each video, one of each failed file.
 
 Records that hold arrays compare by identity (`eq=False`): arrays have no single truth value.
 """
@@ -21,12 +21,12 @@ RECIPE_COLUMNS = ("visual_recipe", "transcript_recipe", "speech_recipe")
 
 
 class Recipe(NamedTuple):
-    """What makes each part of a row, as readable text; a row with another text is out of date.
+    """Descriptions of what makes each part of a row; a row with another text is out of date.
 
     Args:
         visual: CLIP model, weights, frames and sampling.
         transcript: Whisper model, weights and settings.
-        speech: How the transcript becomes a vector: CLIP's text encoder and the pooling, and the
+        speech: how the transcript becomes a vector: CLIP's text encoder and the pooling, and the
             transcript's own recipe.
     """
 
@@ -53,7 +53,7 @@ class Stamp(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What a scan has to know of a row. A plain tuple, since a scan reads them all."""
+    """The part of a row that a scan has to know; a plain tuple, since a scan reads them all."""
 
     size: int
     mtime_ns: int
@@ -75,7 +75,13 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True)
 class Segment:
-    """A timed piece of a transcript; `start` and `end` in seconds of the video."""
+    """A timed piece of a transcript.
+
+    Args:
+        start: seconds of the video.
+        end: seconds of the video.
+        text: what is said.
+    """
 
     start: float
     end: float
@@ -88,28 +94,32 @@ class Row:
 
     Args:
         path: relative to the collection's root, posix form; the key.
-        label: the folder it is in, None for an unlabeled video.
-        content_hash: of the file's bytes.
-        size: bytes.
-        mtime_ns: modification time, nanoseconds since the epoch.
-        duration_seconds, width, height: of the video; pixels, upright.
+        label: name of the top folder that it is in; None for an unlabeled video.
+        content_hash: hash of the file's bytes.
+        size: bytes of the file.
+        mtime_ns: modification time, nanoseconds since 1970, in 64 bits.
+        duration_seconds: length of the video.
+        width: pixels of the upright picture.
+        height: pixels of the upright picture.
         visual: float32 `[d]`, the visual half of the embedding.
         speech: float32 `[d]`, the speech half; zeros where there is no text.
-        frame_times: float64 `[n]`, seconds.
+        frame_times: float64 `[n]`, seconds of the frames.
         frame_vectors: float32 `[n, d]`; kept in half precision.
         frames_readable: how many frames of the video could be decoded.
-        frames_total: how many frames the file says to hold.
+        frames_total: how many frames the file claims to hold.
         thumbnail: a JPEG.
         speech_status: `speech`, `no_audio`, `no_speech` or `no_text`.
-        language: ISO 639-1 code, None where nothing was heard.
+        language: ISO 639-1 code; None where nobody speaks.
         language_probability: 0 to 1, or None.
         segments: the transcript with its times.
-        transcript: the whole of it.
+        transcript: its text.
         speech_windows: the `w` stretches of transcript that were encoded.
         speech_vectors: float32 `[w, d]`; kept in half precision.
-        visual_recipe, transcript_recipe, speech_recipe: what made each part, readable.
-        embedded_at: with a time zone.
-        offline: its file was not there at the last look.
+        visual_recipe: what made the visual half (see `Recipe`).
+        transcript_recipe: what made the transcript.
+        speech_recipe: what made the speech half.
+        embedded_at: time, with a time zone.
+        offline: whether its file was not there at the last look.
 
     Raises:
         StoreError: the path is not valid Unicode (a file name of other bytes).
@@ -157,7 +167,7 @@ class Row:
 
     @property
     def dimension(self) -> int:
-        """Numbers in each half of the embedding."""
+        """How many numbers each half of the embedding has."""
         return len(self.visual)
 
     @property
@@ -182,11 +192,14 @@ class FailedFile:
     """A file that could not be embedded.
 
     Args:
-        path, size, mtime_ns, content_hash: as in `Row`; the hash is None where it was not read.
+        path: as in `Row`.
+        size: as in `Row`.
+        mtime_ns: as in `Row`.
+        content_hash: as in `Row`; None where the file was not read.
         stage: where it failed.
         reason: why, in words.
-        recipe: what it was tried with, readable.
-        failed_at: when, with a time zone.
+        recipe: what it was tried with (see `Recipe.text`).
+        failed_at: time, with a time zone.
         attempts: tries of this very file; the store adds up those of the same size and mtime.
     """
 
@@ -212,17 +225,17 @@ class FailedFile:
 
 @dataclass(frozen=True)
 class Facts:
-    """The store in numbers.
+    """Counts of what is in a store.
 
     Args:
-        rows: all of them.
-        offline: those whose file was not there at the last look.
+        rows: all rows.
+        offline: rows whose file was not there at the last look.
         labels: rows that are not offline, by label; None for the unlabeled ones.
         recipes: rows that are not offline, by recipe.
         failures: failed files.
-        bytes_on_disk: everything in the store's folder; None where it is not a local one.
-        fragments: pieces that the videos' table is in.
-        versions: of the videos' table, not yet cleaned up.
+        bytes_on_disk: bytes of the store's folder; None where it is not a local one.
+        fragments: fragments of the videos' table.
+        versions: versions of the videos' table that are not cleaned up yet.
     """
 
     rows: int
@@ -236,10 +249,10 @@ class Facts:
 
 
 def check_key(key: str) -> str:
-    """The key itself.
+    """Check a key, and give it back.
 
     Raises:
-        StoreError: it cannot be stored, since it is empty or not valid Unicode.
+        StoreError: it is empty or not valid Unicode, and cannot be stored.
     """
     try:
         key.encode()

@@ -1,4 +1,4 @@
-"""Which rows are nearest to which: exact, in blocks, so that no n x n matrix is ever there."""
+"""The nearest rows of each row: exact, in blocks, so that no n x n matrix is ever in memory."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from store.arrays import unit_length
 
 BLOCK_NUMBERS = 1 << 26
-"""Similarities in memory at a time: 256 MB of float32."""
+"""Most similarities in memory at a time: 256 MB of float32."""
 
 SCREEN_WIDTH = 64
 SCREEN_SAMPLE = 10_000
 SCREEN_SLACK = 1e-4  # float32 is exact to less
 
 MOST_SCREENED = 64
-"""Where more points a query than that pass the screen, it saves nothing."""
+"""Most points a query that pass the screen; with more, it saves nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Neighbours:
 
     Args:
         indices: int64 `[q, k]`; -1 where there are fewer.
-        scores: float32 `[q, k]`; minus infinity there.
+        scores: float32 `[q, k]`; -inf there.
     """
 
     indices: np.ndarray
@@ -38,11 +38,17 @@ Apart = tuple[np.ndarray, np.ndarray]
 
 
 def centred(embeddings: np.ndarray) -> np.ndarray:
-    """float32 `[n, 2d]`: each half less the mean of its kind, of unit length again.
+    """Subtract from each half the mean of its kind, and scale it to unit length again.
 
     CLIP's vectors lie in a narrow cone, in which everything is like everything; without the common
-    direction, unrelated videos have a similarity of about zero. A half of zeros stays that: no
+    direction, unrelated videos have a similarity of about zero. A half of zeros stays zeros: no
     words are as far from all words as unrelated ones.
+
+    Args:
+        embeddings: float32 `[n, 2d]`.
+
+    Returns:
+        float32 `[n, 2d]`.
     """
     d = embeddings.shape[1] // 2
     moved = np.zeros_like(embeddings)
@@ -57,13 +63,13 @@ def centred(embeddings: np.ndarray) -> np.ndarray:
 def nearest(
     queries: np.ndarray, points: np.ndarray, k: int, apart: Sequence[Apart] = ()
 ) -> Neighbours:
-    """The `k` points of the largest dot product with each query, over the query's squared length:
-    1 for itself. Equals in order of their index.
+    """Find the `k` points of the largest `similarities` to each query, equals by index.
 
     Args:
         queries: float32 `[q, w]`.
         points: float32 `[n, w]`.
-        apart: pairs that do not count.
+        k: how many to find of each query.
+        apart: pairs that are no neighbours.
     """
     k = min(k, len(points))
     indices = np.full((len(queries), k), -1, np.int64)
@@ -78,14 +84,15 @@ def nearest(
 
 
 def nearest_within(vectors: np.ndarray, k: int, reach: float) -> Neighbours:
-    """The `k` nearest of each among all of them, itself included, of a distance (1 - cosine) of
-    `reach` at most.
+    """Find the `k` nearest vectors of each vector, itself included, within a distance.
 
-    Exact, and for a small `reach` much faster than `nearest`: most pairs are too far apart in a few
-    directions already, and no pair is farther apart in some directions than in all.
+    The result is exact, and for a small `reach` much faster than `nearest`: most pairs are too far
+    apart in a few directions already, and no pair is farther apart in some directions than in all.
 
     Args:
         vectors: float32 `[n, w]`, of unit length.
+        k: how many to find of each vector.
+        reach: largest distance (1 - cosine).
     """
     k = min(k, len(vectors))
     indices = np.full((len(vectors), k), -1, np.int64)
@@ -100,17 +107,27 @@ def nearest_within(vectors: np.ndarray, k: int, reach: float) -> Neighbours:
             indices[block], scores[block] = _best(queries @ vectors.T, k)
             continue
         found = np.einsum("pw,pw->p", queries[one], vectors[other])
-        order = np.lexsort((other, -found, one))
+        best_first = np.lexsort((other, -found, one))
         rank = np.arange(len(one)) - np.searchsorted(one, one)  # `one` ascends, also in that order
-        order, row, place = order[rank < k], one[rank < k], rank[rank < k]
-        indices[block][row, place], scores[block][row, place] = other[order], found[order]
+        is_kept = rank < k
+        row, place, pair = one[is_kept], rank[is_kept], best_first[is_kept]
+        indices[block][row, place] = other[pair]
+        scores[block][row, place] = found[pair]
     far = scores < 1 - reach
     indices[far], scores[far] = -1, -np.inf
     return Neighbours(indices, scores)
 
 
 def similarities(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """float32 `[q, n]`: dot products over the squared length of the query; 0 for one of zeros."""
+    """Compute dot products over the squared length of the query: 1 for itself, 0 for zeros.
+
+    Args:
+        queries: float32 `[q, w]`.
+        points: float32 `[n, w]`.
+
+    Returns:
+        float32 `[q, n]`.
+    """
     norms = np.einsum("qw,qw->q", queries, queries)
     scaled = queries / np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
     found: np.ndarray = scaled @ points.T
@@ -118,7 +135,7 @@ def similarities(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def blocks(rows: int, columns: int) -> Iterator[slice]:
-    """Slices of the rows of a `[rows, columns]` matrix that fit `BLOCK_NUMBERS`."""
+    """Slice the rows of a `[rows, columns]` matrix into blocks of `BLOCK_NUMBERS` at most."""
     step = max(BLOCK_NUMBERS // max(columns, 1), 1)
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))
@@ -133,7 +150,7 @@ def _best(found: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _main_directions(vectors: np.ndarray) -> np.ndarray:
-    """float32 `[n, SCREEN_WIDTH]` or narrower: the vectors, in directions in which they differ."""
+    """Project vectors onto the directions in which they differ most: `[n, SCREEN_WIDTH]`."""
     sample = vectors[:: max(len(vectors) // SCREEN_SAMPLE, 1)]
     _, directions = np.linalg.eigh(sample.T @ sample)
     return np.ascontiguousarray(vectors @ directions[:, -SCREEN_WIDTH:])

@@ -1,4 +1,4 @@
-"""The rows of one recipe as arrays, in path order: what the export writes, and what is compared."""
+"""The rows of one recipe as arrays, in path order: to be exported, or compared with each other."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """Args:
-    rows: path, label, content_hash, and what else was asked for.
-    embeddings: float32 `[n, 2d]`, one of each row: `[visual | speech]`.
-    snapshot: where they were read.
+    """Rows of one recipe and their embeddings.
+
+    Args:
+        rows: path, label, content_hash, and further columns that were asked for.
+        embeddings: float32 `[n, 2d]`, of each row `[visual | speech]`.
+        snapshot: the table that they were read from; None where there was none.
     """
 
     rows: pa.Table
@@ -64,7 +66,14 @@ class Vectors:
         return self.embeddings[:, self.embeddings.shape[1] // 2 :]
 
     def thumbnails(self, rows: Iterable[int]) -> dict[int, bytes]:
-        """The JPEG of each of these rows; they are read now, since all of them are 6 KB a row."""
+        """Read the JPEG of each of these rows; all of them would be 6 KB a row in memory.
+
+        Args:
+            rows: indices of rows.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
         row_of = {self.paths[row]: row for row in rows}
         paths = list(row_of)
         found: dict[int, bytes] = {}
@@ -78,12 +87,17 @@ class Vectors:
         return found
 
     def column(self, name: str) -> list[Any]:
-        """One of the columns that were read."""
+        """Give one of the columns that were read as a list."""
         return list(self.rows.column(name).to_pylist())
 
 
 def read_vectors(store: Store, recipe: Recipe, columns: Sequence[str] = ()) -> Vectors:
-    """Every row of a recipe whose file is there: 4 KB a row in memory, and the `columns` more.
+    """Read every row of a recipe whose file is there: 4 KB a row in memory, and the columns.
+
+    Args:
+        store: the store that is read.
+        recipe: what made the rows.
+        columns: further columns to read.
 
     Raises:
         StoreError: the store cannot be read.
@@ -97,14 +111,24 @@ def read_vectors(store: Store, recipe: Recipe, columns: Sequence[str] = ()) -> V
 
 
 def of_recipe(recipe: Recipe, *, offline: bool = False) -> Expr:
-    """The filter for rows of a recipe; with `offline` also those whose file is not there."""
+    """Make the filter for rows of a recipe.
+
+    Args:
+        recipe: what made the rows.
+        offline: whether rows whose file is not there count, too.
+    """
     same = [col(name) == lit(text) for name, text in zip(RECIPE_COLUMNS, recipe, strict=True)]
     present = [] if offline else [col("offline") == lit(False)]
     return reduce(and_, [*same, *present])
 
 
 def read_rows(snapshot: Snapshot | None, columns: Sequence[str], where: Expr) -> pa.Table:
-    """Row ids, paths, labels and these columns, in path order.
+    """Read row ids, paths, labels and further columns, in path order.
+
+    Args:
+        snapshot: the table; None where there is none yet.
+        columns: further columns.
+        where: which rows.
 
     Raises:
         StoreError: the store cannot be read.
@@ -119,23 +143,30 @@ def read_rows(snapshot: Snapshot | None, columns: Sequence[str], where: Expr) ->
 
 
 def width_of(snapshot: Snapshot | None, without: int = 0) -> int:
-    """Numbers in an embedding; `without` a table, so many."""
+    """Give the width of an embedding, `[visual | speech]`.
+
+    Args:
+        snapshot: the table; None where there is none yet.
+        without: the width to give where there is none.
+    """
     return without if snapshot is None else 2 * snapshot.dimension
 
 
 def read_embeddings(
     snapshot: Snapshot | None, row_ids: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The embeddings of rows, block by block, the next one read meanwhile: those of a million are
-    4 GB. They come as they lie in the table, in one pass over it: row by row takes LanceDB 3.5
-    times the CPU, and where the table is larger than memory a disk reads far more than that.
+    """Read the embeddings of rows block by block, the next block while one is used.
+
+    Those of a million rows are 4 GB. They come as they lie in the table, in one pass over it: row
+    by row takes LanceDB 3.5 times the CPU, and where the table is larger than memory a disk reads
+    far more than that.
 
     Args:
-        snapshot: where they are; None where there were no videos yet.
+        snapshot: the table; None where there is none yet.
         row_ids: uint64 `[n]`, each once.
 
     Yields:
-        Which of the rows they are, int64 `[b]`, ascending; and their embeddings, float32
+        Indices into `row_ids`, int64 `[b]`, ascending; and the embeddings of those rows, float32
         `[b, width]`.
 
     Raises:
@@ -156,11 +187,11 @@ def _placed(snapshot: Snapshot, row_ids: np.ndarray) -> Iterator[tuple[np.ndarra
         found += len(places)
         yield places[by_place], block[wanted[by_place]]
     if found != len(row_ids):
-        raise StoreError(f"{found} of {len(row_ids)} rows could be read; try once more")
+        raise StoreError(f"{found} of {len(row_ids)} rows could be read; run it again")
 
 
 def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
-    """The same, each made while the one before it is used."""
+    """Yield the same items, each made while the one before it is used."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, items, None)
         while (item := coming.result()) is not None:

@@ -1,5 +1,7 @@
-"""The store as files: labeled_embeddings.pt, unlabeled_embeddings.pt, transcripts.json and
-manifest.json. They replace the former ones when all are whole, or not at all."""
+"""The store as files: two tensors (.pt), transcripts.json and manifest.json.
+
+They replace those of an earlier export when all of them are whole, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -32,15 +34,16 @@ _BATCH_ROWS = 10_000
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """What was written.
+    """Counts of what an export wrote.
 
     Args:
         out: the folder.
-        labeled, unlabeled: the shapes of the two feature tensors.
+        labeled: shape of the feature tensor of the labeled videos.
+        unlabeled: shape of the feature tensor of the others.
         labels: how many videos each label has, in name order.
-        left_out: rows of another recipe, and offline ones.
+        left_out: how many rows are of another recipe or offline.
         split: how many of the labeled videos train and validate; None without a split.
-        stale: feature files of a former export that this one did not write.
+        stale: feature files in the folder that an earlier export wrote, and this one did not.
     """
 
     out: Path
@@ -53,7 +56,7 @@ class ExportSummary:
 
     @property
     def transcripts(self) -> int:
-        """One for each exported video."""
+        """How many transcripts there are: one of each exported video."""
         return self.labeled[0] + self.unlabeled[0]
 
 
@@ -73,18 +76,21 @@ def export(
     """Write the rows of one recipe, in path order.
 
     Args:
-        out: the folder; made if need be.
-        data_dir: the collection's root as configured; exported paths begin with it.
-        recipe: rows of another one are left out, and named in the manifest.
-        version: the program's, for the manifest.
-        models: what made the vectors, for the manifest.
+        store: the store that is exported.
+        out: the folder to write to; made if need be.
+        data_dir: the collection's root as configured, which exported paths begin with.
+        recipe: what made the rows; those of another recipe are left out, and the manifest names
+            them.
+        version: the program's version, for the manifest.
+        models: settings of the models, for the manifest.
         dimension: columns of the feature tensors where the store is empty.
-        offline: also the rows whose file was not there at the last look.
-        formats: of the feature files, besides `pt`, which is always written: keys of `FORMATS`.
-        train_share: split the labeled videos, in the manifest: this share of each label trains.
+        offline: whether rows whose file was not there at the last look are exported, too.
+        formats: keys of `FORMATS` to write besides `pt`, which is always written.
+        train_share: share of each label that trains, between 0 and 1; the manifest then names
+            which of the labeled videos train and which validate. None makes no split.
 
     Raises:
-        StoreError: the store cannot be read or a file cannot be written. The former files are
+        StoreError: the store cannot be read, or a file cannot be written. The folder's files are
             as they were.
     """
     snapshot = store.snapshot()
@@ -146,11 +152,7 @@ def _summary(
 def _manifest(
     version: str, recipe: Recipe, models: Mapping[str, Any], rest: pa.Table, root: str
 ) -> dict[str, Any]:
-    """manifest.json but for its `rows`, which `_write_documents` adds, and its `split`.
-
-    Args:
-        rest: the rows that are left out.
-    """
+    """Make manifest.json but for its `rows` and its `split`; `rest` are the rows left out."""
     return {
         "version": version,
         "recipe": recipe._asdict(),
@@ -163,8 +165,10 @@ def _manifest(
 
 
 def _write_documents(folder: Path, videos: pa.Table, manifest: Mapping[str, Any]) -> None:
-    """transcripts.json, and manifest.json with its `rows`: an entry a line, of a list an item a
-    line, since people read them and search them line by line."""
+    """Write transcripts.json and manifest.json, adding `rows` to the latter.
+
+    Each entry, and each item of a list, has a line of its own: people search them by line.
+    """
     with durable(folder / "transcripts.json") as stream:
         stream.writelines(_bracketed(b"{}", _texts(videos)))
         stream.write(b"\n")
@@ -183,15 +187,17 @@ def _write_documents(folder: Path, videos: pa.Table, manifest: Mapping[str, Any]
 
 
 def _texts(videos: pa.Table) -> Iterator[bytes]:
-    """Entries of an object, many at a time, as they stand between its brackets: a million rows as
-    Python has them take a gigabyte, and a call for each of them takes seconds."""
+    """Encode transcripts as entries of an object, many at a time, without its brackets.
+
+    A million rows as Python objects take a gigabyte, and a call for each of them takes seconds.
+    """
     for batch in videos.select(["path", "transcript"]).to_batches(max_chunksize=_BATCH_ROWS):
         paths, texts = (column.to_pylist() for column in batch.columns)
         yield orjson.dumps(dict(zip(paths, texts, strict=True)), option=orjson.OPT_INDENT_2)[2:-2]
 
 
 def _items(rows: pa.Table) -> Iterator[bytes]:
-    """Items of a list, many at a time, as they stand between its brackets."""
+    """Encode rows as items of a list, many at a time, without its brackets."""
     for batch in rows.to_batches(max_chunksize=_BATCH_ROWS):
         yield b",\n".join(map(orjson.dumps, batch.to_pylist()))
 
@@ -207,7 +213,7 @@ def _bracketed(brackets: bytes, parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _shown(rows: pa.Table, root: str) -> pa.Table:
-    """The rows with their paths as the artifacts show them, below the configured folder."""
+    """Put the configured folder before the paths of rows, as the artifacts show them."""
     paths = pc.binary_join_element_wise(root, rows.column("path"), "")
     return rows.set_column(rows.schema.get_field_index("path"), "path", paths)
 
@@ -235,9 +241,9 @@ def _unlabeled(rows: pa.Table, root: str) -> Content:
 
 
 def _stale(out: Path, staging: Path) -> tuple[str, ...]:
-    """Feature files that stay behind: they are of rows that may be no more."""
-    former = {file.name for ending in FORMATS for file in out.glob(f"*labeled_embeddings.{ending}")}
-    return tuple(sorted(former - {file.name for file in staging.iterdir()}))
+    """Name the feature files of an earlier export that stay: their rows may be gone."""
+    there = {file.name for ending in FORMATS for file in out.glob(f"*labeled_embeddings.{ending}")}
+    return tuple(sorted(there - {file.name for file in staging.iterdir()}))
 
 
 def _split(labeled: Vectors, root: str, train_share: float) -> dict[str, Any]:

@@ -1,5 +1,8 @@
-"""Which labeled videos train and which validate: by their content alone, so that the same
-collection always gives the same split, and a copy never sits on both sides."""
+"""The split of labeled videos into those that train and those that validate.
+
+It depends on their content alone, so that the same collection always gives the same split, and a
+copy never sits on both sides.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,19 @@ import numpy as np
 def split(
     labels: Sequence[str], hashes: Sequence[str], groups: np.ndarray, train_share: float
 ) -> np.ndarray:
-    """bool `[n]`: whether each row trains.
+    """Choose the rows that train.
 
     Each label keeps `train_share` of its videos for training as nearly as whole groups allow, and
     at least one group; a label of two groups or more has at least one to validate.
 
     Args:
-        labels, hashes: of the rows.
+        labels: label of each row.
+        hashes: content hash of each row.
         groups: int64 `[n]`; rows of one number stay together.
         train_share: between 0 and 1.
+
+    Returns:
+        bool `[n]`: whether each row trains.
     """
     members: defaultdict[int, list[int]] = defaultdict(list)
     for row, group in enumerate(groups.tolist()):
@@ -56,6 +63,9 @@ def _main_label(labels: Sequence[str]) -> str:
 
 
 def _order(hashes: object) -> bytes:
-    """A place in a fixed but arbitrary order: content hashes begin alike where the bytes do not,
-    so they are hashed once more with a salt of their own."""
+    """Give a group its place in a fixed but arbitrary order.
+
+    Content hashes are hashed once more, with a salt, so that the order has nothing to do with any
+    other use of them.
+    """
     return hashlib.blake2b(min(hashes).encode(), digest_size=16, person=b"split").digest()  # type: ignore[call-overload]

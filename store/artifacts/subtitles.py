@@ -1,4 +1,4 @@
-"""Transcripts as subtitles: an .srt and a .vtt a video, in the folders that the videos are in."""
+"""Transcripts as subtitles: an .srt and a .vtt of each video, in folders as the videos are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_subtitles(store: Store, folder: Path, *, recipe: Recipe, offline: bool
 
 
 def srt(segments: Iterable[Segment]) -> str:
-    """SubRip, which has no escapes: of the marks it knows, only the arrow is kept out."""
+    """Format SubRip, which has no escapes: only the arrow, which would break a cue, is replaced."""
     cues = (
         f"{number}\n{start} --> {end}\n{text.replace('-->', '->')}\n"
         for number, (start, end, text) in enumerate(_cues(segments, ","), start=1)
@@ -46,13 +46,13 @@ def srt(segments: Iterable[Segment]) -> str:
 
 
 def vtt(segments: Iterable[Segment]) -> str:
-    """WebVTT (https://www.w3.org/TR/webvtt1/), its text escaped."""
+    """Format WebVTT (https://www.w3.org/TR/webvtt1/), its text escaped."""
     cues = (f"\n{start} --> {end}\n{_escaped(text)}\n" for start, end, text in _cues(segments, "."))
     return "WEBVTT\n" + "".join(cues)
 
 
 def timestamp(milliseconds: int, point: str) -> str:
-    """`01:02:03.456`, with the `point` of the format."""
+    """Format a time as `01:02:03.456`, with the decimal point of the format."""
     seconds, rest = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
@@ -60,7 +60,7 @@ def timestamp(milliseconds: int, point: str) -> str:
 
 
 def _cues(segments: Iterable[Segment], point: str) -> Iterator[tuple[str, str, str]]:
-    """Start, end and text on one line: an empty line would end a cue."""
+    """Yield start, end and text of each cue, the text on one line: an empty one would end it."""
     for segment in segments:
         start = max(round(segment.start * 1000), 0)
         end = max(round(segment.end * 1000), start + 1)

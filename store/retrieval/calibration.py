@@ -1,11 +1,11 @@
 """How well a video matches, measured against what the collection has for unrelated questions.
 
-A likeness means nothing by itself: cosines of unrelated pictures may lie around 0.2 in one
-collection and around 0.8 in another, and the best of 100,000 unrelated videos is more alike than
-the best of 10. So the match of a score is the share of unrelated questions, in percent, to which
-the best answer of the whole collection would have a lower score. The best of many independent
-scores follows a Gumbel distribution (Coles, "An Introduction to Statistical Modeling of Extreme
-Values", 2001, chapter 3); its two numbers are found in one of two ways:
+A cosine means nothing by itself: those of unrelated pictures may lie around 0.2 in one collection
+and around 0.8 in another, and the best of 100,000 unrelated videos is more alike than the best of
+10. So the match of a score is the share of unrelated questions, in percent, to which the best
+answer of the whole collection would have a lower score. The best of many independent scores follows
+a Gumbel distribution (Coles, "An Introduction to Statistical Modeling of Extreme Values", 2001,
+chapter 3). Its two parameters are estimated in one of two ways:
 
 - from the best answers to vectors that are known to be unrelated (`from_questions`), or
 - from the pairs of videos in the collection, of which most are unrelated (`from_pairs`).
@@ -30,25 +30,25 @@ from store.table.lance import KeyedTable
 from store.table.snapshot import Snapshot
 
 FEWEST_ROWS = 10
-"""With fewer videos there is no telling what is usual among them."""
+"""Fewer videos do not tell what is usual among them."""
 
 SAMPLE_ROWS = 500
-"""Most rows that are looked at; quantiles of as many are known to about 2%."""
+"""Most rows that are read; quantiles of that many are known to about 2%."""
 
 GOOD_MATCH = 95.0
-"""From here on a match is a good one: of 20 unrelated questions, one gets as good an answer."""
+"""Lowest match, in percent, that is a good one: 1 of 20 unrelated questions gets as good a hit."""
 
 T = TypeVar("T")
 
 _NORMAL = NormalDist()
 _LOW, _MIDDLE = 0.1, 0.4  # quantiles of pairs: below them hardly any pair is related
-_GROWTH = 1.1  # a large table is sampled anew when it has grown by so much
+_GROWTH = 1.1  # factor of growth after which a large table is sampled again
 _SMALLEST_SPREAD = 1e-6
 
 
 @dataclass(frozen=True)
 class Gumbel:
-    """The distribution of the best score that an unrelated question gets: Gumbel's.
+    """The distribution of the best score that an unrelated question gets.
 
     Args:
         location: its mode.
@@ -58,25 +58,35 @@ class Gumbel:
     location: float
     scale: float
 
-    def strength(self, score: float) -> float:
-        """How far a score is above the usual best one, in widths: ranks as the score does, and
-        compares with strengths of scores of other kinds."""
-        return (score - self.location) / self.scale
+    def strength(self, scores: np.ndarray) -> np.ndarray:
+        """Measure how far scores are above the usual best one, in widths.
+
+        Strengths rank as scores do, and compare with the strengths of scores of other kinds.
+
+        Args:
+            scores: float, of any shape.
+        """
+        return (scores - self.location) / self.scale
 
     def of_more(self, times: float) -> Gumbel:
-        """The same for the best of so many times as many."""
+        """Give the distribution of the best of `times` as many scores."""
         return Gumbel(self.location + self.scale * math.log(times), self.scale)
 
 
 def percent(strength: float) -> float:
-    """The share of unrelated questions of which the best answer is weaker: 0 to 100."""
+    """Turn a strength into the share of unrelated questions whose best answer is weaker.
+
+    Returns:
+        0 to 100.
+    """
     return 100 * math.exp(-math.exp(-max(strength, -700.0)))
 
 
 def from_questions(best: np.ndarray) -> Gumbel:
-    """Args:
-    best: float `[m]`, the best scores that unrelated questions got. A few that are related
-        after all do no harm.
+    """Fit a distribution to the best scores that unrelated questions got.
+
+    Args:
+        best: float `[m]`. A few that are related after all do no harm.
     """
     low, middle, high = np.quantile(best, [0.25, 0.5, 0.75])
     spread = math.log(math.log(4) / math.log(4 / 3))  # between the quartiles, of width 1
@@ -85,10 +95,12 @@ def from_questions(best: np.ndarray) -> Gumbel:
 
 
 def from_pairs(of_pairs: np.ndarray, own: np.ndarray, count: float) -> Gumbel:
-    """Args:
-    of_pairs: `unrelated` among the scores of pairs of videos.
-    own: float `[n]`, the scores of the question itself; they count the more the more there are.
-    count: how many videos the best is the best of.
+    """Derive a distribution from the scores of pairs of videos.
+
+    Args:
+        of_pairs: `unrelated` of the scores of pairs.
+        own: float `[n]`, scores of the question itself, which weigh more the more there are.
+        count: how many videos the best is the best of.
     """
     of_own = unrelated(own)
     weight = len(own) / (len(own) + 2 * FEWEST_ROWS)
@@ -99,8 +111,16 @@ def from_pairs(of_pairs: np.ndarray, own: np.ndarray, count: float) -> Gumbel:
 
 
 def unrelated(scores: np.ndarray) -> np.ndarray:
-    """Centre and standard deviation of the unrelated among some scores, from the lower ones: the
-    related ones are above."""
+    """Estimate centre and standard deviation of the unrelated among some scores.
+
+    The lower scores tell them, since those of related videos are above.
+
+    Args:
+        scores: float `[n]`.
+
+    Returns:
+        float64 `[2]`.
+    """
     low, middle = np.quantile(scores, [_LOW, _MIDDLE])
     z_low, z_middle = _NORMAL.inv_cdf(_LOW), _NORMAL.inv_cdf(_MIDDLE)
     spread = max(float(middle - low) / (z_middle - z_low), _SMALLEST_SPREAD)
@@ -113,45 +133,51 @@ class SampledHalf:
 
     Args:
         halves: float32 `[n, d]`.
-        pieces: of the same rows: frames, or stretches of speech.
+        pieces: vectors of the frames, or of the stretches of speech, of the same rows.
         count: how many such rows the store has, about.
     """
 
     halves: np.ndarray
     pieces: MultiVectors
     count: float
-    _seen: dict[bytes, Any] = field(default_factory=dict, repr=False)
+    _measured: dict[bytes, Any] = field(default_factory=dict, repr=False)
 
     def for_half(self, half: np.ndarray) -> Gumbel | None:
-        """What is usual among dot products of halves; `half`: float32 `[d]`."""
+        """Estimate what is usual for a half, float32 `[d]`, against the halves of other rows."""
         if len(self.halves) < FEWEST_ROWS:
             return None
         return from_pairs(self._of_pairs, self.halves @ half, self.count)
 
     def for_picture(self, picture: np.ndarray, others: np.ndarray) -> Gumbel | None:
-        """What is usual for a picture `[d]` against the best piece of each row; `others`, `[m, d]`,
-        are pictures of the collection."""
+        """Estimate what is usual for a picture against the best piece of each row.
+
+        Args:
+            picture: float32 `[d]`.
+            others: float32 `[m, d]`, pictures of the collection.
+        """
         if len(self.halves) < FEWEST_ROWS:
             return None
         own = self.pieces.best(picture)
         return from_pairs(self._once(others, unrelated), own, self.count)
 
     def for_questions(self, questions: np.ndarray) -> Gumbel | None:
-        """What is usual for vectors like these, `[m, d]`, against the best piece of each row."""
+        """Estimate what is usual for vectors like these, float32 `[m, d]`, against each row."""
         if not len(self.halves):
             return None
         usual = self._once(questions, lambda scores: from_questions(scores.max(axis=1)))
         return usual.of_more(max(self.count / len(self.halves), 1.0))
 
-    def _once(self, probes: np.ndarray, look: Callable[[np.ndarray], T]) -> T:
-        """What there is to see among the scores of probes `[m, d]`. One after another, questions
-        bring the same probes; and after so large a product the threads of BLAS stay busy for a
-        while, which cost a search more than all of its own work."""
-        key = probes.tobytes()
-        if key not in self._seen:
-            self._seen.clear()
-            self._seen[key] = look(self.pieces.best_for_each(probes))
-        found: T = self._seen[key]
+    def _once(self, vectors: np.ndarray, measure: Callable[[np.ndarray], T]) -> T:
+        """Measure something about the scores of vectors, `[m, d]`, and keep it for the next query.
+
+        Queries bring the same vectors one after another. After so large a product the threads of
+        BLAS stay busy for a while, which cost a search more than all of its own work.
+        """
+        key = vectors.tobytes()
+        if key not in self._measured:
+            self._measured.clear()
+            self._measured[key] = measure(self.pieces.best_for_each(vectors))
+        found: T = self._measured[key]
         return found
 
     @cached_property
@@ -165,7 +191,8 @@ class Sample:
     """Rows of one recipe, all or some of them.
 
     Args:
-        picture, speech: their halves.
+        picture: the picture halves of those that have one.
+        speech: the speech halves of those that have one.
     """
 
     picture: SampledHalf
@@ -181,7 +208,7 @@ class Sample:
 
     @property
     def is_enough(self) -> bool:
-        """Whether there are videos enough to judge by."""
+        """Whether there are enough videos to judge by."""
         return len(self.picture.halves) >= FEWEST_ROWS
 
 
@@ -189,9 +216,12 @@ _samples: WeakKeyDictionary[KeyedTable, dict[tuple[object, ...], Sample]] = Weak
 
 
 def sample(snapshot: Snapshot, visual_recipe: str | None, speech_recipe: str | None) -> Sample:
-    """What is usual among rows of these recipes.
+    """Sample rows of a recipe, once until the table changes, or a large one grows by a tenth.
 
-    Kept for as long as the table is as it was, or a large one about as large.
+    Args:
+        snapshot: the table.
+        visual_recipe: recipe of the picture halves; None for any.
+        speech_recipe: recipe of the speech halves; None for any.
     """
     rows = snapshot.rows
     state = snapshot.version if rows <= SAMPLE_ROWS else -int(math.log(rows, _GROWTH))

@@ -1,113 +1,215 @@
-"""The rows that a search begins with: the nearest to a vector, or with the best score for words."""
+"""Rows that a search begins with: those nearest to a vector, or those that say some words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from store.retrieval.filter import Filter
+from store.retrieval.moments import MultiVectors
 from store.table import index
+from store.table.arrow import matrix
 from store.table.lance import Expr, col, lit
 from store.table.snapshot import Snapshot
 
+Half = Literal["picture", "speech"]
+
+ROW = ["path", "label", "transcript"]
+"""Columns that are shown of each hit."""
+
+VECTORS: dict[Half, str] = {"picture": "frame_vectors", "speech": "speech_vectors"}
+MOMENTS: dict[Half, str] = {"picture": "frame_times", "speech": "speech_windows"}
+
 MOST_EQUALS = 2_000
-"""Among more videos that are exactly as near, which of them are found is chance."""
+"""Chance decides which are found among more videos that are exactly as near."""
 
 _SPOKEN = col("speech_status") == lit("speech")
-_SAID = "speech_vectors"  # of each stretch of speech; none where nobody speaks
 
 
 @dataclass(frozen=True, eq=False)
 class VectorQuery:
-    """What rows are to be near to.
+    """A vector that rows are to be near to.
 
     Args:
         vector: float32 `[2d]`.
-        speech_alone: it has no picture, and only rows with words are looked for.
+        speech_alone: whether its picture half is empty, so that only rows with speech are sought.
     """
 
     vector: np.ndarray
     speech_alone: bool = False
 
+    @classmethod
+    def of(cls, vector: np.ndarray, half: Half) -> VectorQuery:
+        """Compare a vector, float32 `[d]`, with one half alone."""
+        zeros = np.zeros_like(vector)
+        is_speech = half == "speech"
+        return cls(np.concatenate([zeros, vector] if is_speech else [vector, zeros]), is_speech)
 
-def nearest(
-    snapshot: Snapshot,
-    probes: Sequence[VectorQuery],
-    only: Filter,
-    recipes: Sequence[Expr],
-    k: int,
-    *,
-    columns: Sequence[str],
-) -> list[pa.Table]:
-    """For each probe the `k` rows of the largest dot product with it, and those as near as the
-    last, with their `_rowid`. In a large table they are among some more, which the index took for
-    the nearest.
+
+class Nearest:
+    """Finds the rows of the largest dot product with vectors, each with its `_rowid`.
+
+    One of three strategies suits the table and the queries:
+
+    - exact, in a table without an index: every row is compared;
+    - indexed: the index proposes rows, and LanceDB compares those exactly;
+    - batched: several queries go through the index together, which shares the cores better.
 
     Args:
-        only: which rows.
-        recipes: what else they have to fulfil.
-        columns: of each row. Each costs as much as a tenth of the search; what only those need
-            that are shown is better read later.
+        snapshot: the table that is searched.
+        only: which rows may be found.
+        recipes: further conditions on them.
+        k: how many rows to find at least; in an indexed table some more are taken.
+        columns: of each row. Each costs as much as a tenth of the search; what only the rows
+            need that are shown is better read later.
     """
-    k = max(k, index.candidates(snapshot.rows))
-    is_exact = not index.is_used(snapshot.rows)
-    if any(probe.speech_alone for probe in probes):
-        columns = list(dict.fromkeys([*columns, _SAID]))
 
-    def search(vectors: np.ndarray, where: str, limit: int) -> pa.Table:
-        query: Any = snapshot.table.search(vectors, vector_column_name="embedding")
-        query = index.tuned(query, snapshot, where).distance_type("dot").with_row_id(True)
-        return query.select([*columns, "_distance"]).limit(limit).to_arrow()
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        only: Filter,
+        recipes: Sequence[Expr],
+        k: int,
+        columns: Sequence[str],
+    ) -> None:
+        self._snapshot = snapshot
+        self._k = max(k, index.candidates(snapshot.rows))
+        self._columns = columns
+        self._all, self._spoken = only.where(*recipes), only.where(*recipes, _SPOKEN)
 
-    wherever, where_spoken = only.where(*recipes), only.where(*recipes, _SPOKEN)
-    together: list[pa.Table] = []
-    if len(probes) > 1 and not is_exact:  # at once they share the cores better
-        with snapshot.videos.reading():
-            found = search(np.stack([probe.vector for probe in probes]), wherever, k + 1)
+    def find(self, queries: Sequence[VectorQuery]) -> list[pa.Table]:
+        """Find for each query the nearest rows, and all that are as near as the last of them."""
+        is_indexed = index.is_used(self._snapshot.rows)
+        search = self._indexed if is_indexed else self._exact
+        if is_indexed and len(queries) > 1:
+            firsts = self._batched(queries, self._k + 1)
+        else:
+            firsts = [search(query, self._k + 1) for query in queries]
+        return [
+            with_equals(partial(search, query), "_distance", self._k, first)
+            for query, first in zip(queries, firsts, strict=True)
+        ]
+
+    def _exact(self, query: VectorQuery, limit: int) -> pa.Table:
+        # A silent row is no match, and its dot product of zero beats those below.
+        return self._search(query, self._spoken if query.speech_alone else self._all, limit)
+
+    def _indexed(self, query: VectorQuery, limit: int) -> pa.Table:
+        return self._without_silent(query, self._search(query, self._all, limit), limit)
+
+    def _batched(self, queries: Sequence[VectorQuery], limit: int) -> list[pa.Table]:
+        together = VectorQuery(
+            np.stack([query.vector for query in queries]),
+            any(query.speech_alone for query in queries),
+        )
+        found = self._search(together, self._all, limit)
         numbers, found = found.column("query_index"), found.drop_columns("query_index")
-        together = [found.filter(pc.equal(numbers, i)) for i in range(len(probes))]
+        parts = [found.filter(pc.equal(numbers, i)) for i in range(len(queries))]
+        return [
+            self._without_silent(query, part, limit)
+            for query, part in zip(queries, parts, strict=True)
+        ]
 
-    def find(number: int, limit: int) -> pa.Table:
-        probe = probes[number]
-        # Rows without words have a dot product of zero. In a large table, where a filter takes up
-        # to two fifths of the time, it is applied only if one of them is found.
-        if not (probe.speech_alone and is_exact):
-            is_there = together and limit == k + 1
-            found = together[number] if is_there else search(probe.vector, wherever, limit)
-            if not probe.speech_alone or _all_speak(found):
-                return found
-        return search(probe.vector, where_spoken, limit)
+    def _without_silent(self, query: VectorQuery, found: pa.Table, limit: int) -> pa.Table:
+        """Search once more, for rows with speech, where others were found and are not wanted.
 
-    return [with_equals(snapshot, partial(find, i), "_distance", k) for i in range(len(probes))]
+        In a large table the filter takes up to two fifths of the time, so that a search without it
+        is tried first.
+        """
+        if not query.speech_alone or _all_speak(found):
+            return found
+        return self._search(query, self._spoken, limit)
+
+    def _search(self, query: VectorQuery, where: str, limit: int) -> pa.Table:
+        columns = [*self._columns, *([VECTORS["speech"]] if query.speech_alone else [])]
+        with self._snapshot.videos.reading():
+            search: Any = self._snapshot.table.search(query.vector, vector_column_name="embedding")
+            search = index.tuned(search, self._snapshot, where).distance_type("dot")
+            search = search.with_row_id(True).select([*dict.fromkeys(columns), "_distance"])
+            return search.limit(limit).to_arrow()
 
 
 def _all_speak(found: pa.Table) -> bool:
-    return bool(pc.all(pc.greater(pc.list_value_length(found.column(_SAID)), 0)).as_py())
+    lengths = pc.list_value_length(found.column(VECTORS["speech"]))
+    return bool(pc.all(pc.greater(lengths, 0)).as_py())
 
 
 def with_equals(
-    snapshot: Snapshot, find: Callable[[int], pa.Table], number: str, k: int
+    find: Callable[[int], pa.Table], column: str, k: int, first: pa.Table | None = None
 ) -> pa.Table:
-    """The first `k` rows and those that are equal to the last of them, best first.
+    """Find the first `k` rows and those that are equal to the last of them, best first.
 
-    Copies of a video are equally near. As long as one of them may not have been returned, which of
-    them are among the best is chance.
+    Copies of a video are equally near. While one of them may be missing, chance decides which of
+    them are among the best.
 
     Args:
-        find: the first so many rows, best first.
-        number: the column that they are ordered by.
+        find: finds at most as many rows as it is given, best first.
+        column: what they are ordered by.
+        k: how many rows are wanted.
+        first: what `find` gives for `k + 1`, where that is known.
     """
     limit = k + 1
+    found = find(limit) if first is None else first
     while True:
-        with snapshot.videos.reading():
-            found = find(limit)
-        numbers = found.column(number).to_pylist()
+        numbers = found.column(column).to_pylist()
         if len(found) < limit or numbers[k - 1] != numbers[-1] or limit > k + MOST_EQUALS:
             return found
         limit *= 2
+        found = find(limit)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Rows that may be among the best.
+
+    Args:
+        rows: as `Nearest` finds them, each once, with the columns that they are scored by.
+        snapshot: the table that they are in.
+    """
+
+    rows: pa.Table
+    snapshot: Snapshot
+
+    @classmethod
+    def of(cls, tables: Sequence[pa.Table], snapshot: Snapshot) -> Candidates:
+        """Join the rows of one or two tables, each row once."""
+        rows = pa.concat_tables(tables)
+        _, places = np.unique(rows.column("_rowid").to_numpy(), return_index=True)
+        return cls(rows if len(places) == len(rows) else rows.take(places), snapshot)
+
+    @cached_property
+    def embeddings(self) -> np.ndarray:
+        """float32 `[n, 2d]`."""
+        return matrix(self.rows.column("embedding"), 2 * self.snapshot.dimension)
+
+    def halves(self, half: Half) -> np.ndarray:
+        """float32 `[n, d]`: one half of each embedding."""
+        d = self.snapshot.dimension
+        return self.embeddings[:, :d] if half == "picture" else self.embeddings[:, d:]
+
+    def best(self, half: Half, vector: np.ndarray) -> np.ndarray:
+        """float32 `[n]`: the dot product of `[d]` with the best frame or stretch of each row."""
+        pieces = MultiVectors.of(self.rows.column(VECTORS[half]), self.snapshot.dimension)
+        return pieces.best(vector)
+
+    def take(self, chosen: np.ndarray, halves: Sequence[Half]) -> pa.Table:
+        """Read what is shown of some rows, and what finds their best moments.
+
+        Args:
+            chosen: int64 `[m]`, indices of candidates.
+            halves: where moments are sought.
+        """
+        columns = [*ROW, *(name for half in halves for name in (VECTORS[half], MOMENTS[half]))]
+        here = [name for name in columns if name in self.rows.column_names]
+        row_ids = self.rows.column("_rowid").to_numpy()[chosen]
+        found, places = self.snapshot.take(row_ids, [name for name in columns if name not in here])
+        found = found.take(places)
+        for name in here:
+            found = found.append_column(name, self.rows.column(name).take(chosen))
+        return found

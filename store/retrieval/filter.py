@@ -1,4 +1,4 @@
-"""Which rows a search may find."""
+"""Conditions on the rows that a search may find."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from store.table.lance import Expr, col, lit
 
 @dataclass(frozen=True)
 class Filter:
-    """Args:
-    label: with this one.
-    unlabeled: without any.
-    language: in which this is spoken; an ISO 639-1 code.
-    min_seconds, max_seconds: of a duration within these, both included.
-    since: of files that were changed last at this time or later; with a time zone.
+    """Conditions that a row has to fulfil, all of them.
+
+    Args:
+        label: keep only rows with this label.
+        unlabeled: keep only rows without a label.
+        language: keep only rows in which this language is spoken; an ISO 639-1 code.
+        min_seconds: shortest duration, itself included.
+        max_seconds: longest duration, itself included.
+        since: keep only rows whose file was last modified at this time or later; it has a time
+            zone.
 
     Raises:
-        ValueError: no row can be like that, or `since` has no time zone.
+        ValueError: no row can fulfil them, or `since` has no time zone.
     """
 
     label: str | None = None
@@ -31,17 +35,21 @@ class Filter:
 
     def __post_init__(self) -> None:
         if self.label is not None and self.unlabeled:
-            raise ValueError("no video has a label and none")
+            raise ValueError("label and unlabeled: no video has a label and none")
         if self.since is not None and self.since.tzinfo is None:
             raise ValueError("`since` has no time zone")
 
     @property
     def is_narrow(self) -> bool:
-        """Whether it leaves out anything."""
+        """Whether it leaves out any row."""
         return self != Filter()
 
     def where(self, *more: Expr) -> str:
-        """SQL that also leaves out what is offline, and what does not fulfil `more`."""
+        """Write the filter as SQL, which also leaves out offline rows.
+
+        Args:
+            more: further conditions.
+        """
         wanted = [col("offline") == lit(False), *more, *self._conditions()]
         parts = [f"({one.to_sql()})" for one in wanted]
         return " AND ".join([*parts, *(["label IS NULL"] if self.unlabeled else [])])

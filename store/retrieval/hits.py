@@ -1,4 +1,4 @@
-"""What a search finds."""
+"""Hits of a search, and the fusion of several rankings."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 import pyarrow as pa
 
 RRF_K = 60
-"""Cormack, Clarke and Buettcher, "Reciprocal rank fusion outperforms Condorcet and individual
-rank learning methods", SIGIR 2009."""
+"""Constant of reciprocal rank fusion: Cormack, Clarke and Buettcher, "Reciprocal rank fusion
+outperforms Condorcet and individual rank learning methods", SIGIR 2009."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for a video most.
+    """The moment that speaks most for a video.
 
     Args:
-        kind: `picture`, `speech` (what it means) or `words` (the very words).
-        time: of the best frame, or of the start of the best stretch of speech, seconds.
-        end: of that stretch.
+        kind: `picture`, `speech` (by meaning) or `words` (the very words).
+        time: seconds of the best frame, or of the start of the best stretch of speech.
+        end: seconds of the end of that stretch.
         sentence: what is said there.
     """
 
@@ -35,12 +35,14 @@ class Hit:
     """A video that was found.
 
     Args:
-        path, label, transcript: of its row.
+        path: of its row.
+        label: of its row.
         score: ranks the hits of one search, and means nothing beside that of another.
+        transcript: of its row.
         match: how well it matches, 0 to 100: the share of unrelated questions to which the best
             answer of the whole collection would be less alike; of words, the share that was said.
             None where there are not enough videos to judge by.
-        good: whether that is a good match.
+        good: whether that is a good match; None as for `match`.
         why: what speaks for it.
     """
 
@@ -70,29 +72,32 @@ HIT_SCHEMA = pa.schema(
 
 
 def nothing_matches(hits: Sequence[Hit]) -> bool:
-    """Whether there are hits, but none is a good match. What cannot be judged may be good."""
+    """Tell whether there are hits, but none that is or may be a good match."""
     return bool(hits) and all(hit.good is False for hit in hits)
 
 
 def as_dicts(hits: Iterable[Hit]) -> list[dict[str, Any]]:
-    """A flat dict of each hit, with the columns of `HIT_SCHEMA`."""
+    """Give each hit as a flat dict with the columns of `HIT_SCHEMA`."""
     whole = (asdict(hit) for hit in hits)
     return [{**hit.pop("why"), **hit} for hit in whole]
 
 
 def as_arrow(hits: Iterable[Hit]) -> pa.Table:
-    """A table of `HIT_SCHEMA`."""
+    """Give hits as an Arrow table of `HIT_SCHEMA`."""
     return pa.Table.from_pylist(as_dicts(hits), schema=HIT_SCHEMA)
 
 
 def ordered(hits: Iterable[Hit]) -> list[Hit]:
-    """Best first, equals in path order."""
+    """Sort hits: best first, equals in path order."""
     return sorted(hits, key=lambda hit: (-hit.score, hit.path))
 
 
 def fuse(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
-    """Reciprocal rank fusion (see RRF_K): the score is 1 for what is first in every ranking. Match
-    and reason are those of the ranking that it matches best in."""
+    """Fuse rankings by reciprocal rank (see RRF_K).
+
+    The score is 1 for what is first in every ranking. Match and evidence are those of the ranking
+    in which a video matches best.
+    """
     scores: dict[str, float] = {}
     best: dict[str, Hit] = {}
     for ranking in rankings:

@@ -1,4 +1,4 @@
-"""Which frame or stretch of speech of a video is most like a vector."""
+"""The frame or stretch of speech of a video that is most like a vector."""
 
 from __future__ import annotations
 
@@ -24,23 +24,36 @@ class MultiVectors:
 
     @classmethod
     def of(cls, column: pa.ChunkedArray, dimension: int) -> MultiVectors:
-        """From a column of lists of vectors."""
+        """Read a column of lists of vectors."""
         lists = column.combine_chunks()
-        if isinstance(lists, pa.ChunkedArray):  # of no rows at all
+        if isinstance(lists, pa.ChunkedArray):  # without a single row
             return cls(np.zeros((0, dimension), np.float32), np.zeros(0, np.int64))
         vectors: np.ndarray = lists.flatten().flatten().to_numpy().astype(np.float32)
         counts: np.ndarray = lists.value_lengths().to_numpy().astype(np.int64)
         return cls(vectors.reshape(-1, dimension), counts)
 
-    def best(self, probe: np.ndarray) -> np.ndarray:
-        """float32 `[n]`: the largest dot product of `[d]` with a piece of each video, to the bit
-        the same for copies; -inf where a video has none."""
-        best: np.ndarray = self._best(dots(self.vectors, probe)[None])[0]
+    def best(self, vector: np.ndarray) -> np.ndarray:
+        """Find each video's largest dot product with a vector, equal to the bit for copies.
+
+        Args:
+            vector: float32 `[d]`.
+
+        Returns:
+            float32 `[n]`; -inf where a video has no vectors.
+        """
+        best: np.ndarray = self._best(dots(self.vectors, vector)[None])[0]
         return best
 
-    def best_for_each(self, probes: np.ndarray) -> np.ndarray:
-        """float32 `[m, n]`: the same for each of `[m, d]`, nearly to the bit."""
-        return self._best(probes @ self.vectors.T)
+    def best_for_each(self, vectors: np.ndarray) -> np.ndarray:
+        """Do as `best` does for several vectors at once, equal but for rounding.
+
+        Args:
+            vectors: float32 `[m, d]`.
+
+        Returns:
+            float32 `[m, n]`.
+        """
+        return self._best(vectors @ self.vectors.T)
 
     def _best(self, scores: np.ndarray) -> np.ndarray:
         best = np.full((len(scores), len(self.counts)), -np.inf, np.float32)
@@ -50,8 +63,8 @@ class MultiVectors:
             best[:, filled] = np.maximum.reduceat(scores, starts, axis=1)
         return best
 
-    def which(self, probe: np.ndarray) -> list[int | None]:
-        """The number of the first piece of each video that is most like `[d]`; None without any."""
-        scores, ends = dots(self.vectors, probe), np.cumsum(self.counts)
+    def which(self, vector: np.ndarray) -> list[int | None]:
+        """Find the index of each video's first vector that is most like `[d]`; None without any."""
+        scores, ends = dots(self.vectors, vector), np.cumsum(self.counts)
         parts = [scores[end - n : end] for n, end in zip(self.counts, ends, strict=True)]
         return [int(part.argmax()) if len(part) else None for part in parts]

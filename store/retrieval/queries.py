@@ -1,4 +1,4 @@
-"""What can be looked for. Several wishes may be combined in one search."""
+"""Queries. Several may be combined in one search."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from store.schema import Row
 
 @dataclass(frozen=True, eq=False)
 class SimilarTo:
-    """Videos like one: ranked by the sum of the likenesses of picture and speech.
+    """Videos like one, ranked by the sum of the cosines of picture and speech.
 
     Args:
         visual: float32 `[d]`, compared with visual halves; None or zeros leave them out.
         speech: float32 `[d]`, compared with speech halves; None or zeros leave them out. Without
             `visual`, only videos in which there is speech are found.
-        visual_recipe, speech_recipe: only rows of these; vectors of others mean something else.
+        visual_recipe: recipe of the rows that are compared, since vectors of others mean
+            something else; None for any.
+        speech_recipe: recipe of their speech halves; None for any.
 
     Raises:
         ValueError: there is nothing to compare, or a number that is not finite.
@@ -38,7 +40,7 @@ class SimilarTo:
 
     @classmethod
     def of(cls, row: Row) -> SimilarTo:
-        """Videos like one that is in a store, by both halves, among rows of its own recipes."""
+        """Ask for videos like one that is in a store, among rows of its own recipes."""
         return cls(row.visual, row.speech, row.visual_recipe, row.speech_recipe)
 
     @property
@@ -48,18 +50,22 @@ class SimilarTo:
 
 @dataclass(frozen=True, eq=False)
 class Semantic:
-    """Videos that show or say what one vector stands for, that of a text or of a picture: ranked
-    by their best frame or stretch of speech, whichever stands out more in the collection.
+    """Videos that show or say what a vector stands for, that of a text or of a picture.
+
+    They are ranked by their best frame or stretch of speech, whichever stands out more in the
+    collection.
 
     Args:
         vector: float32 `[d]`.
-        picture, speech: where to look.
+        picture: whether to look in pictures.
+        speech: whether to look in speech.
         unrelated: float32 `[m, d]`, vectors of the same kind for things that are probably not in
             the collection, to judge matches by. Without them, pictures of the collection serve.
-        visual_recipe, speech_recipe: as in `SimilarTo`.
+        visual_recipe: as in `SimilarTo`.
+        speech_recipe: as in `SimilarTo`.
 
     Raises:
-        ValueError: as in `SimilarTo`; or it says to look nowhere.
+        ValueError: as in `SimilarTo`, or there is nowhere to look.
     """
 
     vector: np.ndarray
@@ -83,14 +89,14 @@ class Semantic:
 
 @dataclass(frozen=True)
 class Words:
-    """Videos in which these words were heard, by their transcripts.
+    """Videos whose transcripts have these words.
 
     Args:
-        text: words, all of which must be there; in quotes, next to each other.
-        some: also find videos with some of the words.
+        text: words, all of which must be there; those in quotes next to each other.
+        some: whether to find videos with some of the words, too.
 
     Raises:
-        ValueError: there is no word in it.
+        ValueError: there is no word in the text.
     """
 
     text: str

@@ -10,16 +10,18 @@ from store.retrieval.ranking import rank
 from store.table.store import Store
 
 FUSED_DEPTH = 100
-"""How many of each ranking are fused at least; the 100th adds under half of what a first does."""
+"""Fewest hits of each ranking that are fused; the 100th adds under half of what a first does."""
 
 EVERYTHING = Filter()
 
 
 def search(store: Store, *queries: Query, k: int = 10, only: Filter = EVERYTHING) -> list[Hit]:
-    """The best `k` videos that are not offline, best first, equals in path order.
+    """Find the best `k` videos that are not offline, best first, equals in path order.
 
     Args:
+        store: the store that is searched.
         queries: one, or several, whose rankings are fused (see `fuse`).
+        k: how many hits at most.
         only: which rows may be found.
 
     Raises:
@@ -40,7 +42,7 @@ def search(store: Store, *queries: Query, k: int = 10, only: Filter = EVERYTHING
 
 
 def similar_to(store: Store, path: str) -> SimilarTo | None:
-    """`SimilarTo.of` the row of this path; None where there is none."""
+    """Ask for videos like the one of this path; None where there is no such row."""
     row = store.rows([path]).get(path)
     return SimilarTo.of(row) if row is not None else None
 

@@ -1,4 +1,4 @@
-"""Words and phrases in transcripts: what is asked for, and where in a video it is said."""
+"""Words and phrases in transcripts: what is sought, and where in a video it is said."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ _Phrase: Any = PhraseQuery
 
 @dataclass(frozen=True)
 class Wanted:
-    """Args:
-    text: words, and phrases in quotes.
+    """Words and phrases that are sought.
+
+    Args:
+        text: words, and phrases in quotes.
 
     Raises:
         ValueError: there is no word in it.
@@ -44,8 +46,10 @@ class Wanted:
 
     @cached_property
     def phrases(self) -> list[list[str]]:
-        """The words of each quoted part, and of all else that is written together: that is one
-        word, or several of a language without spaces."""
+        """The words of each quoted part, and of all else that is written together.
+
+        What is written together is one word, or several of a language without spaces.
+        """
         quoted = ["".join(part.groups("")) for part in _QUOTED.finditer(self.text)]
         phrases = map(tokens, (*quoted, *_QUOTED.sub(" ", self.text).split()))
         return [phrase for phrase in phrases if phrase]
@@ -56,20 +60,27 @@ class Wanted:
         return {word for phrase in self.phrases for word in phrase}
 
     def query(self, *, some: bool = False) -> Any:
-        """LanceDB's query for transcripts with every word and phrase, or with `some` of the words;
-        the rarer ones count more (BM25)."""
+        """Make LanceDB's query; rarer words count more (BM25).
+
+        Args:
+            some: whether some of the words are enough, instead of every word and phrase.
+        """
         if some:
             return _Match(" ".join(sorted(self.words)), _COLUMN)
         parts = [_part(" ".join(phrase)) for phrase in self.phrases]
         return parts[0] if len(parts) == 1 else BooleanQuery([(Occur.MUST, p) for p in parts])
 
     def share(self, transcript: str) -> float:
-        """How many of the words are in it: 0 to 1."""
+        """Give the share of the words that a transcript has: 0 to 1."""
         return len(self.words & set(tokens(transcript))) / len(self.words)
 
     def place(self, segments: Sequence[Segment]) -> Segment | None:
-        """Where it is said: the segments of the first whole phrase, else the one with most of the
-        words; None where there is none."""
+        """Find where it is said.
+
+        Returns:
+            The segments of the first whole phrase, joined; else the segment with most of the
+            words; None where there is none.
+        """
         said = [(word, number) for number, s in enumerate(segments) for word in tokens(s.text)]
         for phrase in sorted(self.phrases, key=len, reverse=True):
             for start in _occurrences(phrase, [word for word, _ in said]):
@@ -81,7 +92,7 @@ class Wanted:
 
 
 def tokens(text: str) -> list[str]:
-    """The words of a text, as the index has them."""
+    """Split a text into words, as the index does."""
     return [token.text for token in tokenize(text, **TOKENS)]
 
 

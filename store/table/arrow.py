@@ -17,15 +17,18 @@ from store.schema import SCHEMA_VERSION, FailedFile, Row, Segment
 
 VERSION_KEY = b"schema_version"
 
-_TIMED = pa.list_(
+_SEGMENTS = pa.list_(
     pa.struct([("start", pa.float64()), ("end", pa.float64()), ("text", pa.string())])
 )
 _TIME = pa.timestamp("us", tz="UTC")
 
 
 def _key(name: str) -> pa.Field:
-    """A primary key from the table's first version on: without one, two writers of the same new
-    key leave two rows. The schema's version sits beside it, where it can be changed in place."""
+    """Make a primary key, which a table has from its first version on.
+
+    Without one, two writers of the same new key leave two rows. The schema's version is kept in its
+    metadata, where it can be changed in place.
+    """
     metadata = {
         "lance-schema:unenforced-primary-key:position": "1",
         VERSION_KEY: str(SCHEMA_VERSION),
@@ -34,7 +37,7 @@ def _key(name: str) -> pa.Field:
 
 
 def version_of(schema: pa.Schema) -> int | None:
-    """The schema version that a table was written with; None where it is not one of ours."""
+    """Read the schema version that a table was written with; None where it is not one of ours."""
     written = (schema.field(0).metadata or {}).get(VERSION_KEY)
     return int(written) if written else None
 
@@ -44,7 +47,7 @@ def _required(name: str, kind: pa.DataType) -> pa.Field:
 
 
 def video_schema(dimension: int) -> pa.Schema:
-    """The videos' table for halves of `dimension` numbers."""
+    """Make the schema of the videos' table for halves of `dimension` numbers."""
     vectors = pa.list_(pa.list_(pa.float16(), dimension))
     return pa.schema(
         [
@@ -65,9 +68,9 @@ def video_schema(dimension: int) -> pa.Schema:
             _required("speech_status", pa.string()),
             pa.field("language", pa.string()),
             pa.field("language_probability", pa.float64()),
-            _required("segments", _TIMED),
+            _required("segments", _SEGMENTS),
             _required("transcript", pa.string()),
-            _required("speech_windows", _TIMED),
+            _required("speech_windows", _SEGMENTS),
             _required("speech_vectors", vectors),
             _required("visual_recipe", pa.string()),
             _required("transcript_recipe", pa.string()),
@@ -98,19 +101,19 @@ MEMORY_SCHEMA = pa.schema([_key("key"), _required("value", pa.string())])
 
 
 def dimension_of(schema: pa.Schema) -> int:
-    """Numbers in each half of the embedding of a videos' table."""
+    """Read the width of each half of the embedding from the schema of a videos' table."""
     return int(schema.field("embedding").type.list_size) // 2
 
 
 def rows_to_arrow(rows: Sequence[Row]) -> pa.Table:
-    """A table of `video_schema` from rows of one dimension, at least one."""
+    """Make a table of `video_schema` from rows of one dimension, at least one."""
     schema = video_schema(rows[0].dimension)
     made = {
         "embedding": _fixed(np.stack([np.concatenate([r.visual, r.speech]) for r in rows])),
         "frame_vectors": _ragged([row.frame_vectors for row in rows]),
         "speech_vectors": _ragged([row.speech_vectors for row in rows]),
-        "segments": pa.array([_plain(row.segments) for row in rows], _TIMED),
-        "speech_windows": pa.array([_plain(row.speech_windows) for row in rows], _TIMED),
+        "segments": pa.array([_dicts(row.segments) for row in rows], _SEGMENTS),
+        "speech_windows": pa.array([_dicts(row.speech_windows) for row in rows], _SEGMENTS),
     }
     columns = [
         made[field.name]
@@ -122,8 +125,10 @@ def rows_to_arrow(rows: Sequence[Row]) -> pa.Table:
 
 
 def rows_from_arrow(table: pa.Table) -> list[Row]:
-    """The rows of a table of `video_schema`; frame and speech vectors as they were kept, rounded
-    to half precision."""
+    """Read rows from a table of `video_schema`.
+
+    Frame and speech vectors come as they were kept, rounded to half precision.
+    """
     if not len(table):
         return []
     d = dimension_of(table.schema)
@@ -134,8 +139,10 @@ def rows_from_arrow(table: pa.Table) -> list[Row]:
         "frame_times": [times.values.to_numpy() for times in table.column("frame_times")],
         "frame_vectors": [_unpacked(value, d) for value in table.column("frame_vectors")],
         "speech_vectors": [_unpacked(value, d) for value in table.column("speech_vectors")],
-        "segments": [_timed(value) for value in table.column("segments").to_pylist()],
-        "speech_windows": [_timed(value) for value in table.column("speech_windows").to_pylist()],
+        "segments": [_segments(value) for value in table.column("segments").to_pylist()],
+        "speech_windows": [
+            _segments(value) for value in table.column("speech_windows").to_pylist()
+        ],
     }
     names = [field.name for field in fields(Row)]
     columns = [made[name] if name in made else table.column(name).to_pylist() for name in names]
@@ -143,7 +150,7 @@ def rows_from_arrow(table: pa.Table) -> list[Row]:
 
 
 def failures_to_arrow(failed: Sequence[FailedFile]) -> pa.Table:
-    """A table of `FAILURE_SCHEMA`."""
+    """Make a table of `FAILURE_SCHEMA`."""
     columns = [
         pa.array([getattr(one, field.name) for one in failed], field.type)
         for field in FAILURE_SCHEMA
@@ -152,25 +159,25 @@ def failures_to_arrow(failed: Sequence[FailedFile]) -> pa.Table:
 
 
 def failures_from_arrow(table: pa.Table) -> list[FailedFile]:
-    """The failed files of a table of `FAILURE_SCHEMA`."""
+    """Read failed files from a table of `FAILURE_SCHEMA`."""
     return [FailedFile(**values) for values in table.to_pylist()]
 
 
 def matrix(column: pa.ChunkedArray | pa.Array, width: int) -> np.ndarray:
-    """float32 `[n, width]` from a column of fixed-size lists."""
+    """Read a column of fixed-size lists as float32 `[n, width]`."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     flat: np.ndarray = whole.flatten().to_numpy()
     return flat.reshape(-1, width)
 
 
 def _fixed(vectors: np.ndarray) -> pa.FixedSizeListArray:
-    """A column of fixed-size lists from `[n, width]`, in the array's own number type."""
+    """Make a column of fixed-size lists from `[n, width]`, in the array's own number type."""
     flat = pa.array(np.ascontiguousarray(vectors).ravel())
     return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
 
 
 def _ragged(vectors: Sequence[np.ndarray]) -> pa.ListArray:
-    """A column of lists of float16 vectors, one list from each `[n, d]`."""
+    """Make a column of lists of float16 vectors, one list from each `[n, d]`."""
     offsets = np.cumsum([0, *(len(each) for each in vectors)], dtype=np.int32)
     return pa.ListArray.from_arrays(
         pa.array(offsets), _fixed(np.concatenate(vectors).astype(np.float16))
@@ -182,9 +189,9 @@ def _unpacked(value: pa.ListScalar, width: int) -> np.ndarray:
     return halves.astype(np.float32).reshape(-1, width)
 
 
-def _plain(pieces: Sequence[Segment]) -> list[dict[str, Any]]:
+def _dicts(pieces: Sequence[Segment]) -> list[dict[str, Any]]:
     return [{"start": p.start, "end": p.end, "text": p.text} for p in pieces]
 
 
-def _timed(pieces: Sequence[dict[str, Any]]) -> tuple[Segment, ...]:
+def _segments(pieces: Sequence[dict[str, Any]]) -> tuple[Segment, ...]:
     return tuple(Segment(**piece) for piece in pieces)

@@ -20,46 +20,46 @@ from store.table.lance import FTS, Bitmap, BTree, IvfRq, KeyedTable
 from store.table.snapshot import Snapshot
 
 BITMAPS = ("label", "language", "speech_status", "visual_recipe", "speech_recipe", "offline")
-"""Columns of few values that filters compare: an index of each spares reading it whole."""
+"""Columns of few values that filters compare; an index spares reading a column whole."""
 
 TOKENS: dict[str, Any] = {"base_tokenizer": "icu", "stem": False, "remove_stop_words": False}
-"""ICU finds the words of every language, also where no spaces are between them; stems and stop
-words are one language's each. Accents and case do not count."""
+"""Settings of the tokenizer. ICU finds the words of every language, also where no spaces are
+between them; stems and stop words are one language's each. Accents and case do not count."""
 
 ROWS_TO_INDEX = 20_000
-"""Exact search below."""
+"""Rows from which on vectors have an index; fewer are searched exactly."""
 
 ROWS_TO_INDEX_PATHS = 300_000
-"""Below, reading all paths is as quick as looking one up."""
+"""Rows from which on paths have an index; fewer are read as quickly as one is looked up."""
 
 MOST_SEGMENTS = 8
-"""Each compaction adds a segment to the index of vectors, which every search reads: 9 make one
-take half as long again. Then it is made anew."""
+"""Segments of the index of vectors at which it is rebuilt. Each compaction adds one, which every
+search reads: 9 make a search take half as long again."""
 
 BITS = 2
-"""How many the index keeps of a number. It finds as many of the 10 nearest among 100 candidates as
+"""Bits that the index keeps of a number. It finds as many of the 10 nearest among 100 candidates as
 with one bit among 250, and each candidate is a read; 270 MB for a million rows."""
 
 CANDIDATES_PER_ROOT = 4.75
-"""How many rows to compare exactly after the index has found them, times the fourth root of the
+"""Rows that are compared exactly after the index has found them, over the fourth root of the
 table's rows: 57 of 20,000, 85 of 100,000, 151 of a million. Among them are 96 to 98 of the 100 that
 should be found by their best moment; each costs a read."""
 
 FEW_ROWS = 250
-"""That many behind a narrow filter are compared exactly in as much time."""
+"""Rows behind a narrow filter that are compared exactly in the time that the index takes."""
 
 
 def prepare(keyed: KeyedTable) -> None:
-    """Make what a new table has from the start."""
+    """Make the index that a new table has from the start."""
     table = keyed.table
     if table is not None:
         table.create_index("transcript", config=FTS(with_position=True, **TOKENS))
 
 
 def keep_up(keyed: KeyedTable) -> None:
-    """Make the indexes that pay by now, and anew the one that has become slow.
+    """Make the indexes that pay by now, and rebuild the one that has become slow.
 
-    What has been added since is for LanceDB's `optimize`, which comes after.
+    LanceDB's `optimize`, which comes after, adds the rows that were written since.
     """
     table = keyed.table
     if table is None:
@@ -80,7 +80,7 @@ def keep_up(keyed: KeyedTable) -> None:
 
 
 def _is_slow(index: Any) -> bool:
-    """Whether it is not there, in too many pieces, or was made when the table was half as large."""
+    """Tell whether an index is missing, in too many segments, or of half the table or less."""
     return (
         index is None
         or index.num_segments >= MOST_SEGMENTS
@@ -89,22 +89,28 @@ def _is_slow(index: Any) -> bool:
 
 
 def is_used(rows: int) -> bool:
-    """Whether searches in a table of so many rows are not exact."""
+    """Tell whether a table of that size is searched by index, and so not exactly."""
     return rows >= ROWS_TO_INDEX
 
 
 def candidates(rows: int) -> int:
-    """How many of the nearest to ask of a table of so many rows: the index knows roughly which they
-    are. In a table without one, as many as are wanted are enough: 0."""
+    """Give how many of the nearest rows to ask an index for, which knows them roughly.
+
+    Args:
+        rows: rows of the table.
+
+    Returns:
+        0 for a table without an index, where as many as are wanted are enough.
+    """
     return math.ceil(CANDIDATES_PER_ROOT * rows**0.25) if is_used(rows) else 0
 
 
 def tuned(search: Any, snapshot: Snapshot, where: str) -> Any:
-    """A vector search with a filter, in the whole of the index. In a table without one it is exact.
+    """Tune a vector search with a filter: in the whole of the index, or exact where there is none.
 
     Partitions are near in both halves together, and the neighbours in one half are in all of them:
     half of the partitions miss a tenth of those, and save a third of the time. A filter that leaves
-    nothing out is left out itself: to count takes 1 ms among a million rows, to look each row of
+    nothing out is left out itself: counting takes 1 ms among a million rows, looking each row of
     the index up 27.
 
     Args:

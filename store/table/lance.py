@@ -1,9 +1,9 @@
 """LanceDB behind two small classes: a database, and a table with a text key.
 
-The one module that opens it. Every error of its own leaves here as a `StoreError`.
+No other module opens LanceDB. Its errors leave here as `StoreError`.
 """
 
-# ruff: noqa: E402 - some of it has to be said before LanceDB is imported
+# ruff: noqa: E402 - some settings have to be made before LanceDB is imported
 
 from __future__ import annotations
 
@@ -62,20 +62,21 @@ KEYS_PER_FILTER = 5_000
 """Most keys in one filter; 5,000 take LanceDB 50 ms."""
 
 KEYS_LOOKED_UP = 250
-"""Most rows of a commit whose keys are looked up in an index of them where there is one: 0.1 ms
-each. For more, reading the keys of a million rows is quicker, 65 ms."""
+"""Most rows of a commit whose keys are looked up in the index of keys, 0.1 ms each. For more rows,
+reading the keys of a million rows is quicker, 65 ms."""
 
 # Small, so that a writer that lives for days does not grow with the versions it has written.
 _INDEX_CACHE_BYTES = 32 << 20
 _METADATA_CACHE_BYTES = 8 << 20
 
 MIGRATIONS: dict[int, Callable[[str, Table], None]] = {}
-"""By the version they start from: each takes a table's name and the table to the next version."""
+"""Migrations by the version that they start from. Each takes a table's name and the table, and
+brings it to the next version."""
 
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """LanceDB's, Arrow's and the system's errors as a `StoreError` that begins with `what`."""
+    """Turn LanceDB's, Arrow's and the system's errors into a `StoreError` beginning with `what`."""
     try:
         yield
     except StoreError:
@@ -85,14 +86,14 @@ def translated(what: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The error's text without places in LanceDB's source, and with advice where there is any."""
+    """Give an error's text without places in LanceDB's source, and with advice where known."""
     text = re.sub(r", \S+\.rs:\d+(:\d+)?", "", str(error)).strip() or type(error).__name__
     full = "No space left on device" in text or "File too large" in text
     return f"{text}; make room and try again" if full else text
 
 
 class Database:
-    """A place with tables. Nothing is opened, or made on disk, before it is needed.
+    """A LanceDB database. Nothing is opened, or made on disk, before it is needed.
 
     Args:
         uri: a folder, or any URI that LanceDB opens.
@@ -107,7 +108,7 @@ class Database:
         self._lock = threading.Lock()
 
     def open(self, name: str) -> Table | None:
-        """The table of that name, or None where there is none."""
+        """Open the table of that name; None where there is none."""
         if self.folder is not None and not self.folder.exists():
             return None  # connecting would make the folder
         with translated(f"the store {self.uri} cannot be read"):
@@ -121,13 +122,17 @@ class Database:
         return table
 
     def create(self, name: str, schema: pa.Schema) -> Table:
-        """The table of that name, made with `schema` if need be."""
+        """Open the table of that name, which is made with `schema` if need be."""
         with translated(f"the store {self.uri} cannot be written"):
             table: Table = self._connect().create_table(name, schema=schema, exist_ok=True)
         return table
 
     def require_writer(self) -> None:
-        """Raises StoreError where it was opened for reading."""
+        """Check that the database was opened for writing.
+
+        Raises:
+            StoreError: it was opened for reading.
+        """
         if not self.writer:
             raise StoreError(f"the store {self.uri} was opened for reading only")
 
@@ -135,15 +140,15 @@ class Database:
         with self._lock:
             if self._connection is None:
                 if not self.writer:
-                    # By itself LanceDB leaves two cores free: two searches of a reader that has
-                    # two take turns on one. Beside a writer the models compute.
+                    # By itself LanceDB leaves two cores free, so that a reader with two has one
+                    # for both of its searches. A writer shares the cores with the models.
                     os.environ.setdefault("LANCE_CPU_THREADS", str(os.cpu_count() or 1))
                 session = lancedb.Session(
                     index_cache_size_bytes=_INDEX_CACHE_BYTES,
                     metadata_cache_size_bytes=_METADATA_CACHE_BYTES,
                 )
-                # Zero: every read sees the newest version. A reader that stays on an older one
-                # fails when the writer removes the files of that.
+                # With zero every read sees the newest version. A reader that stays on an older
+                # version fails when the writer removes its files.
                 self._connection = lancedb.connect(
                     self.uri,
                     read_consistency_interval=timedelta(0),
@@ -171,8 +176,8 @@ class KeyedTable:
     """A table of which the first column is a text key. Safe to use from several threads.
 
     Args:
-        database: where it is.
-        name: what it is called.
+        database: the database that it is in.
+        name: the table's name.
         key: the name of its first column.
     """
 
@@ -196,7 +201,7 @@ class KeyedTable:
             return self._table
 
     def fragments(self) -> int:
-        """Pieces that the table is in: each commit adds one, and each costs every read."""
+        """Count the table's fragments: each commit adds one, and each costs every read time."""
         table = self.table
         if table is None:
             return 0
@@ -204,16 +209,16 @@ class KeyedTable:
         return int(stats["fragment_stats"]["num_fragments"])
 
     def pinned(self, version: int) -> Table:
-        """A handle of its own that stays on that version."""
+        """Open another handle, which stays on that version."""
         table = self._database.open(self.name)
         with self.reading():
             if table is None:
-                raise StoreError(f"the table {self.name} is not there any more")
+                raise StoreError(f"the store {self._database.uri}: its table {self.name} has gone")
             table.checkout(version)
         return table
 
     def read(self, columns: Sequence[str], where: Expr | None = None) -> pa.Table | None:
-        """The columns of the rows that fulfil `where`; None where the table does not exist."""
+        """Read columns of the rows that fulfil `where`; None where the table does not exist."""
         table = self.table
         if table is None:
             return None
@@ -222,14 +227,17 @@ class KeyedTable:
             return (query if where is None else query.where(where)).to_arrow()
 
     def read_keys(self, keys: Sequence[str], columns: Sequence[str]) -> pa.Table | None:
-        """The columns of the rows of these keys; keys that are not there are left out."""
+        """Read columns of the rows of these keys; keys that are not there are left out."""
         parts = [self.read(columns, where) for where in self._filters(keys)]
         found = [part for part in parts if part is not None]
         return pa.concat_tables(found) if found else None
 
     def upsert(self, rows: pa.Table) -> None:
-        """Insert or replace rows in one commit. Each key must be there once: LanceDB would insert
-        a new one twice."""
+        """Insert or replace rows in one commit.
+
+        Args:
+            rows: each key once, since LanceDB would insert a new one twice.
+        """
         with self._writing():
             table = self.table
             if table is None:
@@ -238,7 +246,7 @@ class KeyedTable:
             merge.when_matched_update_all().when_not_matched_insert_all().execute(rows)
 
     def delete(self, keys: Sequence[str]) -> int:
-        """Remove the rows of these keys; how many there were."""
+        """Remove the rows of these keys, and count them."""
 
         def delete(table: Any, where: Expr) -> int:
             return int(table.delete(where).num_deleted_rows)
@@ -246,7 +254,7 @@ class KeyedTable:
         return self._change(keys, delete)
 
     def update(self, keys: Sequence[str], values: Mapping[str, Any]) -> int:
-        """Set columns of the rows of these keys; how many there were."""
+        """Set columns of the rows of these keys, and count them."""
 
         def update(table: Table, where: Expr) -> int:
             return table.update(where, dict(values)).rows_updated
@@ -254,13 +262,13 @@ class KeyedTable:
         return self._change(keys, update)
 
     def close(self) -> None:
-        """Let go of LanceDB's handle; the next use opens another."""
+        """Release LanceDB's handle; the next use opens another."""
         with self._lock:
             self._table = None
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Errors of a read as `StoreError`."""
+        """Raise the errors of a read as `StoreError`."""
         with translated(f"the store {self._database.uri} cannot be read"):
             yield
 

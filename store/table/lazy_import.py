@@ -8,9 +8,10 @@ from typing import Any
 
 
 def initialise_late(name: str) -> None:
-    """Make a package importable without running its `__init__`, which then runs when the first
-    attribute that is not a submodule already imported is looked up. Its submodules are found as
-    ever. A package that is not installed, or is imported already, is left alone.
+    """Make a package importable without running its `__init__`.
+
+    That runs when the first attribute is looked up that is not an imported submodule. Submodules
+    are found as usual. A package that is not installed, or is imported already, is left alone.
 
     `importlib.util.LazyLoader` does not help: importing any submodule looks at the package's
     `__path__`, and that runs it.

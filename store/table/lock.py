@@ -1,6 +1,6 @@
-"""One writer at a time: a lock file in the store's folder, held by the system for a process.
+"""One writer at a time: a lock file in the store's folder, which the system holds for a process.
 
-It goes with the process, however that ends; nothing has to be cleaned up after a crash.
+The lock ends with the process, however that ends, so that a crash leaves nothing to clean up.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from store.errors import StoreBusyError, StoreError
 
 
 class WriterLock:
-    """Held from `acquire` to `release`.
+    """Lock of a store's folder, held from `acquire` to `release`.
 
     Args:
-        folder: the store's; made if need be.
+        folder: the store's folder; made if need be.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -26,10 +26,11 @@ class WriterLock:
         self._lock = FileLock(folder / "writer.lock")
 
     def acquire(self) -> None:
-        """Take the lock, and leave the number of this process for whoever comes second.
+        """Take the lock, and write down this process's number for whoever comes second.
 
         Raises:
-            StoreError: another process has it, or the folder cannot be written.
+            StoreBusyError: another process has it.
+            StoreError: the folder cannot be written.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

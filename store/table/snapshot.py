@@ -17,12 +17,13 @@ _BATCH_ROWS = 16_384
 
 
 class Snapshot:
-    """What is read from it is of one version, and what it was asked once it knows: each question to
-    a table that may change takes LanceDB 0.3 ms, and there would be ten in a search.
+    """The videos' table at one version, with what it was asked before.
+
+    Each question to a table that may change takes LanceDB 0.3 ms, and a search would ask ten.
 
     Args:
-        videos: whose table it is.
-        table: LanceDB's handle, which stays on a version.
+        videos: the table that it is a version of.
+        table: LanceDB's handle, which stays on that version.
     """
 
     def __init__(self, videos: KeyedTable, table: Table) -> None:
@@ -35,16 +36,20 @@ class Snapshot:
         self._count = lru_cache(_COUNTS_KEPT)(table.count_rows)
 
     def count(self, where: str) -> int:
-        """How many rows fulfil `where`."""
+        """Count the rows that fulfil `where`."""
         with self.videos.reading():
             return self._count(where)
 
     def take(self, row_ids: np.ndarray, columns: Sequence[str]) -> tuple[pa.Table, np.ndarray]:
-        """The columns of these rows in the table's order, and the place of each: int64 `[n]`.
+        """Read columns of some rows, in the table's order.
 
         Args:
             row_ids: uint64 `[n]`, of this snapshot; each once. Reading is quickest where they
                 ascend.
+            columns: their names.
+
+        Returns:
+            The columns, and where in them each of `row_ids` is, int64 `[n]`.
 
         Raises:
             StoreError: the store cannot be read.
@@ -56,12 +61,14 @@ class Snapshot:
         order = np.argsort(seen)
         place = order[np.searchsorted(seen, row_ids, sorter=order).clip(max=len(order) - 1)]
         if not np.array_equal(seen[place], row_ids):
-            raise StoreError(f"{len(seen)} of {len(row_ids)} rows could be read; try once more")
+            raise StoreError(f"{len(seen)} of {len(row_ids)} rows could be read; run it again")
         return found.select(list(columns)), place
 
     def embeddings(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Those of all rows, in the table's order: row ids, uint64 `[b]`, and float32 `[b, 2d]`,
-        block after block.
+        """Read the embeddings of all rows, in the table's order, block by block.
+
+        Yields:
+            Row ids, uint64 `[b]`, and embeddings, float32 `[b, 2d]`.
 
         Raises:
             StoreError: the store cannot be read.

@@ -1,4 +1,4 @@
-"""The store: what is known of a collection, kept in LanceDB tables and safe to read meanwhile."""
+"""The store: what is known of a collection, in LanceDB tables that are safe to read meanwhile."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _log = logging.getLogger(__name__)
 
 
 class Store:
-    """Rows by path, failed files and a small memory.
+    """Rows by path, failed files and notes.
 
-    One process writes at a time; any number read beside it, also while it compacts. The tables
-    are made by the first write, the size of the vectors is that of the first rows. Every method
-    raises `StoreError` where LanceDB or the disk fails, and then the tables are as before.
+    One process writes at a time; any number read beside it, also while it compacts. The first write
+    makes the tables, and the first rows set the size of the vectors. Every method raises
+    `StoreError` where LanceDB or the disk fails, and then the tables are as before.
     """
 
     def __init__(self, database: Database) -> None:
@@ -53,12 +53,15 @@ class Store:
 
     @classmethod
     def open(cls, uri: str, *, writer: bool = False) -> Store:
-        """The store at `uri`: a folder, or any URI that LanceDB opens. One that does not exist
-        reads as an empty one, and reading makes nothing on disk.
+        """Open a store. One that does not exist reads as empty, and reading makes nothing on disk.
+
+        Args:
+            uri: a folder, or any URI that LanceDB opens.
+            writer: whether to write it.
 
         Raises:
-            StoreError: it is there, but cannot be read, or is of another version; or it is to be
-                written, and another process of this machine is at that.
+            StoreBusyError: it is to be written, and another process of this machine writes it.
+            StoreError: it cannot be read, or is of another version.
         """
         store = cls(Database(uri, writer=writer))
         try:
@@ -82,7 +85,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Let go of the tables. Nothing is pending: every write was committed when it returned."""
+        """Release the tables. Nothing is pending: every write was committed when it returned."""
         self._snapshot = None
         for each in self._tables:
             each.close()
@@ -90,15 +93,17 @@ class Store:
             self._lock.release()
 
     def _acquire(self) -> None:
-        """Become the one writer; of a store that is not local, another machine may be one, too."""
+        """Become the one writer of this machine; a store that is not local may have others."""
         folder = self._database.folder
         if self._database.writer and folder is not None:
             self._lock = WriterLock(folder)
             self._lock.acquire()
 
     def snapshot(self) -> Snapshot | None:
-        """The videos as they are now, the same object until they change; None where there is no
-        table."""
+        """Give the videos as they are now; None where there is no table yet.
+
+        The object is the same until they change.
+        """
         table = self.videos.table
         if table is None:
             return None
@@ -110,7 +115,7 @@ class Store:
         return known
 
     def scratch(self, name: str) -> Path | None:
-        """A file beside the tables for a writer's own use; None where the store is not local."""
+        """Name a file beside the tables for a writer's own use; None where they are not local."""
         folder = self._database.folder
         return folder / name if folder is not None else None
 
@@ -121,7 +126,7 @@ class Store:
         return dimension_of(table.schema) if table is not None else None
 
     def known(self) -> dict[str, Known]:
-        """What there is, by path: light columns only, 100,000 rows in well under a second."""
+        """Read what a scan has to know of each row, by path; 100,000 rows take under a second."""
         found = self.videos.read(["path", *Known._fields])
         if found is None:
             return {}
@@ -130,12 +135,15 @@ class Store:
         return dict(zip(paths, map(Known._make, zip(*columns, strict=True)), strict=True))
 
     def rows(self, paths: Iterable[str]) -> dict[str, Row]:
-        """The rows of these paths, whole; paths that are not there are left out."""
+        """Read the rows of these paths, whole; paths that are not there are left out."""
         found = self.videos.read_keys(list(paths), VIDEO_COLUMNS)
         return {row.path: row for row in rows_from_arrow(found)} if found is not None else {}
 
     def upsert(self, rows: Iterable[Row]) -> None:
-        """Insert or replace rows in one commit; of several with one path the last one counts.
+        """Insert or replace rows in one commit.
+
+        Args:
+            rows: where several have one path, the last one counts.
 
         Raises:
             StoreError: their vectors have another size than the table's.
@@ -158,50 +166,50 @@ class Store:
                 index.prepare(self.videos)
 
     def remove(self, paths: Iterable[str]) -> int:
-        """Remove rows; how many there were."""
+        """Remove the rows of these paths, and count them."""
         return self.videos.delete(list(paths))
 
     def set_offline(self, paths: Iterable[str], offline: bool) -> int:
-        """Mark rows whose file is not there, or is there again; how many there were."""
+        """Mark rows whose file is not there, or is there again, and count them."""
         return self.videos.update(list(paths), {"offline": offline})
 
     def failures(self) -> list[FailedFile]:
-        """Every failed file, in path order."""
+        """Read every failed file, in path order."""
         found = self._failures.read(FAILURE_SCHEMA.names)
         failed = [] if found is None else failures_from_arrow(found)
         return sorted(failed, key=lambda one: one.path)
 
     def record_failures(self, failed: Sequence[FailedFile]) -> None:
-        """Remember failed files in one commit. Attempts add up while size and mtime are equal."""
+        """Record failed files in one commit. Attempts add up while size and mtime are equal."""
         if not failed:
             return
         found = self._failures.read_keys([one.path for one in failed], FAILURE_SCHEMA.names)
-        former = {one.path: one for one in failures_from_arrow(found)} if found else {}
+        earlier = {one.path: one for one in failures_from_arrow(found)} if found else {}
         for one in failed:
-            before = former.get(one.path)
+            before = earlier.get(one.path)
             same = before is not None and before.stamp == one.stamp
             attempts = one.attempts + (before.attempts if before and same else 0)
-            former[one.path] = replace(one, attempts=attempts)
-        self._failures.upsert(failures_to_arrow([former[p] for p in {o.path for o in failed}]))
+            earlier[one.path] = replace(one, attempts=attempts)
+        self._failures.upsert(failures_to_arrow([earlier[p] for p in {o.path for o in failed}]))
 
     def forget_failures(self, paths: Iterable[str] | None = None) -> int:
-        """Forget failed files, all of them where no paths are given; how many there were."""
+        """Forget failed files, all of them where no paths are given, and count them."""
         if paths is None:
             paths = [one.path for one in self.failures()]
         return self._failures.delete(list(paths))
 
     def set_note(self, key: str, value: str) -> None:
-        """Keep a small text under a name."""
+        """Keep a small text under a key."""
         pair = {"key": [check_key(key)], "value": [value]}
         self._memory.upsert(pa.table(pair, schema=MEMORY_SCHEMA))
 
     def get_note(self, key: str) -> str | None:
-        """The text that was kept under that name, or None."""
+        """Read the text that was kept under that key; None where there is none."""
         found = self._memory.read_keys([key], ["value"])
         return found.column("value")[0].as_py() if found else None
 
     def facts(self) -> Facts:
-        """The store in numbers."""
+        """Count what is in the store."""
         found = self.videos.read(["label", *RECIPE_COLUMNS, "offline"])
         if found is None:
             found = video_schema(1).empty_table()
@@ -222,11 +230,18 @@ class Store:
             )
 
     def upkeep(self, *, force: bool = False, idle: bool = False) -> bool:
-        """Compact the tables that are due, or with `force` all of them; whether any was. Where
-        the writer is `idle`, those are due that it takes little time for.
+        """Compact the tables that are due.
 
         A failure harms no row, so it does not end a run: it is logged, counted in
         `upkeep_failures`, and tried again after as many commits.
+
+        Args:
+            force: whether all tables are due.
+            idle: whether the writer has nothing else to do; then tables are due that take little
+                time, too.
+
+        Returns:
+            Whether any table was due.
         """
         self._database.require_writer()
         due = [each for each in self._tables if force or upkeep.is_due(each, idle=idle)]
@@ -247,7 +262,7 @@ class Store:
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
-    """The column as a list, of equal texts one object: every row repeats its recipes."""
+    """List a column, equal texts as one object: every row repeats its recipes."""
     if not pa.types.is_string(column.type):
         return list(column.to_pylist())
     encoded = column.combine_chunks().dictionary_encode()
@@ -257,6 +272,6 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
 
 
 def _counts(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], int]]:
-    """How often each combination of values is there."""
+    """Count the rows of each combination of values."""
     for group in table.group_by(list(columns)).aggregate([([], "count_all")]).to_pylist():
         yield tuple(group[name] for name in columns), group["count_all"]

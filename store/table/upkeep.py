@@ -1,7 +1,7 @@
-"""Keeping tables small and quick: compaction, removal of old versions, sweeping of leftovers.
+"""Upkeep, which keeps tables small and quick: compaction, removal of old versions and of leftovers.
 
 Every commit is a version and a few files, and reads and commits slow down with each. Compaction
-merges them, and writes the whole table anew as long as that has less than a million rows.
+merges them, and rewrites the whole table while it has less than a million rows.
 """
 
 from __future__ import annotations
@@ -14,29 +14,31 @@ from typing import Any
 from store.table.lance import KeyedTable, Table
 
 COMMITS_BETWEEN = 64
-"""Commits after which a table is compacted: 64 pieces cost a commit about 20 ms (measured)."""
+"""Commits after which a table is compacted: 64 fragments cost a commit about 20 ms (measured)."""
 
 ROWS_PER_COMMIT = 1_000
-"""In a large table a commit's share of the next compaction is no more rows than this."""
+"""Most rows of a table for each commit since its last compaction: a large one waits for more."""
 
 RETENTION = timedelta(hours=1)
-"""How long old versions stay for whoever still reads them."""
+"""Time for which old versions stay, for whoever still reads them."""
 
 RETENTION_WHEN_BLOATED = timedelta(minutes=1)
-"""The same where they take much room: with a commit a second, an hour of compactions would keep 50
-copies of the table."""
+"""Time for which they stay in a bloated folder: with a commit a second, an hour of compactions
+would keep 50 copies of the table."""
 
 BLOATED = 1.3
-"""That much room is much: so many times as many bytes as the rows of now have."""
+"""Old versions are trimmed early once the folder exceeds this multiple of the live data."""
 
 STALE_SECONDS = 86_400.0
-"""Staging files of a killed writer are older than that; those of a living one are not."""
+"""Age from which on a staging file is a killed writer's; a living one's is younger."""
 
 
 def is_due(keyed: KeyedTable, *, idle: bool = False) -> bool:
-    """Whether enough was committed for a compaction to pay; when there is nothing else to do, a
-    few commits are enough, but in a large table it takes as long as ever. And then old versions
-    go that were too young to go before."""
+    """Tell whether enough was committed for a compaction to pay.
+
+    An idle writer compacts after a single commit, but in a large table, where that takes long,
+    after as many as ever. It also removes old versions that were too young before.
+    """
     if idle and keyed.is_bloated:
         return True
     if keyed.commits < (1 if idle else COMMITS_BETWEEN):
@@ -46,11 +48,11 @@ def is_due(keyed: KeyedTable, *, idle: bool = False) -> bool:
 
 
 def compact(keyed: KeyedTable, folder: Path | None) -> None:
-    """Merge the table's pieces, update its indexes, and remove old versions.
+    """Merge the table's fragments, update its indexes, and remove old versions.
 
     Args:
         keyed: the table.
-        folder: the store's, where it is a local one.
+        folder: the store's folder; None where it is not a local one.
     """
     table = keyed.table
     if table is None:
@@ -68,7 +70,7 @@ def compact(keyed: KeyedTable, folder: Path | None) -> None:
 
 
 def sweep(folder: Path) -> int:
-    """Remove the staging files that killed writers left, which LanceDB never does; how many."""
+    """Remove the staging files that killed writers left, which LanceDB never does; count them."""
     oldest = time.time() - STALE_SECONDS
     stale = [file for file in folder.rglob(".tmp*") if _modified(file) < oldest]
     for file in stale:
@@ -77,7 +79,7 @@ def sweep(folder: Path) -> int:
 
 
 def bytes_on_disk(folder: Path) -> int:
-    """Bytes of the files under a folder, which may change meanwhile."""
+    """Add up the bytes of the files under a folder, which may change meanwhile."""
     return sum(_size(file) for file in folder.rglob("*"))
 
 

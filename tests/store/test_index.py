@@ -108,9 +108,9 @@ def test_a_large_table_is_searched_as_exactly_with_indexes(large: Store) -> None
         **dict.fromkeys(index.BITMAPS, "Bitmap"),
     }
     found = [paths(search(large, query, only=only)) for query, only in queries]
-    get_note = [len(set(a) & set(b)) / len(a) for a, b in zip(exact, found, strict=True)]
-    assert np.mean(get_note) >= 0.95
-    assert min(get_note) >= 0.7
+    recall = [len(set(a) & set(b)) / len(a) for a, b in zip(exact, found, strict=True)]
+    assert np.mean(recall) >= 0.95
+    assert min(recall) >= 0.7
 
 
 def test_new_rows_are_found_at_once_beside_the_indexes(large: Store) -> None:

@@ -278,10 +278,10 @@ def test_the_same_question_has_the_same_answer(store: Store, vector: np.ndarray)
     assert search(store, query) == search(store, query) == search(again, query)
 
 
-# several wishes
+# several queries
 
 
-def test_wishes_are_fused_by_rank(store: Store, rows: list[Row]) -> None:
+def test_queries_are_fused_by_rank(store: Store, rows: list[Row]) -> None:
     first, second = SimilarTo(rows[3].visual), Semantic(rows[7].frame_vectors[0])
     rankings = [search(store, query, k=100) for query in (first, second)]
     hits = search(store, first, second, k=COUNT)
@@ -371,7 +371,7 @@ def test_a_query_of_another_size_is_refused(store: Store) -> None:
         {"visual": np.ones((1, D))},
     ],
 )
-def test_an_impossible_wish_cannot_be_made(wrong: dict[str, Any]) -> None:
+def test_an_impossible_query_cannot_be_made(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="vector"):
         SimilarTo(**wrong)
 
