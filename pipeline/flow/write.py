@@ -110,7 +110,7 @@ class Writer:
 
     def mark_offline(self, paths: Sequence[str], *, offline: bool) -> None:
         """Mark rows whose file is out of reach, or is there again."""
-        self._store.set_offline(paths, offline)
+        self._store.set_offline(paths, offline=offline)
         for path in paths:
             self.catalog.mark_offline(path, offline=offline)
 

@@ -118,7 +118,7 @@ def of_recipe(recipe: Recipe, *, offline: bool = False) -> Expr:
         offline: whether rows whose file is not there count, too.
     """
     same = [col(name) == lit(text) for name, text in zip(RECIPE_COLUMNS, recipe, strict=True)]
-    present = [] if offline else [col("offline") == lit(False)]
+    present = [] if offline else [col("offline") == lit(value=False)]
     return reduce(and_, [*same, *present])
 
 
@@ -138,7 +138,13 @@ def read_rows(snapshot: Snapshot | None, columns: Sequence[str], where: Expr) ->
         empty = video_schema(1).empty_table().select(names)
         return empty.append_column("_rowid", pa.array([], pa.uint64()))
     with snapshot.videos.reading():
-        scan = snapshot.table.search().where(where).select(names).limit(None).with_row_id(True)
+        scan = (
+            snapshot.table.search()
+            .where(where)
+            .select(names)
+            .limit(None)
+            .with_row_id(with_row_id=True)
+        )
         return scan.to_arrow().sort_by("path")
 
 

@@ -27,7 +27,7 @@ def write_subtitles(store: Store, folder: Path, *, recipe: Recipe, offline: bool
     names = _names(store.known())
     written = 0
     with translated(f"{folder}: the subtitles cannot be written"):
-        for path, segments in _spoken(store, recipe, offline):
+        for path, segments in _spoken(store, recipe, offline=offline):
             target = folder / names[path] if path in names else folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(target.with_name(f"{target.name}.srt"), srt(segments))
@@ -81,7 +81,7 @@ def _names(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _spoken(
-    store: Store, recipe: Recipe, offline: bool
+    store: Store, recipe: Recipe, *, offline: bool
 ) -> Iterator[tuple[str, tuple[Segment, ...]]]:
     snapshot = store.snapshot()
     if snapshot is None:

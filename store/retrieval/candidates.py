@@ -131,7 +131,9 @@ class Nearest:
         with self._snapshot.videos.reading():
             search: Any = self._snapshot.table.search(query.vector, vector_column_name="embedding")
             search = index.tuned(search, self._snapshot, where).distance_type("dot")
-            search = search.with_row_id(True).select([*dict.fromkeys(columns), "_distance"])
+            search = search.with_row_id(with_row_id=True).select(
+                [*dict.fromkeys(columns), "_distance"]
+            )
             return search.limit(limit).to_arrow()
 
 

@@ -50,7 +50,7 @@ class Filter:
         Args:
             more: further conditions.
         """
-        wanted = [col("offline") == lit(False), *more, *self._conditions()]
+        wanted = [col("offline") == lit(value=False), *more, *self._conditions()]
         parts = [f"({one.to_sql()})" for one in wanted]
         return " AND ".join([*parts, *(["label IS NULL"] if self.unlabeled else [])])
 

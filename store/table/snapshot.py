@@ -74,7 +74,9 @@ class Snapshot:
             StoreError: the store cannot be read.
         """
         with self.videos.reading():
-            scan = self.table.search().select(["embedding"]).limit(None).with_row_id(True)
+            scan = (
+                self.table.search().select(["embedding"]).limit(None).with_row_id(with_row_id=True)
+            )
             for batch in scan.to_batches(batch_size=_BATCH_ROWS):
                 vectors = matrix(batch.column("embedding"), 2 * self.dimension)
                 yield batch.column("_rowid").to_numpy(), vectors

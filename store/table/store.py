@@ -169,7 +169,7 @@ class Store:
         """Remove the rows of these paths, and count them."""
         return self.videos.delete(list(paths))
 
-    def set_offline(self, paths: Iterable[str], offline: bool) -> int:
+    def set_offline(self, paths: Iterable[str], *, offline: bool) -> int:
         """Mark rows whose file is not there, or is there again, and count them."""
         return self.videos.update(list(paths), {"offline": offline})
 

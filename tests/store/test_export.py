@@ -171,7 +171,7 @@ def test_other_recipes_and_offline_rows_are_named(store: Store, tmp_path: Path) 
             make_row("x/3"),
         ]
     )
-    store.set_offline(["x/3"], True)
+    store.set_offline(["x/3"], offline=True)
     assert write(store, tmp_path).left_out == 2
     offline, other = load(tmp_path, "manifest.json")["left_out"]
     assert offline["path"] == f"{DATA_DIR}/x/3"
@@ -255,11 +255,13 @@ except StoreError as error:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no file size limits there")
 @pytest.mark.parametrize("limit", [100_000, 320_500], ids=["gathering", "saving"])
-def test_a_full_disk_leaves_the_former_artifacts(store: Store, tmp_path: Path, limit: int) -> None:
+def test_a_full_disk_leaves_the_artifacts_as_they_were(
+    store: Store, tmp_path: Path, limit: int
+) -> None:
     out = tmp_path / "out"
     store.upsert([make_row("x/1", d=2000)])
     write(store, out)
-    former = {file.name: file.read_bytes() for file in out.iterdir()}
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
     store.upsert([make_row(f"x/{i}", i, d=2000) for i in range(20)])
     ended = subprocess.run(
         [sys.executable, "-c", LIMITED, store.uri, str(out), str(limit)],
@@ -268,7 +270,7 @@ def test_a_full_disk_leaves_the_former_artifacts(store: Store, tmp_path: Path, l
     assert ended.returncode == 0, ended.stderr
     assert f"{out}: the export cannot be written: " in ended.stdout
     assert "make room" in ended.stdout
-    assert {file.name: file.read_bytes() for file in out.iterdir()} == former
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
 
 
 def test_a_folder_that_cannot_be_one(store: Store, tmp_path: Path) -> None:

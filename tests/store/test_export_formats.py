@@ -143,7 +143,7 @@ def test_formats_of_nothing(store: Store, tmp_path: Path) -> None:
         assert arrays["features"].shape == (0, 1024)
 
 
-def test_files_of_a_former_export_are_named(store: Store, tmp_path: Path) -> None:
+def test_files_of_an_earlier_export_are_named(store: Store, tmp_path: Path) -> None:
     store.upsert([make_row("a/1")])
     write(store, tmp_path, formats=["npz"])
     assert write(store, tmp_path).stale == ("labeled_embeddings.npz", "unlabeled_embeddings.npz")

@@ -72,8 +72,11 @@ while True:
 
 
 def run_until_killed(code: str, *arguments: object, after: float) -> list[str]:
-    """Run code in a process of its own, kill it so many seconds after its first line, and give the
-    lines that came after that."""
+    """Run code in a process of its own, kill it some seconds after its first line.
+
+    Returns:
+        The lines that it printed after the first.
+    """
     command = [sys.executable, "-c", code, *map(str, arguments)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -88,20 +91,20 @@ def run_until_killed(code: str, *arguments: object, after: float) -> list[str]:
 
 
 @pytest.mark.parametrize("code", [WRITES, COMPACTS], ids=["writing", "compacting"])
-def test_a_killed_writer_leaves_whole_rows_and_all_that_it_had_told(
+def test_a_killed_writer_leaves_whole_rows_and_all_that_it_committed(
     code: str, tmp_path: Path
 ) -> None:
     moments = random.Random(code)
-    told: set[int] = set()
+    committed: set[int] = set()
     for kill in range(KILLS):
         after = moments.uniform(0, LONGEST_SECONDS)
-        told |= set(map(int, run_until_killed(code, tmp_path, 1000 * kill, after=after)))
+        committed |= set(map(int, run_until_killed(code, tmp_path, 1000 * kill, after=after)))
         with Store.open(str(tmp_path)) as store:
             kept = store.rows(sorted(store.known()))
             assert len(kept) == store.facts().rows  # no path twice
-        assert {f"x/{number}-{i}" for number in told for i in range(3)} <= kept.keys()
+        assert {f"x/{number}-{i}" for number in committed for i in range(3)} <= kept.keys()
         check_commits(kept)
-    assert told
+    assert committed
 
 
 def check_commits(kept: dict[str, Row]) -> None:
@@ -173,16 +176,18 @@ def fill_up(store: Store, *, first: int) -> tuple[int, str]:
     raise AssertionError("the disk is larger than that")
 
 
-def test_a_full_disk_leaves_the_former_artifacts_and_no_litter(disk: Path, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_artifacts_as_they_were_and_no_litter(
+    disk: Path, tmp_path: Path
+) -> None:
     store = Store.open(str(tmp_path / "store"), writer=True)
     store.upsert([make_row("x/0", d=2000)])
     write(store, disk / "out")
-    former = read_all(disk / "out")
+    before = read_all(disk / "out")
     store.upsert([make_row(f"x/{n}", n, d=2000) for n in range(100)])
     filler = fill(disk, leave=500_000)
     with pytest.raises(StoreError, match="No space left on device; make room and try again"):
         write(store, disk / "out")
-    assert read_all(disk / "out") == former
+    assert read_all(disk / "out") == before
     assert not [path for path in (disk / "out").iterdir() if path.is_dir()]
     filler.unlink()
     assert write(store, disk / "out").labeled == (100, 4000)

@@ -136,9 +136,9 @@ def test_a_filter_counts_once_it_leaves_out_anything(large: Store) -> None:
     query = similar_to(large, "000007")
     assert query is not None
     assert paths(search(large, query, k=1)) == ["000007"]
-    large.set_offline(["000007"], True)
+    large.set_offline(["000007"], offline=True)
     assert "000007" not in paths(search(large, query, k=10))
-    large.set_offline(["000007"], False)
+    large.set_offline(["000007"], offline=False)
     assert paths(search(large, query, k=1)) == ["000007"]
 
 
@@ -199,7 +199,7 @@ def test_rows_are_replaced_not_doubled_with_an_index_of_paths(
     assert set(store.rows(["000", "001", "new 2", "other's"])) == {"001", "new 2", "other's"}
 
 
-def test_an_index_in_many_pieces_is_made_anew(
+def test_an_index_in_many_segments_is_rebuilt(
     large: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index, "MOST_SEGMENTS", 3)

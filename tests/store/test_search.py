@@ -144,7 +144,7 @@ def test_what_is_left_out(store: Store, vector: np.ndarray) -> None:
             make_row("y/same", 3),
         ]
     )
-    store.set_offline(["x/01"], True)
+    store.set_offline(["x/01"], offline=True)
     recipes = {"visual_recipe": "clip A", "speech_recipe": "clip A, whisper A"}
     for query in (SimilarTo(vector, vector, **recipes), Semantic(vector, **recipes)):
         found = paths(search(store, query, k=100))

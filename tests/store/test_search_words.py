@@ -22,14 +22,14 @@ def paths(hits: list[Hit]) -> list[str]:
 @pytest.fixture
 def spoken(tmp_path: Path) -> Store:
     store = Store.open(str(tmp_path / "spoken"), writer=True)
-    told = {
+    said = {
         "kennedy": ["And so, my fellow Americans,", "ask not what your", "country can do for you."],
         "german": ["Über die Brücke gehen", "und dann die Treppe hinunter"],
         "chinese": ["我们今天去北京大学", "图书馆看书"],
         "arabic": ["السلام عليكم", "هذه المدرسة"],
         "fox": ["the brown quick fox", "you can ask the country"],
     }
-    for name, texts in told.items():
+    for name, texts in said.items():
         segments = tuple(Segment(float(i), i + 1.0, text) for i, text in enumerate(texts))
         row = replace(make_row(name, len(name)), segments=segments, transcript=" ".join(texts))
         store.upsert([row])

@@ -221,7 +221,7 @@ def test_offline_rows_and_facts(store: Store) -> None:
     store.upsert([make_row(path, i) for i, path in enumerate(["x/1", "x/2", "y/1", "3"])])
     store.upsert([replace(make_row("4", 9), visual_recipe="clip B")])
     store.record_failures([failed("bad")])
-    assert store.set_offline(["x/2", "unknown"], True) == 1
+    assert store.set_offline(["x/2", "unknown"], offline=True) == 1
     facts = store.facts()
     assert (facts.rows, facts.offline, facts.failures) == (5, 1, 1)
     assert facts.labels == {"x": 1, "y": 1, None: 2}
@@ -233,7 +233,7 @@ def test_offline_rows_and_facts(store: Store) -> None:
         file.stat().st_size for file in Path(store.uri).rglob("*") if file.is_file()
     )
     assert store.known()["x/2"].offline
-    store.set_offline(["x/2"], False)
+    store.set_offline(["x/2"], offline=False)
     assert store.facts().offline == 0
 
 
