@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,44 @@ def test_the_page_asks_for_nothing() -> None:
     assert Image.open(io.BytesIO(picture)).size == (64, 36)
     broken = to_html(np.zeros((1, 2)), groups(["x"]), [Point("p", "t", b"\xff\xd8 no")])
     assert data_of(broken)["thumbnails"] == [""]
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+HOVER = """<script>
+const area = canvas.getBoundingClientRect();
+canvas.onmousemove({ clientX: area.left + places[0][0], clientY: area.top + places[0][1] });
+setTimeout(() => {
+  const { left, top, right, bottom } = card.getBoundingClientRect();
+  const picture = card.querySelector("img").offsetHeight;
+  const seen = { left, top, right, bottom, picture, width: innerWidth, height: innerHeight };
+  document.body.dataset.seen = btoa(JSON.stringify(seen));
+}, 1000);
+</script></body>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+@pytest.mark.parametrize("place", [(-1, -1), (1, -1), (0, -1), (1, 1)])
+def test_the_card_of_a_video_stays_inside_the_window(
+    tmp_path: Path, place: tuple[int, int]
+) -> None:
+    thumbnail = io.BytesIO()
+    Image.new("RGB", (120, 160), "red").save(thumbnail, "JPEG")
+    points = [Point("a folder/video.mp4", "words " * 40, thumbnail.getvalue())]
+    page = to_html(np.array([place], float), groups(["a folder"]), points)
+    file = tmp_path / "page.html"
+    file.write_text(page.replace("</body>", HOVER), encoding="utf-8")
+    command = [
+        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--window-size=800,500",
+        f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000", "--dump-dom",
+        file.as_uri(),
+    ]  # fmt: skip
+    dom = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=True)
+    found = re.search('data-seen="(.*?)"', dom.stdout)
+    assert found, dom.stderr
+    seen = json.loads(base64.b64decode(found[1]))
+    assert seen["picture"] == 160
+    assert 0 <= seen["left"] <= seen["right"] <= seen["width"]
+    assert 0 <= seen["top"] <= seen["bottom"] <= seen["height"]
 
 
 def test_the_command(tmp_path: Path, run: Run, small_clip_dir: Path, whisper_dir: Path) -> None:
