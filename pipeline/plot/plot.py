@@ -59,6 +59,8 @@ def plot_collection(project: Project, out: Path, report: Report) -> Plotted:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(out, content)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise PipelineError(f"{out}: a part of this path is a file, not a folder") from error
     except OSError as error:
         raise PipelineError(f"{out}: the plot cannot be written: {error.strerror}") from error
     return Plotted(out, len(vectors), tuple(group.name for group in legend))

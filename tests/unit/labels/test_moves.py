@@ -14,8 +14,8 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.labels.move_log import Move, MoveLog
 from pipeline.labels.moves import move_all, take_back
-from run import main
 from tests.support.clusters import Clusters, fill
+from tests.support.program import Run
 from tests.support.projects import UserProject
 
 NOBODY = 65534
@@ -192,24 +192,22 @@ def test_a_damaged_log_is_named(log: MoveLog) -> None:
 
 
 def test_the_command_says_that_not_all_came_back(
-    new_project: Callable[..., UserProject], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    new_project: Callable[..., UserProject], tmp_path: Path, run: Run
 ) -> None:
     project = new_project(tmp_path / "project")
     paths = [*(f"{name}/{i}.mp4" for name in "xy" for i in range(6)), "new.mp4"]
     rows = [Clusters().row(path, path.startswith("y/"), i) for i, path in enumerate(paths)]
     fill(project, rows)
-    command = ["--config", str(project.config), "suggest"]
-    assert main([*command, "--move", "--min-confidence", "0.5", "--json"]) == 0
-    assert [each["to"] for each in json.loads(capsys.readouterr().out)["moved"]] == [
-        "videos/x/new.mp4"
-    ]
+    suggest = ("--config", project.config, "suggest")
+    moved = run(*suggest, "--move", "--min-confidence", "0.5", "--json")
+    assert [each["to"] for each in json.loads(moved.stdout)["moved"]] == ["videos/x/new.mp4"]
     away = project.videos.rename(tmp_path / "away")
-    assert main([*command, "--undo", "--json"]) == 1
-    told = capsys.readouterr()
-    assert json.loads(told.out) == {
+    undone = run(*suggest, "--undo", "--json")
+    assert undone.returncode == 1
+    assert json.loads(undone.stdout) == {
         "moved": [], "left": [{"path": "videos/x/new.mp4", "reason": "there is no such file"}],
     }  # fmt: skip
-    assert "stay in" in told.err
+    assert "stay in" in undone.stderr
     away.rename(project.videos)
-    assert main([*command, "--undo"]) == 0
+    assert run(*suggest, "--undo").returncode == 0
     assert (project.videos / "new.mp4").exists()

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,28 @@ def test_the_card_of_a_video_stays_inside_the_window(
     assert seen["picture"] == 160
     assert 0 <= seen["left"] <= seen["right"] <= seen["width"]
     assert 0 <= seen["top"] <= seen["bottom"] <= seen["height"]
+
+
+@pytest.fixture
+def project(new_project: Callable[..., UserProject], tmp_path: Path) -> UserProject:
+    """Two videos in a store."""
+    project = new_project(tmp_path / "project")
+    fill(project, [Clusters().row(path, 0, 0) for path in ("a.mp4", "x/1.mp4")])
+    return project
+
+
+@pytest.mark.parametrize("out", ["a file.html/x.png", "a file.html/y/x.html", "a folder.png"])
+def test_a_place_that_cannot_be_written_is_an_error_line(
+    project: UserProject, run: Run, out: str
+) -> None:
+    (project.folder / "a file.html").write_text("of a person")
+    (project.folder / "a folder.png").mkdir()
+    target = str(project.folder / out)
+    ended = run("--config", project.config, "plot", "--out", target)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"error: {target}: ")
+    assert (project.folder / "a file.html").read_text() == "of a person"
+    assert not [*project.folder.glob(".new*")]
 
 
 def test_the_command(tmp_path: Path, run: Run, small_clip_dir: Path, whisper_dir: Path) -> None:
