@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -17,10 +17,13 @@ from pipeline.decode.container import open_video
 from pipeline.decode.frames import FrameReader, Reopen, SampledFrames
 from pipeline.decode.images import display_size, thumbnail, to_image
 from pipeline.decode.keyframes import KeyframeReader
-from pipeline.decode.packets import index_packets
+from pipeline.decode.packets import PacketIndex, index_packets
 from pipeline.decode.tracks import rank_audio
 from pipeline.errors import VideoError
 from pipeline.records import Frames, Prepare, Stage
+
+FARTHEST_SECONDS = 3600.0
+"""Sound that claims to start farther than this from the first frame has a broken clock."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +76,15 @@ def read_video(
     reopen = partial(open_video, location, max_megapixels, timeout_seconds, beat)
     with reopen() as video:
         tracks = rank_audio(video.container) if want_sound else []
-        audio = AudioCollector(tracks[0]) if tracks else None
+        audio = AudioCollector(tracks[0], may_restart=video.may_restart) if tracks else None
         index = index_packets(video, audio)
         if not index.timestamps:
             raise VideoError(Stage.DECODE, "the video stream has no frames")
-        sound = audio.finish(index.start_seconds) if audio else None
+        sound = audio.finish() if audio else None
         for rank in range(1, len(tracks)):
-            sound = sound or _read_sound(reopen, rank, index.start_seconds)
+            sound = sound or _read_sound(reopen, rank)
+        if sound:
+            sound = replace(sound, start_seconds=_sound_start(sound, index))
         # One frame is read in any case: only a decoded one tells which way is up.
         n = max(n_frames, 1)
         sampled = KeyframeReader(video, index, reopen).read(n) if at_keyframes else None
@@ -99,12 +104,19 @@ def read_video(
         )
 
 
-def _read_sound(reopen: Reopen, rank: int, zero_seconds: float) -> Sound | None:
+def _read_sound(reopen: Reopen, rank: int) -> Sound | None:
     """The sound of the track with this rank, where better ones do not decode."""
     with reopen() as video:
-        audio = AudioCollector(rank_audio(video.container)[rank])
+        track = rank_audio(video.container)[rank]
+        audio = AudioCollector(track, may_restart=video.may_restart)
         index_packets(video, audio)
-        return audio.finish(zero_seconds)
+        return audio.finish()
+
+
+def _sound_start(sound: Sound, index: PacketIndex) -> float:
+    """When the sound starts, counted from the first frame."""
+    start = sound.start_seconds - index.start_seconds
+    return start if abs(start) <= FARTHEST_SECONDS else 0.0
 
 
 def _to_record(
