@@ -140,7 +140,8 @@ class Frames:
 
     Args:
         pixels: uint8 `[n, height, width, 3]`, RGB, upright, at the encoder's input size.
-        times: float64 `[n]`, seconds from the video's first frame.
+        times: float64 `[n]`, seconds from the start of the video: the first frame, or sound that
+            comes before it.
         readable: number of frames of the video that decode, as far as is known.
         total: number of frames that the file claims.
         thumbnail: a JPEG of the middle frame, uncropped.
@@ -202,7 +203,7 @@ class MediaFacts:
     """Duration and size of a video.
 
     Args:
-        duration_seconds: from the first frame to the end.
+        duration_seconds: from the start of the video to the end of its pictures and sound.
         width: pixels, as a person sees the video: upright, with square pixels.
         height: pixels, likewise.
     """
@@ -239,7 +240,7 @@ class DecodedVideo:
         frames: None where the visual half is not needed.
         windows: speech to transcribe; empty where there is none.
         silence: why `windows` is empty, else None.
-        sound_start_seconds: when the sound starts, from the first frame on.
+        sound_start_seconds: when the sound starts, counted from the start of the video.
         transcript: words of the row that exists, where they are kept.
     """
 

@@ -55,10 +55,12 @@ class AudioCollector:
     Args:
         stream: the audio stream to collect.
         may_restart: whether timestamps of the format may begin again midway.
+        start_only: decode no more than tells when the sound starts.
     """
 
-    def __init__(self, stream: AudioStream, *, may_restart: bool) -> None:
+    def __init__(self, stream: AudioStream, *, may_restart: bool, start_only: bool) -> None:
         self.stream = stream
+        self._start_only = start_only
         self._may_restart = may_restart
         self._samples = bytearray()
         self._fifo = AudioFifo()
@@ -71,16 +73,17 @@ class AudioCollector:
 
     def add(self, packet: Packet | None) -> None:
         """Decode the next packet; None marks the end."""
-        for frame in decoded(self.stream, packet):
-            self._add_frame(frame)
+        if self._start is None or not self._start_only:
+            for frame in decoded(self.stream, packet):
+                self._add_frame(frame)
 
     def finish(self) -> Sound | None:
         """Return what was collected, with its start as a timestamp; None if nothing decoded."""
         self.add(None)
         self._flush()
-        if not self._samples:
+        if self._start is None or not (self._samples or self._start_only):
             return None
-        return Sound(np.frombuffer(self._samples, dtype=np.int16), self._start or 0.0)
+        return Sound(np.frombuffer(self._samples, dtype=np.int16), self._start)
 
     def _add_frame(self, frame: av.AudioFrame) -> None:
         if self._start is None:

@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 from PIL import Image
 
 from pipeline.decode.audio import AudioCollector, Sound
-from pipeline.decode.container import open_video
+from pipeline.decode.container import OpenVideo, open_video
 from pipeline.decode.frames import FrameReader, Reopen, SampledFrames
 from pipeline.decode.images import display_size, thumbnail, to_image
 from pipeline.decode.keyframes import KeyframeReader
@@ -23,7 +23,12 @@ from pipeline.errors import VideoError
 from pipeline.records import Frames, Prepare, Stage
 
 FARTHEST_SECONDS = 3600.0
-"""Sound that claims to start farther than this from the first frame has a broken clock."""
+"""Sound that claims to start farther than this from the first frame has a broken clock: both are
+taken to start together."""
+
+LEAD_SECONDS = 0.1
+"""Encoders let the sound start up to three frames (67 ms of real clips) before the pictures; so
+little does not count, and the first frame stays the start of the video."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +80,9 @@ def read_video(
     """
     reopen = partial(open_video, location, max_megapixels, timeout_seconds, beat)
     with reopen() as video:
-        tracks = rank_audio(video.container) if want_sound else []
-        audio = AudioCollector(tracks[0], may_restart=video.may_restart) if tracks else None
-        index = index_packets(video, audio)
-        if not index.timestamps:
-            raise VideoError(Stage.DECODE, "the video stream has no frames")
-        sound = audio.finish() if audio else None
-        for rank in range(1, len(tracks)):
-            sound = sound or _read_sound(reopen, rank)
-        if sound:
-            sound = replace(sound, start_seconds=_sound_start(sound, index))
+        index, sound = _read_packets(video, reopen, start_only=not want_sound)
+        pictures_start, sound_start = _starts(index.start_seconds, sound)
+        sound = replace(sound, start_seconds=sound_start) if sound and want_sound else None
         # One frame is read in any case: only a decoded one tells which way is up.
         n = max(n_frames, 1)
         sampled = KeyframeReader(video, index, reopen).read(n) if at_keyframes else None
@@ -95,32 +93,56 @@ def read_video(
             beat()
             return to_image(frame, video.stream, max_megapixels)
 
-        return Contents(
-            _to_record(sampled, index.total, convert, prepare) if n_frames else None,
-            sound,
-            max(index.duration_seconds, sound.end_seconds if sound else 0.0),
-            width,
-            height,
-        )
+        frames = None
+        if n_frames:
+            frames = _to_record(sampled, pictures_start, index.total, convert, prepare)
+        end = max(pictures_start + index.duration_seconds, sound.end_seconds if sound else 0.0)
+        return Contents(frames, sound, end, width, height)
 
 
-def _read_sound(reopen: Reopen, rank: int) -> Sound | None:
-    """The sound of the track with this rank, where better ones do not decode."""
-    with reopen() as video:
-        track = rank_audio(video.container)[rank]
-        audio = AudioCollector(track, may_restart=video.may_restart)
-        index_packets(video, audio)
-        return audio.finish()
+def _read_packets(
+    video: OpenVideo, reopen: Reopen, *, start_only: bool
+) -> tuple[PacketIndex, Sound | None]:
+    """Index the pictures, and collect the sound of the best track that decodes."""
+    audio = _collector(video, 0, start_only=start_only)
+    index = index_packets(video, audio)
+    if not index.timestamps:
+        raise VideoError(Stage.DECODE, "the video stream has no frames")
+    sound = audio.finish() if audio else None
+    rank = 0
+    while audio and not sound:
+        rank += 1
+        with reopen() as again:
+            if audio := _collector(again, rank, start_only=start_only):
+                index_packets(again, audio)
+                sound = audio.finish()
+    return index, sound
 
 
-def _sound_start(sound: Sound, index: PacketIndex) -> float:
-    """When the sound starts, counted from the first frame."""
-    start = sound.start_seconds - index.start_seconds
-    return start if abs(start) <= FARTHEST_SECONDS else 0.0
+def _collector(video: OpenVideo, rank: int, *, start_only: bool) -> AudioCollector | None:
+    """Collector of the audio track with this rank; None if there are fewer."""
+    tracks = rank_audio(video.container)
+    if rank >= len(tracks):
+        return None
+    return AudioCollector(tracks[rank], may_restart=video.may_restart, start_only=start_only)
+
+
+def _starts(pictures: float, sound: Sound | None) -> tuple[float, float]:
+    """When pictures and sound start, counted from the earlier of both.
+
+    Args:
+        pictures: timestamp of the first frame, seconds.
+        sound: with its start as a timestamp.
+    """
+    delay = sound.start_seconds - pictures if sound else 0.0
+    if abs(delay) > FARTHEST_SECONDS:
+        return 0.0, 0.0
+    return (-delay, 0.0) if delay < -LEAD_SECONDS else (0.0, delay)
 
 
 def _to_record(
     sampled: SampledFrames,
+    start_seconds: float,
     total: int,
     convert: Callable[[VideoFrame], Image.Image],
     prepare: Prepare,
@@ -136,7 +158,7 @@ def _to_record(
             small = thumbnail(image) if frame is middle else small
     return Frames(
         pixels=np.stack([pixels[id(frame)] for frame in sampled.frames]),
-        times=np.array(sampled.seconds),
+        times=np.array(sampled.seconds) + start_seconds,
         readable=sampled.readable,
         total=total,
         thumbnail=small,

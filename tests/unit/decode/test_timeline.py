@@ -46,6 +46,41 @@ def test_concatenated_transport_streams_go_on(
         assert contents.sound.end_seconds == pytest.approx(4, abs=0.1)
 
 
+# Which starts first
+
+
+@pytest.mark.parametrize("at_keyframes", [False, True])
+@pytest.mark.parametrize(
+    ("late", "pictures", "sound"),
+    [
+        (0.5, 0.0, 0.5),
+        (20.0, 0.0, 20.0),
+        (-0.5, 0.5, 0.0),
+        (-9.0, 9.0, 0.0),
+        (-0.05, 0.0, -0.05),  # as encoders leave it
+        (9e9, 0.0, 0.0),  # a broken clock
+    ],
+)
+def test_a_video_starts_with_its_first_picture_or_sound(
+    late: float, pictures: float, sound: float, at_keyframes: bool,
+    made: Callable[[str], Path], tmp_path: Path,
+) -> None:  # fmt: skip
+    """And so it does where only the pictures are wanted."""
+    path = tmp_path / "late.mkv"
+    remux(made("late_start.mkv"), path, audio=lambda packet: move(packet, late))
+    contents = read(path, at_keyframes=at_keyframes)
+    alone = read(path, at_keyframes=at_keyframes, want_sound=False)
+    assert contents.sound is not None
+    assert alone.sound is None
+    assert contents.sound.start_seconds == pytest.approx(sound, abs=0.02)
+    assert contents.duration_seconds == pytest.approx(2.0 + max(pictures, sound), abs=0.05)
+    for each in (contents, alone):
+        assert each.frames is not None
+        assert each.frames.times[0] == pytest.approx(pictures, abs=0.02)
+        seen = np.array(numbers(each)) / 25
+        assert each.frames.times - each.frames.times[0] == pytest.approx(seen, abs=0.002)
+
+
 # Sound that is not where the sound before it ends
 
 

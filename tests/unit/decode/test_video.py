@@ -18,7 +18,6 @@ from tests.support.decoding import (
     attempt,
     decode_all,
     manifest,
-    move,
     numbers,
     prepare,
     read,
@@ -150,19 +149,6 @@ def test_the_sound_is_what_faster_whisper_hears(made: Callable[[str], Path]) -> 
 def test_no_sound_where_there_is_none_or_none_is_wanted(made: Callable[[str], Path]) -> None:
     assert read(made("no_audio.mp4")).sound is None
     assert read(made("speech.mp4"), want_sound=False).sound is None
-
-
-@pytest.mark.parametrize(("late", "start"), [(0.5, 0.5), (-0.5, -0.5), (20.0, 20.0), (9e9, 0.0)])
-def test_sound_that_starts_at_another_time(
-    late: float, start: float, made: Callable[[str], Path], tmp_path: Path
-) -> None:
-    """Timestamps hours away from the pictures are taken for broken."""
-    path = tmp_path / "late.mkv"
-    remux(made("late_start.mkv"), path, audio=lambda packet: move(packet, late))
-    contents = read(path)
-    assert contents.sound is not None
-    assert contents.sound.start_seconds == pytest.approx(start, abs=0.05)
-    assert contents.duration_seconds == pytest.approx(2.0 + max(start, 0.0), abs=0.1)
 
 
 @pytest.mark.parametrize("garbage", [b"\x00", b"\xff", b"\x5a"])
