@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.commands.arguments import share
 from pipeline.commands.output import add_json, show
 
 if TYPE_CHECKING:
@@ -87,14 +88,3 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         lines.append(f"Left out {written.left_out} videos; manifest.json says why")
     show(facts, [*lines, f"\nDone! Artifacts saved to: {out}"], as_json=options.json)
     return 0
-
-
-def share(text: str) -> float:
-    """A number between 0 and 1, the ends left out."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number between 0 and 1")
-    return number

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.commands.arguments import count, moment, seconds
 from pipeline.commands.output import print_json
 from pipeline.errors import SettingsError
 
@@ -46,8 +46,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     labels.add_argument("--label", metavar="L", help="with this label")
     labels.add_argument("--unlabeled", action="store_true", help="without a label")
     which.add_argument("--language", metavar="CODE", help="in which this is spoken: en, de, ...")
-    which.add_argument("--min-seconds", type=float, metavar="S", help="that last this long or more")
-    which.add_argument("--max-seconds", type=float, metavar="S", help="that last this long or less")
+    which.add_argument("--min-seconds", type=seconds, metavar="S", help="of this length or longer")
+    which.add_argument("--max-seconds", type=seconds, metavar="S", help="of this length or shorter")
     which.add_argument(
         "--since",
         type=moment,
@@ -135,19 +135,3 @@ def _remark(store: Store, hits: Sequence[Hit], only: Filter, question: Question)
     if hits and all(hit.match is None for hit in hits):
         return f"Not enough videos to judge how well they match: it takes {FEWEST_ROWS}."
     return None
-
-
-def moment(text: str) -> datetime:
-    """A date, or a date and time; the time zone is this machine's where none is said."""
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError, OSError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2024-05-31") from None
-
-
-def count(text: str) -> int:
-    """A whole number above zero."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
