@@ -16,6 +16,11 @@ CONFIG = Path(__file__).resolve().with_name("config.toml")
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: of the command line; None for those of this process.
+    """
     options = make_parser().parse_args(arguments)
     from pipeline import config
     from pipeline.errors import PipelineError, SettingsError
@@ -45,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """All commands and flags."""
+    """Make the parser of all commands and flags."""
     from pipeline.commands import NAMES
 
     parser = argparse.ArgumentParser(
@@ -64,7 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--log-format",
         choices=("text", "json"),
         default="text",
-        help="how scan, watch and errors are told, on stderr: as text, or one JSON object a line",
+        help="how stderr has errors and the log of scan and watch: text, or a JSON object a line",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in NAMES:

@@ -1,7 +1,7 @@
-"""config.toml -> frozen, validated settings.
+"""Settings: config.toml and `--set` flags, validated and frozen.
 
-The defaults stand here and, with comments for the reader, in config.toml; a test holds the two
-together. Every error names the key, the value and what is allowed.
+Defaults stand here and, with comments for the reader, in config.toml; a test holds the two equal.
+Every error names the key, the value and what is allowed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.errors import SettingsError
 LOCAL_DIR = "local-dir:"
 _PATH_MARK = re.compile(r"[./\\]")
 
-# A description says what is allowed, in the words that an error uses.
+# The description of a type says what is allowed; errors quote it.
 Text = Annotated[str, Field(min_length=1, description="text that is not empty")]
 Switch = Annotated[bool, Field(description="true or false")]
 Share = Annotated[float, Field(ge=0, le=1, description="a number from 0 to 1")]
@@ -107,7 +107,7 @@ class WatchSettings(_Section):
 
 
 class Settings(_Section):
-    """All settings. `base` is the folder that relative paths start from."""
+    """All settings; relative paths among them start at `base`, the folder of the config file."""
 
     base: Annotated[Path, Field(exclude=True)]
     device: Annotated[
@@ -128,37 +128,40 @@ class Settings(_Section):
     watch: WatchSettings = WatchSettings()
 
     def path(self, written: str) -> Path:
-        """Where a path of the settings is: relative ones start at the config file."""
+        """Resolve a path as a setting writes it, relative to the config file."""
         return self.base / Path(written).expanduser()
 
     @property
     def store_uri(self) -> str:
-        """The store's URI; a local folder as an absolute path."""
+        """URI of the store; a local folder as an absolute path."""
         return self.store.uri if "://" in self.store.uri else str(self.path(self.store.uri))
 
     @property
     def clip_folder(self) -> Path | None:
-        """The folder of `clip.model = "local-dir:FOLDER"`; None where it names a model."""
+        """Folder of `clip.model = "local-dir:FOLDER"`; None where the setting names a model."""
         if not self.clip.model.startswith(LOCAL_DIR):
             return None
         return self.path(self.clip.model.removeprefix(LOCAL_DIR))
 
     @property
     def clip_checkpoint(self) -> Path | None:
-        """The file of `clip.pretrained`; None where it is a tag. Tags have no dot and no slash."""
+        """File of `clip.pretrained`; None where it is a tag, which has no dot and no slash."""
         return self.path(self.clip.pretrained) if _PATH_MARK.search(self.clip.pretrained) else None
 
     @property
     def whisper_folder(self) -> Path | None:
-        """The folder of `whisper.model`; None where it is the name of a model or of a repository
-        on the hub (`owner/name`)."""
+        """Folder of `whisper.model`; None for the name of a model or a hub's repository."""
         path = self.path(self.whisper.model)
         named = self.whisper.model.startswith((".", "/", "~")) or "\\" in self.whisper.model
         return path if named or os.path.isdir(path) else None
 
 
 def load(file: Path, overrides: Sequence[str] = ()) -> Settings:
-    """Read settings from a TOML file, then apply `section.key=value` overrides.
+    """Read settings from a TOML file, then apply overrides.
+
+    Args:
+        file: its folder is where relative paths start.
+        overrides: each `section.key=value`; of equal keys the last one counts.
 
     Raises:
         SettingsError: the file cannot be read, or a key or value is wrong.
@@ -195,7 +198,7 @@ def _put(values: dict[str, Any], key: str, written: str) -> None:
 
 
 def _parse(key: str, written: str) -> Any:
-    """A value as TOML reads it; bare words, and numbers where text is wanted, are text."""
+    """Read a value as TOML; bare words, and numbers for a setting that is text, are text."""
     try:
         parsed = tomllib.loads(f"value = {written}")
     except tomllib.TOMLDecodeError:
@@ -207,7 +210,7 @@ def _parse(key: str, written: str) -> Any:
 
 
 def _field(key: str) -> FieldInfo | None:
-    """What is known of a setting, or of the one that a key leads into; None of an unknown key."""
+    """Field of a setting, or of the setting that a longer key leads into; None if unknown."""
     model: Any = Settings
     field: FieldInfo | None = None
     for name in key.split("."):
@@ -232,7 +235,7 @@ def _explain(error: ValidationError, file: Path, sources: dict[str, str]) -> str
 
 
 def _source(key: str, sources: dict[str, str]) -> str | None:
-    """The flag that set a key, a part of it, or the whole that it is part of."""
+    """The last flag that set a key, a part of it, or a section around it."""
     for overridden, source in reversed(sources.items()):
         shorter, longer = sorted((overridden, key), key=len)
         if f"{longer}.".startswith(f"{shorter}."):

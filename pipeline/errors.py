@@ -1,4 +1,4 @@
-"""What can go wrong that is not a bug, each with a message for the person who runs the program.
+"""Errors that are not bugs; the text of each is for the person who runs the program.
 
 PipelineError
  +- SettingsError   a setting or a flag is wrong; nothing was started (exit code 2)
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PipelineError(Exception):
-    """Base of the errors below; its text says what is wrong and what to do."""
+    """Base class; its text says what is wrong and what to do."""
 
 
 class SettingsError(PipelineError):
@@ -27,7 +27,7 @@ class ModelError(PipelineError):
 
 
 class VideoError(PipelineError):
-    """One video's own fault.
+    """A video that cannot be read, decoded or embedded.
 
     Args:
         stage: where it failed.

@@ -1,7 +1,8 @@
 """One module a command: `HELP`, `add_flags(parser)`, and `run(settings, options)` -> exit code.
 
-They import what is heavy where it is used: the command line loads all of them to show its help, and
-a query for a known video must not wait for torch. Results go to stdout, all else to stderr.
+A command turns flags into the plain arguments of a service, calls it and prints what it returns:
+results on stdout, all else on stderr. Each imports heavy modules inside `run`, because `--help`
+imports all commands, and a query for a known video must not wait for torch.
 """
 
 NAMES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline.commands.output import add_json, print_json
@@ -19,7 +20,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.doctor.doctor import examine
-    from pipeline.doctor.finding import PROBLEM
+    from pipeline.doctor.finding import State
     from pipeline.terminal import printable
 
     found = []
@@ -30,5 +31,5 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
             if finding.advice:
                 print(f"{'':<8} -> {printable(finding.advice)}", flush=True)
     if options.json:
-        print_json([finding.as_dict() for finding in found])
-    return 1 if any(finding.state == PROBLEM for finding in found) else 0
+        print_json([asdict(finding) for finding in found])
+    return 1 if any(finding.state is State.PROBLEM for finding in found) else 0

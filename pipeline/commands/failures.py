@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline.commands.output import add_json, print_json
@@ -19,20 +20,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.commands.tables import print_failures
+    from pipeline.flow.status import read_failures
     from pipeline.project import Project
 
     with Project.open(settings) as project:
-        failed = [
-            {
-                "path": project.shown(failure.path),
-                "stage": failure.stage,
-                "reason": failure.reason,
-                "attempts": failure.attempts,
-            }
-            for failure in project.store.failures()
-        ]
+        failures = read_failures(project)
     if options.json:
-        print_json(failed)
+        print_json([asdict(failed) for failed in failures])
     else:
-        print_failures(failed)
+        print_failures(failures)
     return 0

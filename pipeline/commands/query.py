@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +14,10 @@ from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
-    from pipeline.search.searcher import Question
+    from pipeline.search.question import Question
     from store.retrieval.filter import Filter
-    from store.retrieval.hits import Hit
-    from store.table.store import Store
 
 HELP = "find videos by what they show and say"
-NOTHING_MATCHES = "Nothing matches well; --nearest shows what is nearest."
-ONLY_NEAREST = "Nothing matches well; these are the nearest."
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -66,52 +61,42 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline.commands.tables import print_hits
     from pipeline.project import Project
     from pipeline.search.searcher import Searcher
-    from store.retrieval.hits import nothing_matches
 
-    question = _question(options)
+    question, only = _question(options), _filter(options)
     with Project.open(settings) as project:
-        only = _only(options)
-        hits = Searcher(project).ask(question, k=options.k, only=only)
-        is_weak = nothing_matches(hits)
-        in_vain = is_weak and not (options.nearest or _is_example(options))
-        remark = NOTHING_MATCHES if in_vain else _remark(project.store, hits, only, question)
-        if is_weak and not in_vain:
-            remark = ONLY_NEAREST
-    if remark and (options.json or options.paths or not in_vain):
+        answer = Searcher(project).ask(question, k=options.k, only=only)
+        hits = [{**asdict(hit), "path": project.shown(hit.path)} for hit in answer.hits]
+    remark = answer.remark.text if answer.remark else None
+    is_table = not (options.json or options.paths)
+    if remark and (hits or not is_table):
         print(remark, file=sys.stderr)
-    found = [{**asdict(hit), "path": project.shown(hit.path)} for hit in ([] if in_vain else hits)]
-    if options.json:
-        print_json(found)
-    elif options.paths:
-        sys.stdout.writelines(f"{hit['path']}\n" for hit in found)
+    if is_table:
+        from pipeline.commands.tables import print_hits
+
+        print_hits(hits, empty=remark or "Nothing was found.")
+    elif options.json:
+        print_json(hits)
     else:
-        print_hits(found, empty=NOTHING_MATCHES if in_vain else "Nothing was found.")
+        sys.stdout.writelines(f"{hit['path']}\n" for hit in hits)
     return 0
 
 
-def _is_example(options: argparse.Namespace) -> bool:
-    """Whether the question is a video or a picture alone: it asks for its neighbours, and has some
-    always. Words may name what is not there."""
-    return not options.text and not options.words
-
-
 def _question(options: argparse.Namespace) -> Question:
-    from pipeline.search.searcher import Question
+    from pipeline.search.question import Question
 
     names = ("text", "image", "video", "words", "places", "nearest")
     return Question(**{name: getattr(options, name) for name in names})
 
 
-def _only(options: argparse.Namespace) -> Filter:
+def _filter(options: argparse.Namespace) -> Filter:
     from store.retrieval.filter import Filter
 
     shortest, longest = options.min_seconds, options.max_seconds
     if shortest is not None and longest is not None and shortest > longest:
         raise SettingsError(
-            f"--min-seconds {shortest:g} is more than --max-seconds {longest:g}: no video is so"
+            f"--min-seconds {shortest:g} is more than --max-seconds {longest:g}: no video can match"
         )
     return Filter(
         label=options.label,
@@ -121,17 +106,3 @@ def _only(options: argparse.Namespace) -> Filter:
         max_seconds=longest,
         since=options.since,
     )
-
-
-def _remark(store: Store, hits: Sequence[Hit], only: Filter, question: Question) -> str | None:
-    """What a person has to know beside the hits."""
-    from store.retrieval.calibration import FEWEST_ROWS
-
-    if store.dimension is None:
-        return "Nothing is embedded yet: run `scan` first."
-    by_meaning = question.text or question.image or question.video  # words need no recipe
-    if not hits and by_meaning and not only.is_narrow and store.known():
-        return "What was made with other settings is not compared: scan, or see `status`."
-    if hits and all(hit.match is None for hit in hits):
-        return f"Not enough videos to judge how well they match: it takes {FEWEST_ROWS}."
-    return None

@@ -1,53 +1,55 @@
-"""Tables for a person, on stdout: what is found and what failed."""
+"""Tables of hits and of failures for a person, on stdout."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.terminal import clock, printable, start_of
 
+if TYPE_CHECKING:
+    from pipeline.flow.status import FailedVideo
+
 TRANSCRIPT_CHARACTERS = 60
-UNWRAPPED_COLUMNS = 10_000  # where lines are read by another program, each row is one line
+UNWRAPPED_COLUMNS = 10_000  # one line a row, where another program reads the output
 
 
-def print_hits(hits: list[dict[str, Any]], *, empty: str = "Nothing was found.") -> None:
-    """Match (the score where there is no telling), label, path, the reason, and the start of the
-    transcript of each hit."""
-    judged = any(hit["match"] is not None for hit in hits)
-    rows: list[tuple[str, ...]] = [
+def print_hits(hits: Sequence[dict[str, Any]], *, empty: str) -> None:
+    """Print a row a hit; the first column is the match, or the score where no hit is judged.
+
+    Args:
+        hits: fields of each `Hit`, as its JSON has them.
+        empty: what to print where there are no hits.
+    """
+    is_judged = any(hit["match"] is not None for hit in hits)
+    rows = [
         (
-            ("" if hit["match"] is None else f"{hit['match']:.0f}%")
-            if judged
-            else f"{hit['score']:.3f}",
+            _match(hit) if is_judged else f"{hit['score']:.3f}",
             hit["label"] or "",
             hit["path"],
-            reason(hit["why"]),
+            _reason(hit["why"]),
             start_of(hit["transcript"], TRANSCRIPT_CHARACTERS),
         )
         for hit in hits
     ]
-    header = ("match" if judged else "score", "label", "path", "why", "transcript")
+    header = ("match" if is_judged else "score", "label", "path", "why", "transcript")
     print_table(header, rows, empty=empty)
 
 
-def reason(why: dict[str, Any]) -> str:
-    """`picture at 00:12`, or `speech at 00:12: what is said`."""
-    when = "" if why["time"] is None else f" at {clock(why['time'])}"
-    said = f": {start_of(why['sentence'], TRANSCRIPT_CHARACTERS)}" if why["sentence"] else ""
-    return f"{why['kind']}{when}{said}"
-
-
-def print_failures(failures: list[dict[str, Any]]) -> None:
-    """Path, stage, reason and attempts of each failed file."""
-    rows: list[tuple[str, ...]] = [
-        (f["path"], f["stage"], f["reason"], str(f["attempts"])) for f in failures
-    ]
+def print_failures(failures: Sequence[FailedVideo]) -> None:
+    """Print a row a failed video."""
+    rows = [(failed.path, failed.stage, failed.reason, str(failed.attempts)) for failed in failures]
     print_table(("path", "stage", "reason", "attempts"), rows, empty="No video has failed.")
 
 
 def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, empty: str) -> None:
-    """Rows of cells, shown as they are: names and words may hold anything."""
+    """Print a table on stdout; cells may hold any text, and control characters are escaped.
+
+    Args:
+        header: names of the columns.
+        rows: cells of each row, as many as the header has.
+        empty: what to print where there are no rows.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -62,3 +64,14 @@ def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, emp
     for row in rows:
         table.add_row(*(Text(printable(cell), overflow="fold") for cell in row))
     console.print(table)
+
+
+def _match(hit: dict[str, Any]) -> str:
+    return "" if hit["match"] is None else f"{hit['match']:.0f}%"
+
+
+def _reason(why: dict[str, Any]) -> str:
+    """`picture at 00:12`, or `speech at 00:12: what is said`."""
+    when = "" if why["time"] is None else f" at {clock(why['time'])}"
+    said = f": {start_of(why['sentence'], TRANSCRIPT_CHARACTERS)}" if why["sentence"] else ""
+    return f"{why['kind']}{when}{said}"

@@ -1,1 +1,1 @@
-"""Whether this machine has what a scan needs."""
+"""Checks whether this machine has what a scan needs."""

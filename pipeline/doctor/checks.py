@@ -1,6 +1,9 @@
-"""What `doctor` looks at. Each part runs in a process of its own, `python -m pipeline.examining
-PART`: settings as JSON from stdin, findings as JSON on stdout, so that a library that aborts or a
-drive that never answers ends one part and not the program."""
+"""The parts that `doctor` looks at.
+
+Each part runs in a process of its own, `python -m pipeline.doctor.checks PART`, with settings as
+JSON on stdin and findings as lines of JSON on stdout. A library that aborts or a drive that never
+answers then ends one part and not the program.
+"""
 
 from __future__ import annotations
 
@@ -11,32 +14,37 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.config import Settings
-from pipeline.doctor.finding import OK, PROBLEM, WARNING, Finding
+from pipeline.doctor.finding import Finding, State
 from pipeline.errors import PipelineError, VideoError
 from store.errors import StoreError
 
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
 ROOT = Path(__file__).resolve().parents[2]
 LEAST_PYTHON = (3, 11)
-LITTLE_DISK, NO_DISK = 5 << 30, 500 << 20  # bytes: the weights alone take about 1 GB
+LOW_DISK_BYTES, NO_DISK_BYTES = 5 << 30, 500 << 20  # the weights alone take about 1 GB
 MANY_FRAGMENTS = 200
 MANY_VERSIONS = 2_000
+LEAST_INOTIFY_INSTANCES = 16
 INOTIFY = Path("/proc/sys/fs/inotify")
 
 Findings = Iterator[Finding]
 
 
 def machine(settings: Settings) -> Findings:
-    """Python, packages and disk space."""
-    running = sys.version_info[:3]
+    """Check Python, packages and disk space."""
     text = f"Python {platform.python_version()} on {platform.platform(terse=True)}"
-    if running >= LEAST_PYTHON:
-        yield Finding("python", OK, text)
+    if sys.version_info[:3] >= LEAST_PYTHON:
+        yield Finding("python", State.OK, text)
     else:
-        yield Finding("python", PROBLEM, text, "install Python 3.11 or newer")
+        yield Finding("python", State.PROBLEM, text, "install Python 3.11 or newer")
     yield from _packages()
     yield from _disks(settings)
 
@@ -45,25 +53,27 @@ def _packages() -> Findings:
     from packaging.requirements import Requirement
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [Requirement(text) for text in project["dependencies"]]
-    wanted = [each for each in wanted if each.marker is None or each.marker.evaluate()]
-    bad = 0
-    for each in wanted:
-        advice = f"pip install '{each.name}{each.specifier}'"
-        try:
-            found = version(each.name)
-        except PackageNotFoundError:
-            is_optional = each.name.startswith("nvidia-")
-            state = WARNING if is_optional else PROBLEM
-            yield Finding("packages", state, f"{each.name} is not installed", advice)
-            bad += 1
-            continue
-        if not each.specifier.contains(found, prereleases=True):
-            yield Finding("packages", PROBLEM, f"{each.name} is {found}", advice)
-            bad += 1
-    if not bad:
+    required = [Requirement(text) for text in project["dependencies"]]
+    required = [each for each in required if each.marker is None or each.marker.evaluate()]
+    findings = [finding for each in required if (finding := _package(each))]
+    if not findings:
         shown = ", ".join(f"{name} {version(name)}" for name in ("torch", "lancedb", "av"))
-        yield Finding("packages", OK, f"all {len(wanted)} are installed: {shown}, ...")
+        text = f"all {len(required)} are installed: {shown}, ..."
+        findings.append(Finding("packages", State.OK, text))
+    yield from findings
+
+
+def _package(required: Requirement) -> Finding | None:
+    advice = f"pip install '{required.name}{required.specifier}'"
+    try:
+        found = version(required.name)
+    except PackageNotFoundError:
+        is_optional = required.name.startswith("nvidia-")
+        state = State.WARNING if is_optional else State.PROBLEM
+        return Finding("packages", state, f"{required.name} is not installed", advice)
+    if required.specifier.contains(found, prereleases=True):
+        return None
+    return Finding("packages", State.PROBLEM, f"{required.name} is {found}", advice)
 
 
 def _disks(settings: Settings) -> Findings:
@@ -72,31 +82,33 @@ def _disks(settings: Settings) -> Findings:
         places["store.uri"] = Path(settings.store_uri)
     for name, place in places.items():
         try:
-            there, free = _free_bytes(place)
+            folder, free = _free_bytes(place)
         except OSError as error:
             advice = f"connect its drive, or set another {name}"
-            yield Finding("disk", PROBLEM, f"{name} = {place}: {error.strerror}", advice)
+            yield Finding("disk", State.PROBLEM, f"{name} = {place}: {error.strerror}", advice)
             continue
         text = f"{free / 1e9:.1f} GB free for {name} ({place})"
-        state = OK if free >= LITTLE_DISK else WARNING if free >= NO_DISK else PROBLEM
-        yield Finding("disk", state, text, "" if state == OK else "make room there")
-        if not os.access(there, os.W_OK):
+        if free >= LOW_DISK_BYTES:
+            yield Finding("disk", State.OK, text)
+        else:
+            state = State.WARNING if free >= NO_DISK_BYTES else State.PROBLEM
+            yield Finding("disk", state, text, "make room there")
+        if not os.access(folder, os.W_OK):
             advice = f"allow it, or set another {name}"
-            yield Finding("disk", PROBLEM, f"{there} cannot be written", advice)
+            yield Finding("disk", State.PROBLEM, f"{folder} cannot be written", advice)
 
 
 def _free_bytes(place: Path) -> tuple[Path, int]:
-    """The nearest folder to a place that exists, and the free bytes of its disk."""
-    there = place
+    """Find the nearest folder to a place that exists, and the free bytes of its disk."""
     while True:
         try:
-            return there, shutil.disk_usage(there).free
+            return place, shutil.disk_usage(place).free
         except (FileNotFoundError, NotADirectoryError):
-            there = there.parent
+            place = place.parent
 
 
 def data(settings: Settings) -> Findings:
-    """The folder of videos, and whether a watch of it hears of changes."""
+    """Check the folder of videos, and whether its file system reports changes to a watch."""
     from pipeline.project import Project
     from pipeline.source.listing import list_videos
 
@@ -105,40 +117,42 @@ def data(settings: Settings) -> Findings:
     try:
         listing = list_videos(collection)
     except PipelineError as error:
-        yield Finding("data.dir", PROBLEM, str(error))
+        yield Finding("data.dir", State.PROBLEM, str(error))
         return
     text = f"{collection.root}: {len(listing.videos)} videos"
     empty = "put videos there, or set data.dir" if not listing.videos else ""
-    yield Finding("data.dir", WARNING if empty else OK, text, empty)
+    yield Finding("data.dir", State.WARNING if empty else State.OK, text, empty)
     for problem in listing.problems:
-        yield Finding("data.dir", WARNING, f"{problem.path}: {problem.reason}", "mend or rename it")
-    yield from _watching(collection.root)
+        text = f"{problem.path}: {problem.reason}"
+        yield Finding("data.dir", State.WARNING, text, "repair or rename it")
+    yield from _file_system(collection.root)
 
 
-def _watching(root: Path) -> Findings:
+def _file_system(root: Path) -> Findings:
     from pipeline.source.mounts import events_arrive, filesystem_at
 
     text = f"file system {filesystem_at(root) or 'of an unknown type'}"
     if events_arrive(root):
-        yield Finding("file system", OK, f"{text}: it tells of changes")
+        yield Finding("file system", State.OK, f"{text}: it reports changes")
     else:
-        advice = "nothing; a watch looks by itself every few seconds"
-        yield Finding("file system", WARNING, f"{text} does not tell of changes", advice)
-    folders = 1 + sum(len(names) for _, names, _ in os.walk(root))
-    try:
-        watches = int((INOTIFY / "max_user_watches").read_text())
-        instances = int((INOTIFY / "max_user_instances").read_text())
-    except OSError:  # not Linux
-        return
+        advice = "nothing to do: a watch lists the folder every few seconds"
+        yield Finding("file system", State.WARNING, f"{text} does not report changes", advice)
+    with suppress(OSError):  # other systems have no inotify
+        yield _inotify(folders=1 + sum(len(names) for _, names, _ in os.walk(root)))
+
+
+def _inotify(folders: int) -> Finding:
+    watches = int((INOTIFY / "max_user_watches").read_text())
+    instances = int((INOTIFY / "max_user_instances").read_text())
     text = f"{watches} inotify watches for {folders} folders, {instances} instances"
-    enough = watches >= 2 * folders and instances >= 16
+    if watches >= 2 * folders and instances >= LEAST_INOTIFY_INSTANCES:
+        return Finding("inotify", State.OK, text)
     advice = f"sudo sysctl fs.inotify.max_user_watches={max(8 * folders, 524_288)}"
-    advice += " fs.inotify.max_user_instances=512"
-    yield Finding("inotify", OK if enough else WARNING, text, "" if enough else advice)
+    return Finding("inotify", State.WARNING, text, f"{advice} fs.inotify.max_user_instances=512")
 
 
 def store(settings: Settings) -> Findings:
-    """The table: pieces, versions, indexes, and rows by recipe."""
+    """Check the table: fragments, versions, indexes, rows by recipe, and failures."""
     from pipeline.models.recipe import recipe_of
     from store.table.store import Store
 
@@ -148,29 +162,30 @@ def store(settings: Settings) -> Findings:
         indexes = [index.name for index in table.list_indices()] if table is not None else []
     size = f", {facts.bytes_on_disk / 1e6:.1f} MB" if facts.bytes_on_disk is not None else ""
     text = f"{settings.store_uri}: {facts.rows} rows, {facts.offline} of them offline{size}"
-    yield Finding("store", OK, text)
-    pieces = f"{facts.fragments} fragments, {facts.versions} versions"
+    yield Finding("store", State.OK, text)
+    text = f"{facts.fragments} fragments, {facts.versions} versions"
     crowded = facts.fragments > MANY_FRAGMENTS or facts.versions > MANY_VERSIONS
     advice = "a scan that writes, or an idle watch, tidies the table" if crowded else ""
-    yield Finding("table", WARNING if crowded else OK, pieces, advice)
-    yield Finding("indexes", OK, ", ".join(indexes) or "none: search is exact")
+    yield Finding("table", State.WARNING if crowded else State.OK, text, advice)
+    yield Finding("indexes", State.OK, ", ".join(indexes) or "none: search is exact")
+    if facts.failures:
+        text = f"{facts.failures} videos could not be embedded"
+        yield Finding("failures", State.WARNING, text, "see `failures`; `retry` tries them again")
     try:
         recipe = recipe_of(settings)
     except PipelineError as error:
-        yield Finding("rows", WARNING, "which are of this recipe cannot be told", str(error))
+        text = "it is unknown which of them are of this recipe"
+        yield Finding("rows", State.WARNING, text, str(error))
         return
     current = facts.recipes.get(recipe, 0)
     other = sum(facts.recipes.values()) - current
     text = f"{current} of this recipe, {other} of {len(facts.recipes) - bool(current)} others"
-    advice = "scan makes those anew; until then searches and exports leave them out"
-    yield Finding("rows", WARNING if other else OK, text, advice if other else "")
-    if facts.failures:
-        text = f"{facts.failures} videos could not be embedded"
-        yield Finding("failures", WARNING, text, "see `failures`; `retry` tries them again")
+    advice = "run `scan` to re-embed them; until then searches and exports leave them out"
+    yield Finding("rows", State.WARNING if other else State.OK, text, advice if other else "")
 
 
 def device(settings: Settings) -> Findings:
-    """Where the models would run."""
+    """Check the device that the models would run on."""
     import torch
 
     from pipeline.models import devices
@@ -180,30 +195,35 @@ def device(settings: Settings) -> Findings:
     seen += ["Apple MPS"] if torch.backends.mps.is_available() else []
     place = devices.choose(settings)
     text = f"{place}, CLIP in {place.clip_precision}, Whisper in {place.whisper_precision}"
-    yield Finding("device", OK, f"{text}; there is: {', '.join(seen)}")
+    yield Finding("device", State.OK, f"{text}; this machine has {', '.join(seen)}")
 
 
 def clip(settings: Settings) -> Findings:
-    """CLIP's weights, and one real batch through it."""
+    """Check CLIP's weights, and run one real batch through it."""
     import numpy as np
+    from PIL import Image
 
     from pipeline.doctor import weights
     from pipeline.models.loaded import Models
 
     found = weights.clip(settings)
     yield found
-    if found.state == OK:
+    if found.state is State.OK:
         model = Models(settings, _quiet).clip()
-        from PIL import Image
-
         picture = model.preprocess(Image.new("RGB", (320, 240), "red"))
         batch = np.stack([picture] * settings.clip.frames)
         vectors = np.concatenate([model.encode_frames(batch), model.encode_texts(["a red wall"])])
-        yield _batch("clip", bool(np.isfinite(vectors).all()), f"{len(batch)} frames and a text")
+        text = f"{len(batch)} frames and a text"
+        if np.isfinite(vectors).all():
+            yield Finding("clip", State.OK, f"{text} went through it")
+        else:
+            text = f"{text} came out as numbers that are not finite"
+            advice = "set the precision of this device to float32"
+            yield Finding("clip", State.PROBLEM, text, advice)
 
 
 def whisper(settings: Settings) -> Findings:
-    """Whisper's weights, and one real batch through it."""
+    """Check Whisper's weights, and run a second of noise through it."""
     import numpy as np
 
     from pipeline.doctor import weights
@@ -212,26 +232,19 @@ def whisper(settings: Settings) -> Findings:
 
     found = weights.whisper(settings)
     yield found
-    if found.state == OK:
+    if found.state is State.OK:
         model = Models(settings, _quiet).whisper()
         noise = np.random.default_rng(0).normal(0, 1000, SAMPLE_RATE_HZ).astype(np.int16)
         window = SpeechWindow(noise, (Span(0, 0, len(noise)),))
-        (heard,) = model.transcribe([[window]])
-        if isinstance(heard, VideoError):
-            yield Finding("whisper", PROBLEM, heard.reason, "try device = cpu")
+        (result,) = model.transcribe([[window]])
+        if isinstance(result, VideoError):
+            yield Finding("whisper", State.PROBLEM, result.reason, "try device = cpu")
         else:
-            yield _batch("whisper", True, "a second of noise")
-
-
-def _batch(part: str, is_finite: bool, what: str) -> Finding:
-    if is_finite:
-        return Finding(part, OK, f"{what} went through it")
-    advice = "set precision of this device to float32"
-    return Finding(part, PROBLEM, f"{what} came out as numbers that are not finite", advice)
+            yield Finding("whisper", State.OK, "a second of noise went through it")
 
 
 def _quiet(_: str) -> None:
-    """Models tell what they load; here nobody listens."""
+    """Drop what models log while they load."""
 
 
 PARTS: dict[str, Callable[[Settings], Findings]] = {
@@ -240,19 +253,15 @@ PARTS: dict[str, Callable[[Settings], Findings]] = {
 
 
 def main() -> None:
-    """The process of one part; each finding is told at once, as a line."""
+    """Run the part that the command line names, and print each finding as soon as it is known."""
     question = json.load(sys.stdin)
     settings = Settings(base=Path(question["base"]), **question["settings"])
     part = sys.argv[1]
     try:
         for finding in PARTS[part](settings):
-            _tell(finding)
+            print(finding.to_json(), flush=True)
     except (PipelineError, StoreError) as error:
-        _tell(Finding(part, PROBLEM, str(error)))
-
-
-def _tell(finding: Finding) -> None:
-    print(json.dumps(finding.as_dict()), flush=True)
+        print(Finding(part, State.PROBLEM, str(error)).to_json(), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""Runs each check of `pipeline.doctor.checks` in a process of its own, with a time limit."""
+"""Run each part of `pipeline.doctor.checks` in a process of its own, with a time limit."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from pipeline.config import Settings
-from pipeline.doctor.finding import PROBLEM, Finding
+from pipeline.doctor.finding import Finding, State
 from pipeline.isolation import run_module
 
 LIMITS_SECONDS = {
@@ -17,16 +16,17 @@ LIMITS_SECONDS = {
     "data": 120.0,
     "store": 120.0,
 }
-"""By part, in the order that they are told in. Importing torch from a cold disk takes a while."""
+"""By part, in the order of the report. Importing torch from a cold disk takes a while."""
 
-LAST_LINES = 3  # of what a process said before it ended
+LAST_LINES = 3  # of the stderr of a process that failed
 
 
 def examine(settings: Settings, limits: dict[str, float] | None = None) -> Iterator[Finding]:
-    """Each finding, part after part.
+    """Yield the findings of each part, as soon as it has ended.
 
     Args:
-        limits: seconds by part; those of LIMITS_SECONDS where none are given.
+        settings: which models, folders and store to look at.
+        limits: seconds by part; None runs every part with its limit of LIMITS_SECONDS.
     """
     for part, limit in (limits or LIMITS_SECONDS).items():
         yield from _examine_part(settings, part, limit)
@@ -42,13 +42,13 @@ def _examine_part(settings: Settings, part: str, limit_seconds: float) -> Iterat
     )
     for line in ended.stdout.splitlines(keepends=True):
         if line.startswith("{") and line.endswith("\n"):
-            yield Finding(**json.loads(line))
+            yield Finding.from_json(line)
     words = ended.stderr.strip().splitlines()[-LAST_LINES:]
     if ended.exit_code is None:
         text = f"no answer within {limit_seconds:g} s"
-        yield Finding(part, PROBLEM, text, "see whether a drive or a driver hangs")
+        yield Finding(part, State.PROBLEM, text, "see whether a drive or a driver hangs")
     elif ended.signal is not None:
         text = f"the process ended with {ended.signal.name}: {' / '.join(words)}"
-        yield Finding(part, PROBLEM, text, "a library or a driver is broken; try device = cpu")
+        yield Finding(part, State.PROBLEM, text, "a library or a driver is broken; try device = cpu")
     elif ended.exit_code > 0:
-        yield Finding(part, PROBLEM, words[-1] if words else f"exit code {ended.exit_code}")
+        yield Finding(part, State.PROBLEM, words[-1] if words else f"exit code {ended.exit_code}")

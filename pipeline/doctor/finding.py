@@ -1,25 +1,43 @@
-"""What `doctor` tells: one line for each thing that it looked at."""
+"""What `doctor` reports of each thing that it looks at."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Self
 
-OK, WARNING, PROBLEM = "ok", "warning", "problem"
+
+class State(StrEnum):
+    """How serious a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Args:
-    part: what was looked at.
-    state: OK, WARNING or PROBLEM.
-    text: what was seen.
-    advice: what to do about it.
+    """One line of the report.
+
+    Args:
+        part: what was looked at.
+        state: whether that is as it should be.
+        text: what was seen.
+        advice: what to do about it; empty where nothing is to be done.
     """
 
     part: str
-    state: str
+    state: State
     text: str
     advice: str = ""
 
-    def as_dict(self) -> dict[str, str]:
-        return asdict(self)
+    def to_json(self) -> str:
+        """The finding as one line of JSON, without the line break."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> Self:
+        """Read what `to_json` wrote."""
+        fields = json.loads(line)
+        return cls(**{**fields, "state": State(fields["state"])})

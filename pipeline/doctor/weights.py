@@ -1,11 +1,11 @@
-"""What `doctor` tells of a model's weights."""
+"""What `doctor` reports of a model's weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from pipeline.config import Settings
-from pipeline.doctor.finding import OK, PROBLEM, WARNING, Finding
+from pipeline.doctor.finding import Finding, State
 from pipeline.errors import SettingsError
 from pipeline.models.weights import Weights, find_clip, find_whisper
 
@@ -26,11 +26,11 @@ def _finding(part: str, settings: Settings, find: Callable[[Settings], Weights])
     try:
         weights = find(settings)
     except SettingsError as error:
-        return Finding(part, PROBLEM, str(error), "correct the setting")
+        return Finding(part, State.PROBLEM, str(error), "correct the setting")
     if weights.missing:
         text = f"{weights.setting}: {weights.source} has no {', '.join(weights.missing)}"
-        return Finding(part, PROBLEM, text, "correct the path, or put the weights there")
+        return Finding(part, State.PROBLEM, text, "correct the path, or put the weights there")
     if weights.path is None:
         text = f"its weights are not here; they come from {weights.source}"
-        return Finding(part, WARNING, text, ADVICE)
-    return Finding(part, OK, f"weights: {weights.path}")
+        return Finding(part, State.WARNING, text, ADVICE)
+    return Finding(part, State.OK, f"weights: {weights.path}")

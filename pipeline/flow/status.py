@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pipeline.errors import SettingsError
 from pipeline.flow.catalog import Catalog
@@ -10,64 +11,118 @@ from pipeline.project import Project
 from pipeline.source.listing import list_videos
 
 
-def describe(project: Project) -> dict[str, Any]:
-    """The document of `status`. `on_disk` is the sum of `embedded`, `pending` and `failed`;
-    `offline` counts the rows whose file is not there."""
+@dataclass(frozen=True)
+class RecipeRows:
+    """The rows that one recipe made.
+
+    Args:
+        visual: what made the visual half.
+        transcript: what made the transcript.
+        speech: what made the speech half.
+        rows: number of rows, without offline ones.
+        current: whether the settings ask for this recipe.
+    """
+
+    visual: str
+    transcript: str
+    speech: str
+    rows: int
+    current: bool
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a collection and its store; `on_disk == embedded + pending + failed`.
+
+    Args:
+        data_dir: the collection's root as a person wrote it.
+        problem: why the root cannot be listed, else None; nothing is on disk then.
+        on_disk: videos in the folder.
+        embedded: of these, videos whose rows are up to date.
+        pending: of these, videos that the next scan embeds.
+        failed: of these, videos that could not be embedded.
+        offline: rows whose file is not on disk.
+        labels: rows by label, in label order, without offline ones.
+        unlabeled: rows without a label, without offline ones.
+        recipes: rows by recipe.
+        store: URI.
+        bytes_on_disk: size of the store's folder; None where it is not a local one.
+    """
+
+    data_dir: str
+    problem: str | None
+    on_disk: int
+    embedded: int
+    pending: int
+    failed: int
+    offline: int
+    labels: Mapping[str, int]
+    unlabeled: int
+    recipes: tuple[RecipeRows, ...]
+    store: str
+    bytes_on_disk: int | None
+
+
+@dataclass(frozen=True)
+class FailedVideo:
+    """A video that could not be embedded.
+
+    Args:
+        path: as `Project.shown` has it.
+        stage: where it failed: `read`, `decode`, `speech`, `vision` or `crash`.
+        reason: why, in words.
+        attempts: tries of the file as it is now.
+    """
+
+    path: str
+    stage: str
+    reason: str
+    attempts: int
+
+
+def read_status(project: Project) -> Status:
+    """Compare the collection's folder with its store.
+
+    Raises:
+        SettingsError: weights that a setting names do not exist.
+        StoreError: the store cannot be read.
+    """
     store, recipe = project.store, project.recipe
-    known = store.known()
+    known, facts = store.known(), store.facts()
     catalog = Catalog(known, {each.path: each for each in store.failures()}, recipe)
-    facts = store.facts()
     problem = None
     try:
         videos = list_videos(project.collection).videos
     except SettingsError as error:
         videos, problem = {}, str(error)
     comparison = catalog.compare(videos)
-    return {
-        "data_dir": project.written,
-        "problem": problem,
-        "on_disk": len(videos),
-        "embedded": len(comparison.unchanged),
-        "pending": len(comparison.todo),
-        "failed": len(comparison.failed),
-        "offline": len(known.keys() - videos.keys()),
-        "labels": {label: n for label, n in sorted_labels(facts.labels) if label is not None},
-        "unlabeled": facts.labels.get(None, 0),
-        "recipes": [
-            {
-                "visual": visual,
-                "transcript": transcript,
-                "speech": speech,
-                "rows": rows,
-                "current": (visual, transcript, speech) == recipe,
-            }
-            for (visual, transcript, speech), rows in facts.recipes.items()
-        ],
-        "store": store.uri,
-        "bytes_on_disk": facts.bytes_on_disk,
-    }
+    labels = {label: rows for label, rows in facts.labels.items() if label is not None}
+    return Status(
+        data_dir=project.written,
+        problem=problem,
+        on_disk=len(videos),
+        embedded=len(comparison.unchanged),
+        pending=len(comparison.todo),
+        failed=len(comparison.failed),
+        offline=len(known.keys() - videos.keys()),
+        labels=dict(sorted(labels.items())),
+        unlabeled=facts.labels.get(None, 0),
+        recipes=tuple(
+            RecipeRows(*made, rows=rows, current=made == recipe)
+            for made, rows in facts.recipes.items()
+        ),
+        store=store.uri,
+        bytes_on_disk=facts.bytes_on_disk,
+    )
 
 
-def sorted_labels(labels: Any) -> list[tuple[str | None, int]]:
-    """Labels with their counts, by name."""
-    return sorted(labels.items(), key=lambda item: item[0] or "")
+def read_failures(project: Project) -> list[FailedVideo]:
+    """List the videos that could not be embedded, in path order.
 
-
-def lines(facts: dict[str, Any]) -> list[str]:
-    """The same for a person."""
-    size = facts["bytes_on_disk"]
-    text = [
-        f"{facts['data_dir']}: {facts['on_disk']} on disk = {facts['embedded']} embedded"
-        f" + {facts['pending']} pending + {facts['failed']} failed; {facts['offline']} offline",
-        f"Store {facts['store']}" + (f": {size / 1e6:.1f} MB" if size is not None else ""),
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    return [
+        FailedVideo(project.shown(failed.path), failed.stage, failed.reason, failed.attempts)
+        for failed in project.store.failures()
     ]
-    if facts["problem"]:
-        text.insert(0, f"{facts['problem']}")
-    text += [f"  {label}: {rows}" for label, rows in facts["labels"].items()]
-    text.append(f"  (unlabeled): {facts['unlabeled']}")
-    for recipe in facts["recipes"]:
-        text.append(
-            f"{recipe['rows']} rows of {'this' if recipe['current'] else 'another'} recipe:"
-        )
-        text += [f"  {part}: {recipe[part]}" for part in ("visual", "transcript", "speech")]
-    return text

@@ -1,1 +1,1 @@
-"""A person's question to a search of the store."""
+"""Questions of a person to one store, and their answers."""

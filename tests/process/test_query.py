@@ -17,7 +17,8 @@ import pytest
 from pipeline.config import load
 from pipeline.models.recipe import recipe_of
 from pipeline.project import Project
-from pipeline.search.searcher import Question, Searcher
+from pipeline.search.question import Question
+from pipeline.search.searcher import Searcher
 from store.schema import Row
 from store.table.store import Store
 from tests.support.asking import imports
@@ -227,5 +228,5 @@ def test_what_matches_and_what_does_not(run: Run, project: UserProject, judged: 
 
 def test_a_text_query_in_python(project: UserProject) -> None:
     with Project.open(load(project.config)) as opened:
-        found = Searcher(opened).ask(Question(text="ask what you can do for your country"))
-    assert {hit.path for hit in found} >= {"it's said/speech.mp4"}
+        answer = Searcher(opened).ask(Question(text="ask what you can do for your country"))
+    assert {hit.path for hit in answer.hits} >= {"it's said/speech.mp4"}

@@ -20,7 +20,8 @@ from pipeline.demo.drawing import Scene, every_scene, held_out_scenes
 from pipeline.demo.videos import SPEECH
 from pipeline.demo.weights import TINY_CLIP
 from pipeline.project import Project
-from pipeline.search.searcher import Question, Searcher
+from pipeline.search.question import Question
+from pipeline.search.searcher import Searcher
 from store.retrieval.hits import Hit
 from tests.support.meaning import train
 from tests.support.meaning.collection import Known
@@ -46,7 +47,7 @@ WORDS = {
     '"ask not what your"': "ask not what your country can do for you",
 }
 
-Ask = Callable[[Question], list[Hit]]
+Ask = Callable[[Question], tuple[Hit, ...]]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,8 @@ def ask(known: Known) -> Iterator[Ask]:
     """What `query` does with a question, with CLIP loaded once for all of them."""
     settings = config.load(known.project.config)
     with Project.open(settings) as project:
-        yield Searcher(project).ask
+        searcher = Searcher(project)
+        yield lambda question: searcher.ask(question).hits
 
 
 # the model
@@ -103,7 +105,10 @@ def test_a_caption_finds_the_video_that_it_describes(ask: Ask, known: Known) -> 
     single = [video for video in known.collection.videos.values() if video.path not in twice]
     asked = random.Random(1).sample([v for v in single if len(v.shots) == 1], CAPTIONS)
     captions = dict(zip(known.collection.scenes, captions_of(known.collection.scenes), strict=True))
-    best = {video.path: ask(Question(text=captions[video.scene].text))[0] for video in asked}
+    best = {
+        video.path: ask(Question(text=captions[video.scene].text, nearest=True))[0]
+        for video in asked
+    }
     missed = {captions[known.collection.videos[path].scene].text: hit.path
               for path, hit in best.items() if hit.path != path}  # fmt: skip
     assert len(missed) <= 0.1 * CAPTIONS, missed
@@ -116,7 +121,8 @@ def test_a_caption_finds_the_moment_from_which_on_it_is_true(ask: Ask, known: Kn
     found = []
     for video in known.collection.changing:
         change = video.shots[0].seconds
-        hits = [ask(Question(text=captions[shot.scene].text))[0] for shot in video.shots]
+        asked = [Question(text=captions[s.scene].text, nearest=True) for s in video.shots]
+        hits = [ask(question)[0] for question in asked]
         times = [hit.why.time if hit.path == video.path else None for hit in hits]
         found.append(times[0] is not None and times[0] < change)
         found.append(times[1] is not None and times[1] >= change)
@@ -127,7 +133,8 @@ def test_a_caption_finds_the_moment_from_which_on_it_is_true(ask: Ask, known: Kn
 def test_nonsense_matches_nothing_well(ask: Ask) -> None:
     dice = random.Random(1234)
     for texts in (NONSENSE, [unrelated(dice) for _ in range(60)]):
-        good = {text: hit for text in texts if (hit := ask(Question(text=text))[0]).good}
+        best = {text: ask(Question(text=text, nearest=True))[0] for text in texts}
+        good = {text: hit for text, hit in best.items() if hit.good}
         assert len(good) <= 0.1 * len(texts), good
 
 
@@ -146,7 +153,7 @@ def test_words_find_the_videos_in_which_they_are_heard(ask: Ask, known: Known, w
 
 def test_a_part_of_a_speech_finds_it_by_its_meaning(ask: Ask, known: Known) -> None:
     for said in SPEECH:
-        hit, *_ = ask(Question(text=said, places="speech"))
+        hit, *_ = ask(Question(text=said, places="speech", nearest=True))
         assert hit.why.kind == "speech"
         assert known.video(hit.path).speech == said
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.config import Settings, load
 from pipeline.doctor import doctor, weights
-from pipeline.doctor.finding import OK, PROBLEM, WARNING, Finding
+from pipeline.doctor.finding import Finding, State
 from tests.support.clusters import Clusters, fill, settings_of
 from tests.support.program import ROOT, Run
 from tests.support.projects import UserProject
@@ -44,7 +44,9 @@ def test_problems_have_advice_and_an_exit_code(project: UserProject, run: Run) -
         "--set", "clip.model=local-dir:none", "doctor", "--json",
     )  # fmt: skip
     assert told.returncode == 1
-    problems = {each["part"]: each for each in json.loads(told.stdout) if each["state"] == PROBLEM}
+    problems = {
+        each["part"]: each for each in json.loads(told.stdout) if each["state"] == State.PROBLEM
+    }
     assert problems.keys() == {"clip", "whisper", "data.dir"}
     assert "none has no open_clip_config.json" in problems["clip"]["text"]
     assert problems["whisper"]["advice"].startswith("correct the path")
@@ -59,19 +61,19 @@ def test_weights_that_are_not_here_are_not_fetched(
         (weights.clip(settings), "huggingface.co/timm/vit_base_patch32_clip_224.openai"),
         (weights.whisper(settings), "huggingface.co/Systran/faster-whisper-large-v3"),
     ):
-        assert found.state == WARNING
+        assert found.state == State.WARNING
         assert source in found.text
     for change in ("whisper.model=huge", "clip.model=ViT-Z/1", "clip.pretrained=./no.pt"):
         settings = load(ROOT / "config.toml", [change])
         part = weights.whisper if change.startswith("whisper") else weights.clip
-        assert part(settings).state == PROBLEM
+        assert part(settings).state == State.PROBLEM
 
 
 def test_rows_of_another_recipe(project: UserProject) -> None:
     fill(project, [Clusters().row("x/1.mp4", 0, 0)])
     other = load(project.config, ["clip.frames=3"])
     rows = next(each for each in examined(other, "store") if each.part == "rows")
-    assert (rows.state, rows.text) == (WARNING, "0 of this recipe, 1 of 1 others")
+    assert (rows.state, rows.text) == (State.WARNING, "0 of this recipe, 1 of 1 others")
 
 
 def test_a_broken_store(project: UserProject) -> None:
@@ -79,7 +81,7 @@ def test_a_broken_store(project: UserProject) -> None:
     for file in (project.store / "videos.lance").rglob("*.manifest"):
         file.write_bytes(b"broken")
     (found,) = examined(settings_of(project), "store")
-    assert found.state == PROBLEM
+    assert found.state == State.PROBLEM
     assert "cannot be read" in found.text
 
 
@@ -87,7 +89,7 @@ def test_a_part_that_hangs_is_reported_in_time(project: UserProject) -> None:
     project.videos.rmdir()
     began = time.monotonic()
     (found,) = examined(settings_of(project), "clip", limit_seconds=0.01)
-    assert (found.part, found.state) == ("clip", PROBLEM)
+    assert (found.part, found.state) == ("clip", State.PROBLEM)
     assert "no answer within 0.01 s" in found.text
     assert time.monotonic() - began < 30
 
@@ -117,5 +119,5 @@ def test_a_part_that_crashes_is_reported(
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
     found = examined(settings_of(project), "machine")
-    assert found[0].state == OK
-    assert (found[-1].state, "SIGSEGV" in found[-1].text) == (PROBLEM, True)
+    assert found[0].state == State.OK
+    assert (found[-1].state, "SIGSEGV" in found[-1].text) == (State.PROBLEM, True)
