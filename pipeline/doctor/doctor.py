@@ -49,6 +49,8 @@ def _examine_part(settings: Settings, part: str, limit_seconds: float) -> Iterat
         yield Finding(part, State.PROBLEM, text, "see whether a drive or a driver hangs")
     elif ended.signal is not None:
         text = f"the process ended with {ended.signal.name}: {' / '.join(words)}"
-        yield Finding(part, State.PROBLEM, text, "a library or a driver is broken; try device = cpu")
+        yield Finding(
+            part, State.PROBLEM, text, "a library or a driver is broken; try device = cpu"
+        )
     elif ended.exit_code > 0:
         yield Finding(part, State.PROBLEM, words[-1] if words else f"exit code {ended.exit_code}")
