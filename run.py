@@ -1,18 +1,19 @@
 """The command line: `python run.py [--config FILE] [--set section.key=value ...] COMMAND`.
 
 Exit codes: 0 done, 1 an error, 2 wrong usage or settings, 130 interrupted.
+
+All but the cheapest imports stand inside functions, so that Ctrl-C is handled before they begin.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
+import signal
 import sys
-from importlib import import_module
-from pathlib import Path
-from traceback import format_exc
 
-CONFIG = Path(__file__).resolve().with_name("config.toml")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,43 +22,45 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: of the command line; None for those of this process.
     """
-    options = make_parser().parse_args(arguments)
-    from pipeline import config
     from pipeline.errors import PipelineError, SettingsError
-    from pipeline.terminal import json_line
+    from pipeline.terminal import say_error
     from store.errors import StoreError
 
+    as_json = False
     try:
-        settings = config.load(options.config, options.set)
-        code: int = import_module(f"pipeline.commands.{options.command}").run(settings, options)
-        sys.stdout.flush()
-        return code
+        options = _parse(arguments)
+        as_json = options.log_format == "json"
+        return _run(options)
     except (PipelineError, StoreError) as error:
-        text = str(error)
-        is_json = options.log_format == "json"
-        print(json_line("error", text) if is_json else f"error: {text}", file=sys.stderr)
+        say_error(str(error), as_json=as_json)
         return 2 if isinstance(error, SettingsError) else 1
-    except BrokenPipeError:  # whoever read the output has enough of it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever reads the output has enough of it
         return 1
     except KeyboardInterrupt:
-        return 130
+        return 128 + signal.SIGINT
     except Exception as bug:
-        if options.log_format == "text":
+        from traceback import format_exc
+
+        if not as_json:
             raise
-        print(json_line("critical", repr(bug), traceback=format_exc()), file=sys.stderr)
+        say_error(repr(bug), as_json=True, level="critical", traceback=format_exc())
         return 1
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of all commands and flags."""
+    import argparse
+    from importlib import import_module
+    from pathlib import Path
+
     from pipeline.commands import NAMES
 
     parser = argparse.ArgumentParser(
         prog="run.py",
         description="Turn every video of a folder into vectors and words, in a local store.",
     )
-    parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="settings")
+    config = Path(__file__).resolve().with_name("config.toml")
+    parser.add_argument("--config", type=Path, default=config, metavar="FILE", help="settings")
     parser.add_argument(
         "--set",
         action="append",
@@ -78,5 +81,61 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    from pipeline.commands.output import write
+
+    try:
+        return make_parser().parse_args(arguments)
+    except SystemExit:
+        write("")  # help that could not be written is an error, too
+        raise
+
+
+def _run(options: argparse.Namespace) -> int:
+    from importlib import import_module
+
+    from pipeline.config import load
+
+    settings = load(options.config, options.set)
+    command = import_module(f"pipeline.commands.{options.command}")
+    is_ours = signal.getsignal(signal.SIGINT) is _leave
+    try:
+        if is_ours:
+            signal.signal(signal.SIGINT, _interrupt)
+        code: int = command.run(settings, options)
+        return code
+    except Exception as error:
+        if is_ours and signal.getsignal(signal.SIGINT) is _leave:
+            raise KeyboardInterrupt from error  # a library made another exception of it
+        raise
+    finally:
+        if is_ours:  # a run has handlers of its own
+            signal.signal(signal.SIGINT, _leave)
+
+
+def _interrupt(*_: object) -> None:
+    """Unwind the command; a second Ctrl-C does not wait for that."""
+    signal.signal(signal.SIGINT, _leave)
+    raise KeyboardInterrupt
+
+
+def _leave(*_: object) -> None:
+    """End the process without a traceback of what is being imported; nothing is open."""
+    os._exit(128 + signal.SIGINT)
+
+
+def _leave_if_interrupted(ignored: sys.UnraisableHookArgs) -> None:
+    """End the process where Ctrl-C came in a callback, which would only report and ignore it."""
+    if issubclass(ignored.exc_type, KeyboardInterrupt):
+        _leave()
+    sys.__unraisablehook__(ignored)
+
+
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
+        signal.signal(signal.SIGINT, _leave)
+        sys.unraisablehook = _leave_if_interrupted
+    from pipeline.terminal import prepare_streams
+
+    prepare_streams()
     sys.exit(main())

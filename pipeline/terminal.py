@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -30,6 +32,39 @@ def start_of(text: str, characters: int) -> str:
 def say(text: str) -> None:
     """Print a line for a person on stderr."""
     print(printable(text), file=sys.stderr)
+
+
+def say_error(text: str, *, as_json: bool, level: str = "error", **facts: str) -> None:
+    """Print an error on stderr.
+
+    Args:
+        text: what is wrong; it may have several lines.
+        as_json: as one `json_line`.
+        level: of the JSON line.
+        facts: of the JSON line.
+    """
+    print(json_line(level, text, **facts) if as_json else f"{level}: {text}", file=sys.stderr)
+
+
+def prepare_streams() -> None:
+    """Make the standard streams safe to write to, whatever the process was started with.
+
+    Letters that an encoding does not have are escaped. A stream that is closed gets a file of its
+    own, because the next file to be opened would get its number, and what is printed: writing to
+    that of stdout is an error, and what goes to that of stderr is dropped.
+    """
+    for number, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, flags)  # takes the lowest free number, which is this one
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:
+            stream = open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def json_line(level: str, text: str, **facts: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pipeline.commands.output import add_json, print_json
+from pipeline.commands.output import add_json, print_json, write
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -27,9 +27,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     for finding in examine(settings):
         found.append(finding)
         if not options.json:
-            print(f"{finding.state:<8} {finding.part}: {printable(finding.text)}", flush=True)
+            write(f"{finding.state:<8} {finding.part}: {printable(finding.text)}\n")
             if finding.advice:
-                print(f"{'':<8} -> {printable(finding.advice)}", flush=True)
+                write(f"{'':<8} -> {printable(finding.advice)}\n")
     if options.json:
         print_json([asdict(finding) for finding in found])
     return 1 if any(finding.state is State.PROBLEM for finding in found) else 0

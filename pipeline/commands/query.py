@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands.arguments import count, moment, seconds
-from pipeline.commands.output import print_json
+from pipeline.commands.output import print_json, write_paths
 from pipeline.errors import SettingsError
+from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -57,7 +58,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    output.add_argument("--paths", action="store_true", help="only paths, one a line")
+    paths = partial(output.add_argument, dest="path_end", action="store_const")
+    paths("--paths", const="\n", help="only paths, one a line")
+    paths("-0", "--null", const="\0", help="only paths, each with NUL at its end, for xargs -0")
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
@@ -69,9 +72,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         answer = Searcher(project).ask(question, k=options.k, only=only)
         hits = [{**asdict(hit), "path": project.shown(hit.path)} for hit in answer.hits]
     remark = answer.remark.text if answer.remark else None
-    is_table = not (options.json or options.paths)
+    is_table = not (options.json or options.path_end)
     if remark and (hits or not is_table):
-        print(remark, file=sys.stderr)
+        say(remark)
     if is_table:
         from pipeline.commands.tables import print_hits
 
@@ -79,7 +82,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     elif options.json:
         print_json(hits)
     else:
-        sys.stdout.writelines(f"{hit['path']}\n" for hit in hits)
+        write_paths((hit["path"] for hit in hits), options.path_end)
     return 0
 
 

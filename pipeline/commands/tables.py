@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline.commands.output import write
 from pipeline.terminal import clock, printable, start_of
 
 if TYPE_CHECKING:
@@ -58,12 +59,14 @@ def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, emp
     if not console.is_terminal:
         console = Console(width=UNWRAPPED_COLUMNS)
     if not rows:
-        console.print(empty)
+        write(f"{empty}\n")
         return
     table = Table(*header, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(printable(cell), overflow="fold") for cell in row))
-    console.print(table)
+    with console.capture() as captured:
+        console.print(table)
+    write(captured.get())
 
 
 def _match(hit: dict[str, Any]) -> str:
