@@ -8,17 +8,15 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from store.table.store import Store
-from tests.conftest import ROOT, Finished
+from tests.support.program import ROOT, Finished, Run
 from tests.support.projects import UserProject
 from tests.support.rows import failed, make_row
 
-Run = Callable[..., Finished]
 NAME = "Фильмы 🎬"  # letters that Latin-1 has none of, also such as JSON writes as two escapes
 
 
@@ -98,11 +96,11 @@ sys.addaudithook(interrupt)
     "module", ["argparse", "pipeline.commands.arguments", "pydantic", "store.table.lance"]
 )
 def test_an_interrupt_during_imports_ends_without_a_traceback(
-    project: UserProject, tmp_path: Path, run: Run, module: str, command: str
+    project: UserProject, tmp_path: Path, run_process: Run, module: str, command: str
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTING.format(module=module))
     env = {"PYTHONPATH": str(tmp_path)}
-    ended = run("--config", project.config, *command.split(), env=env)
+    ended = run_process("--config", project.config, *command.split(), env=env)
     assert (ended.returncode, ended.stdout, ended.stderr) == (128 + signal.SIGINT, "", "")
 
 

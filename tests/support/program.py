@@ -59,9 +59,11 @@ def run_here(
 
     A bug raises, in place of the traceback that a process would write.
     """
-    # As a process has them: UTF-8, and nothing but stderr escapes what cannot be encoded.
-    stdout = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
-    stderr = io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", write_through=True)
+    # As a process has them: UTF-8, with escapes for what cannot be encoded.
+    stdout, stderr = (
+        io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", write_through=True)
+        for _ in range(2)
+    )
     with (
         pytest.MonkeyPatch.context() as patch,
         _logging_and_signals_restored(),

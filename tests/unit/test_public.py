@@ -9,7 +9,7 @@ from importlib import import_module
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.program import ROOT
 
 PACKAGES = ("pipeline", "store")
 CHEAP = {"pipeline", "store"}  # all else that an import brings has to be Python's own
