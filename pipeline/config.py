@@ -13,19 +13,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
 from pipeline.errors import SettingsError
 
 LOCAL_DIR = "local-dir:"
+_NOT_TOML = (ValueError, RecursionError)  # also of bytes, numbers and nesting beyond any sense
 _PATH_MARK = re.compile(r"[./\\]")
 
+
+def _check_home(text: str) -> str:
+    try:
+        Path(text.removeprefix(LOCAL_DIR)).expanduser()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
 # The description of a type says what is allowed; errors quote it.
-Text = Annotated[str, Field(min_length=1, description="text that is not empty")]
+Text = Annotated[str, Field(pattern=r"^[^\x00]+$", description="text in UTF-8 that is not empty")]
+PathText = Annotated[
+    Text,
+    AfterValidator(_check_home),
+    Field(description='a path or a name in UTF-8, not empty; "~NAME" only of a user there is'),
+]
 Switch = Annotated[bool, Field(description="true or false")]
 Share = Annotated[float, Field(ge=0, le=1, description="a number from 0 to 1")]
 Positive = Annotated[float, Field(gt=0, description="a finite number above 0")]
+Seconds = Annotated[
+    float, Field(gt=0, le=1e9, description="a finite number above 0, and not above 1e9")
+]
 Count = Annotated[int, Field(ge=1, description="a whole number from 1 on")]
 Precision = Literal["float32", "float16", "bfloat16"]
 
@@ -35,7 +53,7 @@ class _Section(BaseModel):
 
 
 class DataSettings(_Section):
-    dir: Text = "data/Favorites/videos"
+    dir: PathText = "data/Favorites/videos"
     extensions: Annotated[
         list[Text],
         Field(min_length=1, description='a list of file name endings, such as ["mp4", "mov"]'),
@@ -51,17 +69,17 @@ class DataSettings(_Section):
 
 
 class StoreSettings(_Section):
-    uri: Text = "data/store"
+    uri: PathText = "data/store"
     max_vanished: Share = 0.2
 
 
 class ExportSettings(_Section):
-    dir: Text = "artifacts"
+    dir: PathText = "artifacts"
 
 
 class ClipSettings(_Section):
-    model: Text = "ViT-B/32"
-    pretrained: Text = "openai"
+    model: PathText = "ViT-B/32"
+    pretrained: PathText = "openai"
     frames: Annotated[int, Field(ge=1, le=1000, description="a whole number from 1 to 1000")] = 5
     sampling: Literal["exact", "keyframes"] = "exact"
     transcript: Literal["whole", "first_window"] = "whole"
@@ -71,7 +89,7 @@ class ClipSettings(_Section):
 
 
 class WhisperSettings(_Section):
-    model: Text = "base"
+    model: PathText = "base"
     language: Annotated[
         str,
         Field(
@@ -92,7 +110,7 @@ class PrecisionSettings(_Section):
 
 class DecodeSettings(_Section):
     workers: Annotated[int, Field(ge=0, le=256, description="a whole number from 0 to 256")] = 0
-    timeout_seconds: Positive = 60.0
+    timeout_seconds: Seconds = 60.0
     max_megapixels: Positive = 100.0
 
 
@@ -102,8 +120,8 @@ class QueueSettings(_Section):
 
 
 class WatchSettings(_Section):
-    settle_seconds: Positive = 2.0
-    rescan_seconds: Positive = 300.0
+    settle_seconds: Seconds = 2.0
+    rescan_seconds: Seconds = 300.0
 
 
 class Settings(_Section):
@@ -167,10 +185,10 @@ def load(file: Path, overrides: Sequence[str] = ()) -> Settings:
         SettingsError: the file cannot be read, or a key or value is wrong.
     """
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"{file}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except _NOT_TOML as error:
         raise SettingsError(f"{file}: is not valid TOML: {error}") from error
     sources: dict[str, str] = {}
     for override in overrides:
@@ -201,7 +219,7 @@ def _parse(key: str, written: str) -> Any:
     """Read a value as TOML; bare words, and numbers for a setting that is text, are text."""
     try:
         parsed = tomllib.loads(f"value = {written}")
-    except tomllib.TOMLDecodeError:
+    except _NOT_TOML:
         return written
     value = parsed["value"] if len(parsed) == 1 else written
     field = _field(key)

@@ -83,6 +83,11 @@ def test_every_setting_has_a_comment() -> None:
         ('data.extensions=["."]', "a list of file name endings"),
         ('data.extensions=["mp4", 3]', "a list of file name endings"),
         ("data=3", "a section; known: dir, extensions"),
+        ("data.dir=~nobody-of-this-name/videos", '"~NAME" only of a user there is'),
+        ("clip.model=local-dir:~nobody-of-this-name", '"~NAME" only of a user there is'),
+        ("watch.settle_seconds=1e300", "not above 1e9"),
+        (f"queue.items={'9' * 5_000}", "from 1 on"),
+        (f"data.extensions={'[' * 5_000}", "a list of file name endings"),
     ],
 )
 def test_an_impossible_value_names_the_key_the_value_and_what_is_allowed(
@@ -141,10 +146,23 @@ def test_an_override_needs_a_key_and_a_value(config: Path, override: str) -> Non
 def test_a_file_that_cannot_be_read_is_named(config: Path) -> None:
     with pytest.raises(SettingsError, match=r"missing\.toml: cannot be read: No such file"):
         load(config.with_name("missing.toml"))
-    for broken in (b"device = ", b"\xff"):
+    with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
+        load(config.parent)
+    for broken in (b"device = ", b"\xff", b"queue.items = " + b"9" * 5_000, b"x = " + b"[" * 5_000):
         config.write_bytes(broken)
         with pytest.raises(SettingsError, match=r"config\.toml: is not valid TOML"):
             load(config)
+
+
+def test_a_path_without_sense_is_an_error(config: Path) -> None:
+    config.write_text('data.dir = "a\\u0000b"', encoding="utf-8")
+    with pytest.raises(SettingsError, match="data.dir = .* it should be a path or a name"):
+        load(config)
+
+
+def test_a_byte_order_mark_is_no_setting(config: Path) -> None:
+    config.write_text("\ufeff[clip]\nframes = 7\n", encoding="utf-8")
+    assert load(config).clip.frames == 7
 
 
 def test_overrides_win_over_the_file_and_the_last_over_the_first(config: Path) -> None:
