@@ -156,7 +156,7 @@ def test_a_file_that_cannot_be_read_is_named(config: Path) -> None:
 
 def test_a_path_without_sense_is_an_error(config: Path) -> None:
     config.write_text('data.dir = "a\\u0000b"', encoding="utf-8")
-    with pytest.raises(SettingsError, match="data.dir = .* it should be a path or a name"):
+    with pytest.raises(SettingsError, match="it should be a path or a name"):
         load(config)
 
 
