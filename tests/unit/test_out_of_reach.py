@@ -11,7 +11,7 @@ import pytest
 from pipeline.config import load
 from pipeline.doctor import weights
 from pipeline.doctor.checks import machine
-from pipeline.doctor.finding import PROBLEM
+from pipeline.doctor.finding import State
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.flow.journal import Journal
 from pipeline.labels.moves import Move, MoveLog, move_all
@@ -82,7 +82,7 @@ def test_weights_are_named_with_the_reason(config: Path) -> None:
         with pytest.raises(SettingsError, match=rf"{setting}: .*File name too long"):
             recipe_of(settings)
         found = weights.whisper(settings) if "whisper" in setting else weights.clip(settings)
-        assert found.state == PROBLEM
+        assert found.state is State.PROBLEM
         assert "File name too long" in found.text
     assert load(config, [f"whisper.model={TOO_LONG}"]).whisper_folder is None
 
@@ -91,7 +91,7 @@ def test_the_doctor_names_the_disk_that_it_cannot_examine(config: Path) -> None:
     problems = [
         finding.text
         for finding in machine(load(config, [f"export.dir={TOO_LONG}"]))
-        if finding.part == "disk" and finding.state == PROBLEM
+        if finding.part == "disk" and finding.state is State.PROBLEM
     ]
     assert len(problems) == 1
     assert problems[0].startswith("export.dir = ")
