@@ -332,7 +332,7 @@ def test_a_video_is_what_decodes_of_it_whatever_it_claims(
         assert (row.width, row.height, row.duration_seconds) == (160, 120, 2)
         assert row.frames_readable == 50
         assert list(row.frame_times) == pytest.approx([0, 0.48, 0.96, 1.44, 1.96])
-    assert kept["many.mp4"].frames_total == 2**32 - 1
+    assert kept["many.mp4"].frames_total == 50
 
 
 # models that fail
