@@ -89,6 +89,11 @@ class Catalog:
             is_current = self._is_current(file) and not self._known[file.path].offline
             return is_current or self._has_failed(file)
 
+    def paths(self) -> list[str]:
+        """Paths of all rows."""
+        with self._lock:
+            return list(self._known)
+
     def paths_of(self, content_hash: str) -> list[str]:
         """Paths of the rows with this content."""
         with self._lock:

@@ -94,7 +94,7 @@ class Feeder:
                 due = time.monotonic() + self._watch.rescan_seconds
             if missing and not self._claims.busy:
                 # Not before the line is empty: what is missing here may have landed elsewhere.
-                self._put_missing(line, missing)
+                line.results.put(Vanished(tuple(sorted(missing))))
                 missing.clear()
             wait = max(due - time.monotonic(), 0.0)
             changes = watcher.changes(timeout=min(wait, 1.0) if missing else wait)
@@ -116,7 +116,7 @@ class Feeder:
         settled, fresh = _by_age(comparison.todo, self._watch.settle_seconds)
         watcher.consider(file.path for file in fresh)
         self._submit(line, settled)
-        return missing_from(listing, comparison)
+        return comparison.vanished
 
     def _submit(self, line: Line, files: Iterable[VideoFile]) -> None:
         """Put the files that need work into the line."""
@@ -126,12 +126,6 @@ class Feeder:
             if not line.files.put(file):
                 return
 
-    def _put_missing(self, line: Line, missing: Iterable[str]) -> None:
-        root = self._collection.root
-        gone = tuple(path for path in sorted(missing) if look_at(root / path) is None)
-        if gone:
-            line.results.put(Vanished(gone))
-
 
 def equation(listing: Listing, comparison: Comparison) -> str:
     """Show how the files on disk add up, on one line."""
@@ -139,11 +133,6 @@ def equation(listing: Listing, comparison: Comparison) -> str:
         f"{len(listing.videos)} on disk = {len(comparison.unchanged)} embedded"
         f" + {len(comparison.todo)} pending + {len(comparison.failed)} failed"
     )
-
-
-def missing_from(listing: Listing, comparison: Comparison) -> list[str]:
-    """Paths that have vanished, and are not merely in a folder that could not be listed."""
-    return [path for path in comparison.vanished if not listing.may_hide(path)]
 
 
 def even_end(files: Sequence[VideoFile]) -> list[VideoFile]:

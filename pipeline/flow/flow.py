@@ -19,7 +19,7 @@ from functools import partial
 from pipeline.errors import PipelineError
 from pipeline.flow.crash_trial import guilty_among
 from pipeline.flow.engine import Engine, Line, Shared
-from pipeline.flow.feed import Feeder, missing_from
+from pipeline.flow.feed import Feeder
 from pipeline.flow.heartbeat import Heartbeat
 from pipeline.flow.journal import Journal
 from pipeline.flow.local import LocalEngine
@@ -86,7 +86,7 @@ class Flow:
         self._run(lambda line: self._feeder.scan(line, comparison))
         if not self._stages.stopping.is_set():
             # Not earlier: what is missing here may have landed elsewhere.
-            self._write_loop.drop_missing(missing_from(listing, comparison))
+            self._write_loop.drop_missing(comparison.vanished)
             self._write_loop.tidy()
         return self._summary(time.perf_counter() - began)
 

@@ -40,8 +40,8 @@ class WriteLoop:
         self._writer = writer
         self._report = report
         self._text_encoder = text_encoder
-        settings = project.settings
-        self._guard = DeletionGuard(project.store, project.collection, settings.store.max_vanished)
+        max_share = project.settings.store.max_vanished
+        self._guard = DeletionGuard(project.store, project.collection, writer.catalog, max_share)
 
     def run(self, results: Channel[Written], note_times: Callable[..., None]) -> None:
         """Write until the channel ends.
@@ -76,6 +76,7 @@ class WriteLoop:
 
     def tidy(self, *, idle: bool = False) -> bool:
         """Do what has time until no video waits; whether there was something to do."""
+        self._guard.note_drives()
         store, note = self._project.store, unrelated_texts.note_of(self._project.recipe)
         encode = self._text_encoder()
         if encode is not None and store.get_note(note) is None:
@@ -83,17 +84,18 @@ class WriteLoop:
         return store.upkeep(idle=idle)
 
     def drop_missing(self, missing: Sequence[str]) -> None:
-        """Remove the rows of missing files, unless their drive seems not to be there."""
+        """Remove the rows of missing files, unless their drive seems to be away."""
         catalog = self._writer.catalog
-        rows = catalog.rows_among(missing)
-        reason = self._guard.about(len(rows), len(catalog))
-        if not reason:
-            self._record(self._writer.remove(missing))
-            return
-        self._writer.mark_offline(rows, offline=True)
-        self._report.say(
-            f"{len(rows)} videos are gone, but {reason}: their rows are kept, as offline."
-        )
+        known = {*catalog.rows_among(missing), *catalog.failures_among(missing)}
+        deleted, doubted = self._guard.judge(sorted(known))
+        if deleted:
+            self._record(self._writer.remove(deleted))
+        for reason, paths in doubted.items():
+            rows = catalog.rows_among(paths)
+            if rows:
+                self._writer.mark_offline(rows, offline=True)
+                text = f"{len(rows)} videos are missing, but {reason}"
+                self._report.say(f"{text}: their rows are kept, as offline.")
 
     def _record(self, outcomes: Sequence[FileOutcome]) -> None:
         for each in outcomes:

@@ -62,13 +62,6 @@ class Listing:
     videos: dict[str, VideoFile]
     problems: tuple[Problem, ...] = ()
 
-    def may_hide(self, key: str) -> bool:
-        """Whether a video that is not listed has not vanished: it may be behind a problem."""
-        return any(
-            key == problem.path or problem.path == "" or key.startswith(problem.path + "/")
-            for problem in self.problems
-        )
-
 
 def list_videos(collection: Collection, *, follow_links: bool = True) -> Listing:
     """List a collection's videos; no folder twice, however many links lead to it.
@@ -287,11 +280,20 @@ class _Walk:
                         links.append(entry.name)
                     elif is_video(entry.name, self._extensions):
                         folder.files.append(entry)
+                    elif entry.is_symlink() and not entry.name.startswith("."):
+                        self._check_link(prefix, entry)
         except OSError as error:
             self._folder_problem(prefix, error)
         self._waiting += reversed(self._prefixes(prefix, folders))
         self._links += self._prefixes(prefix, links) if self._follow_links else []
         return folder
+
+    def _check_link(self, prefix: str, entry: os.DirEntry[str]) -> None:
+        """Report a link that leads nowhere: it may lead to a folder on a drive that is away."""
+        try:
+            entry.stat()
+        except OSError as error:
+            self._file_problem(prefix + entry.name, entry, error)
 
     def _prefixes(self, prefix: str, names: list[str]) -> list[str]:
         wanted = sorted(name for name in names if not _is_skipped(name))

@@ -1,15 +1,29 @@
-"""Rows are removed for files that were deleted, not for a folder that is not the one before."""
+"""Rows are removed for files that were deleted, not for those whose drive may be away."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from pipeline import config
+from pipeline.flow.catalog import Catalog
 from pipeline.flow.deletions import FEW, DeletionGuard
+from pipeline.flow.flow import Flow
+from pipeline.flow.progress import Report
+from pipeline.project import Project
 from pipeline.source.listing import Collection
+from store.schema import Recipe
 from store.table.store import Store
+from tests.support.disks import small_disk
+from tests.support.projects import UserProject, eventually, put
+from tests.support.rows import make_row
+from tests.support.scans import Scan, offline, rows
+
+Made = Callable[[str], Path]
 
 
 @pytest.fixture
@@ -18,33 +32,187 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def folder(path: Path) -> Collection:
-    path.mkdir()
-    (path / "one.mp4").touch()
-    return Collection(path, ("mp4",))
+@pytest.fixture
+def guard(store: Store, root: Path) -> Callable[..., DeletionGuard]:
+    """`guard("a.mp4", ...)`: one for these rows, in a folder that is not empty."""
+    (root / "notes.txt").touch()
+
+    def make(*paths: str, root: Path = root) -> DeletionGuard:
+        store.upsert([make_row(path) for path in paths])
+        catalog = Catalog(store.known(), {}, Recipe("clip", "whisper", "clip whisper"))
+        return DeletionGuard(store, Collection(root, ("mp4",)), catalog, max_share=0.2)
+
+    return make
 
 
-def test_a_few_deleted_files_are_no_cause_for_doubt(store: Store, tmp_path: Path) -> None:
-    guard = DeletionGuard(store, folder(tmp_path / "videos"), 0.2)
-    assert guard.about(0, 0) == ""
-    assert guard.about(FEW, FEW + 1) == ""
-    assert guard.about(FEW + 1, 1000) == ""
+Guard = Callable[..., DeletionGuard]
 
 
-def test_many_at_once_are(store: Store, tmp_path: Path) -> None:
-    guard = DeletionGuard(store, folder(tmp_path / "videos"), 0.2)
-    assert "store.max_vanished = 0.2" in guard.about(FEW + 1, 100)
+def numbered(count: int, folder: str = "") -> list[str]:
+    return [f"{folder}{number:03}.mp4" for number in range(count)]
 
 
-def test_an_empty_folder_is(store: Store, tmp_path: Path) -> None:
-    collection = folder(tmp_path / "videos")
-    guard = DeletionGuard(store, collection, 0.2)
-    (collection.root / "one.mp4").unlink()
-    assert "empty or missing" in guard.about(1, 100)
+def test_a_few_deleted_files_are_no_cause_for_doubt(guard: Guard) -> None:
+    paths = numbered(FEW + 1)
+    assert guard(*paths).judge(paths[:FEW]) == (paths[:FEW], {})
+    assert guard(*paths).judge([]) == ([], {})
 
 
-def test_another_folder_is_once(store: Store, tmp_path: Path) -> None:
-    first, second = folder(tmp_path / "videos"), folder(tmp_path / "others")
-    assert DeletionGuard(store, first, 0.2).about(1, 100) == ""
-    assert "another folder" in DeletionGuard(store, second, 0.2).about(1, 100)
-    assert DeletionGuard(store, second, 0.2).about(1, 100) == ""
+def test_many_at_once_are(guard: Guard) -> None:
+    paths = numbered(FEW + 1)
+    reason = "that is more than store.max_vanished = 0.2 of all"
+    assert guard(*paths).judge([*paths, "failed.mp4"]) == (["failed.mp4"], {reason: paths})
+
+
+def test_a_file_that_is_there_is_not_missing(guard: Guard, root: Path) -> None:
+    (root / "a.mp4").touch()
+    assert guard("a.mp4", "b.mp4").judge(["a.mp4", "b.mp4"]) == (["b.mp4"], {})
+
+
+@pytest.mark.parametrize("end", ["emptied", "removed"])
+def test_an_empty_folder_is_a_mount_point(guard: Guard, root: Path, end: str) -> None:
+    judge = guard("a.mp4").judge
+    (root / "notes.txt").unlink()
+    if end == "removed":
+        root.rmdir()
+    assert judge(["a.mp4"]) == ([], {f"{root} is empty or missing": ["a.mp4"]})
+
+
+def test_what_the_system_does_not_say_is_not_taken_for_deleted(guard: Guard, root: Path) -> None:
+    (root / "loop").symlink_to(root / "loop")
+    reason = "whether they exist is unknown (Too many levels of symbolic links)"
+    missing = ["a.mp4", "loop/b.mp4"]
+    assert guard(*missing).judge(missing) == (["a.mp4"], {reason: ["loop/b.mp4"]})
+
+
+@pytest.mark.parametrize("link", ["pets", "pets/deep", "pets/deep/b.mp4"])
+def test_a_link_to_nothing_leads_to_a_drive_that_is_away(
+    guard: Guard, root: Path, link: str
+) -> None:
+    (root / link).parent.mkdir(parents=True, exist_ok=True)
+    (root / link).symlink_to(root.with_name("away"))
+    missing = ["a.mp4", "pets/deep/b.mp4"]
+    reason = "they are behind symbolic links to nothing"
+    assert guard(*missing).judge(missing) == (["a.mp4"], {reason: ["pets/deep/b.mp4"]})
+
+
+def test_only_what_was_missing_in_another_folder_is_doubted(
+    guard: Guard, root: Path, outside: Path
+) -> None:
+    guard("a.mp4", "b.mp4", "c.mp4")
+    for name in ("b.mp4", "c.mp4"):
+        (outside / name).touch()
+    moved = guard(root=outside)
+    (outside / "b.mp4").unlink()  # while it runs: a deletion as any other
+    reason = f"{outside} is another folder or drive than before"
+    assert moved.judge(["a.mp4", "b.mp4"]) == (["b.mp4"], {reason: ["a.mp4"]})
+    assert guard(root=outside).judge(["a.mp4"]) == (["a.mp4"], {})
+
+
+def test_an_empty_folder_is_a_drive_that_is_away_only_if_it_was_one(
+    guard: Guard, root: Path
+) -> None:
+    paths = ["drive/a.mp4", "drive/deep/b.mp4", "folder/c.mp4"]
+    reason = "drive, which was a drive of its own, is empty or missing"
+    (root / "folder").mkdir()
+    with small_disk(root / "drive", 1):
+        guard(*paths).note_drives()
+    for _ in range(2):  # and it stays noted while it is away
+        judged = guard(*paths)
+        assert judged.judge(paths) == (paths[2:], {reason: paths[:2]})
+        judged.note_drives()
+    (root / "drive/new.mp4").touch()
+    guard(*paths).note_drives()  # a folder like any other by now
+    (root / "drive/new.mp4").unlink()
+    assert guard(*paths).judge(paths) == (paths, {})
+
+
+# In scans and watches
+
+
+def test_a_label_whose_drive_is_away_comes_back_with_it(
+    project: UserProject, scan: Scan, made: Made
+) -> None:
+    drive = project.folder / "drive"
+    put(made("portrait.mp4"), drive / "b.mp4")
+    project.add(made("no_audio.mp4"), "a.mp4")
+    (project.videos / "pets").symlink_to(drive)
+    assert scan().counts == {"embedded": 2}
+    drive.rename(drive.with_name("away"))
+    away = scan()
+    assert away.counts == {"unchanged": 1}
+    assert "Cannot list pets (is a symbolic link to nothing)" in away.lines
+    assert "1 videos are missing, but they are behind symbolic links to nothing" in away.lines
+    assert offline(project) == ["pets/b.mp4"]
+    drive.with_name("away").rename(drive)
+    back = scan()
+    assert back.counts == {"unchanged": 2}
+    assert not back.loaded
+    assert offline(project) == []
+
+
+def test_a_label_that_is_an_empty_mount_point_comes_back_with_its_drive(
+    project: UserProject, scan: Scan, made: Made
+) -> None:
+    project.add(made("no_audio.mp4"), "a.mp4")
+    with small_disk(project.videos / "pets", 8):
+        put(made("portrait.mp4"), project.videos / "pets/b.mp4")
+        assert scan().counts == {"embedded": 2}
+    away = scan()
+    assert away.counts == {"unchanged": 1}
+    assert "pets, which was a drive of its own, is empty or missing" in away.lines
+    assert offline(project) == ["pets/b.mp4"]
+    put(made("portrait.mp4"), project.videos / "pets/b.mp4")
+    back = scan()
+    assert back.counts == {"unchanged": 2}
+    assert not back.loaded
+    assert offline(project) == []
+
+
+@contextmanager
+def watch(project: UserProject, *overrides: str) -> Iterator[None]:
+    """A watch in a thread of its own."""
+    settings = config.load(project.config, ["watch.settle_seconds=0.2", *overrides])
+    with Project.open_to_scan(settings) as opened:
+        flow = Flow(opened, Report())
+        thread = threading.Thread(target=flow.watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            flow.stop()
+            thread.join()
+
+
+def test_after_a_move_of_the_folder_a_watch_removes_what_is_deleted(
+    project: UserProject, scan: Scan, made: Made
+) -> None:
+    project.add(made("no_audio.mp4"), "a.mp4")
+    project.add(made("portrait.mp4"), "b.mp4")
+    assert scan().counts == {"embedded": 2}
+    elsewhere = project.videos.rename(project.folder / "elsewhere")
+    with watch(project, "data.dir=elsewhere"):
+        (elsewhere / "b.mp4").unlink()
+        eventually(lambda: rows(project).keys() == {"a.mp4"})
+
+
+def test_a_watch_knows_a_drive_again_that_was_away_for_long(
+    project: UserProject, scan: Scan, made: Made, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.add(made("no_audio.mp4"), "a.mp4")
+    project.add(made("portrait.mp4"), "pets/b.mp4")
+    scan()
+    away = (project.videos / "pets").rename(project.folder / "away")
+    (project.videos / "pets").symlink_to(project.folder / "drive")
+    with watch(project, "watch.rescan_seconds=0.5"):
+        eventually(lambda: offline(project) == ["pets/b.mp4"])
+        capsys.readouterr()
+        lines: list[str] = []
+        eventually(lambda: lines.append(capsys.readouterr().err) or _looks(lines) >= 3)
+        away.rename(project.folder / "drive")
+        eventually(lambda: offline(project) == [])
+    assert "Loading" not in "".join(lines) + capsys.readouterr().err
+
+
+def _looks(lines: list[str]) -> int:
+    return "".join(lines).count("Cannot list pets")
