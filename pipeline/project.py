@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from pipeline.config import Settings
+from pipeline.models.recipe import recipe_of
 from pipeline.source.listing import Collection, identify_folder, is_folder, is_listed_folder
 from store.table.store import Store
 
@@ -72,11 +73,12 @@ class Project:
             folder: a folder inside `data.dir`, or another collection; None for `data.dir`.
 
         Raises:
-            SettingsError: the folder does not exist; no store is made then.
+            SettingsError: the folder or a model does not exist; no store is made then.
             StoreError: the store cannot be opened.
         """
         collection, written = _locate(settings, folder)
         identify_folder(collection)
+        recipe_of(settings)  # refuses names of models before a store is made
         project = cls(settings, Store.open(settings.store_uri, writer=True), collection, written)
         try:
             note = json.dumps({"configured": settings.data.dir, "scanned": written})
@@ -102,10 +104,8 @@ class Project:
         """The recipe that the settings ask for.
 
         Raises:
-            SettingsError: weights that a setting names do not exist.
+            SettingsError: a model, a tag, a language or weights do not exist.
         """
-        from pipeline.models.recipe import recipe_of
-
         return recipe_of(self.settings)
 
     def vectors(self, columns: Sequence[str] = ()) -> Vectors:

@@ -1,13 +1,120 @@
-"""The names of models that the settings may have."""
+"""Checks the names of models and languages that the settings give.
+
+The libraries know which names there are, but take seconds to import. So a name is first looked up
+in their source; only a name that is not found there is left to the library itself to judge.
+"""
 
 from __future__ import annotations
 
+import ast
 import difflib
+import re
+from collections.abc import Collection
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
+from pipeline.config import LOCAL_DIR, Settings
 from pipeline.errors import SettingsError
 
+_HUB = "hf-hub:"
 _QUICK_GELU = "-quickgelu"
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def check_names(settings: Settings) -> None:
+    """Refuse models and a language that do not exist, by their names.
+
+    Args:
+        settings: of the run.
+
+    Raises:
+        SettingsError: the setting, and names like the one that it gives.
+    """
+    check_clip_name(settings)
+    check_whisper_name(settings)
+    _check_language(settings)
+
+
+def check_clip_name(settings: Settings) -> None:
+    """Refuse a CLIP model or tag that does not exist; see `check_names`."""
+    model, pretrained = settings.clip.model, settings.clip.pretrained
+    scheme, colon, rest = model.partition(":")
+    if colon:
+        if f"{scheme}:" != LOCAL_DIR and not (f"{scheme}:" == _HUB and _REPOSITORY.fullmatch(rest)):
+            allowed = f"{LOCAL_DIR}FOLDER or {_HUB}OWNER/NAME"
+            raise SettingsError(f"clip.model = {model!r}: with a colon, it must be {allowed}")
+        return
+    name, checkpoint = model.replace("/", "-"), settings.clip_checkpoint
+    has_weights = checkpoint is not None or pretrained in _clip_tags().get(name, ())
+    if not (has_weights and _source("open_clip", f"model_configs/{name}.json")):
+        resolve_clip(model, str(checkpoint or pretrained))
+
+
+def check_whisper_name(settings: Settings) -> None:
+    """Refuse a Whisper model that does not exist; see `check_names`."""
+    model = settings.whisper.model
+    if settings.whisper_folder is not None or _REPOSITORY.fullmatch(model):
+        return
+    if f'"{model}": ' not in _source("faster_whisper", "utils.py"):
+        from faster_whisper import available_models
+
+        _check(f"whisper.model = {model!r}: there is no such model", model, available_models())
+
+
+def _check_language(settings: Settings) -> None:
+    code, model = settings.whisper.language, settings.whisper.model
+    wrong = f"whisper.language = {code!r}"
+    if code == "auto":
+        return
+    if f'"{code}",' not in _source("faster_whisper", "tokenizer.py"):
+        from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+        _check(f"{wrong}: Whisper does not know this language", code, _LANGUAGE_CODES)
+    if settings.whisper_folder is None and model.endswith(".en") and code != "en":
+        raise SettingsError(f"{wrong}: the model {model} knows English only")
+
+
+def _check(problem: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=5)
+        near = f"near: {', '.join(close)}" if close else f"known: {', '.join(known)}"
+        raise SettingsError(f"{problem}; {near}")
+
+
+@cache
+def _clip_tags() -> dict[str, set[str]]:
+    """Read the tags of each model in open_clip's source.
+
+    They stand as `_VITB32 = dict(openai=..., ...)` and `{"ViT-B-32": _VITB32, ...}`. What is
+    written in another form is left out.
+    """
+    tables: dict[str, set[str]] = {}
+    tags: dict[str, set[str]] = {}
+    for node in ast.parse(_source("open_clip", "pretrained.py")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            tables[ast.unparse(node.targets[0])] = _keywords(node.value)
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            for key, table in zip(node.value.keys, node.value.values, strict=True):
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    if isinstance(table, ast.Call):
+                        found = _keywords(table)
+                    else:
+                        found = tables.get(ast.unparse(table), set())
+                    tags[key.value] = tags[key.value + _QUICK_GELU] = found
+    return tags
+
+
+def _keywords(call: ast.Call) -> set[str]:
+    return {keyword.arg for keyword in call.keywords if keyword.arg}
+
+
+@cache
+def _source(package: str, file: str) -> str:
+    """Read a file of a package that is not imported; empty where it cannot be found."""
+    spec = find_spec(package)
+    found = [Path(folder) / file for folder in (spec and spec.submodule_search_locations) or []]
+    return next((path.read_text(encoding="utf-8") for path in found if path.is_file()), "")
 
 
 def resolve_clip(model: str, pretrained: str) -> tuple[str, str | None]:
@@ -33,9 +140,7 @@ def resolve_clip(model: str, pretrained: str) -> tuple[str, str | None]:
         return model, None
     name = model.replace("/", "-")
     known = open_clip.list_models()
-    if name not in known:
-        close = ", ".join(difflib.get_close_matches(name, known, n=5)) or ", ".join(known[:5])
-        raise SettingsError(f"clip.model = {model!r}: open_clip has no such model; near: {close}")
+    _check(f"clip.model = {model!r}: open_clip has no such model", name, known)
     plain = name.removesuffix(_QUICK_GELU)
     tags = {*open_clip.list_pretrained_tags_by_model(name), *_tags(plain)}
     if Path(pretrained).is_absolute():

@@ -7,11 +7,14 @@ than two different videos differ, and a word here and there that is hard to hear
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
+from pipeline.models.names import check_names
+from pipeline.models.weights import missing_clip_files, missing_whisper_files
 from store.schema import Recipe
 
 # Each goes up when a change of the program changes what it stands for; that part of every row is
@@ -33,8 +36,10 @@ def recipe_of(settings: Settings) -> Recipe:
         settings: of the run.
 
     Raises:
-        SettingsError: weights that a setting names are not there.
+        SettingsError: there is no such model, tag or language, or weights are not where a setting
+            says.
     """
+    check_names(settings)
     clip, whisper = _clip_identity(settings), settings.whisper
     transcript = (
         f"whisper {_whisper_identity(settings)} language={whisper.language}"
@@ -54,7 +59,7 @@ def recipe_of(settings: Settings) -> Recipe:
 def _clip_identity(settings: Settings) -> str:
     folder = settings.clip_folder
     if folder is not None:
-        return f"local@{_content(folder, 'clip.model')}"
+        return f"local@{_content(folder, 'clip.model', missing_clip_files)}"
     name = settings.clip.model.replace("/", "-") if ":" not in settings.clip.model else None
     checkpoint = settings.clip_checkpoint
     if name is None:
@@ -68,15 +73,19 @@ def _whisper_identity(settings: Settings) -> str:
     folder = settings.whisper_folder
     if folder is None:
         return f"{settings.whisper.model}@hub"
-    return f"local@{_content(folder, 'whisper.model')}"
+    return f"local@{_content(folder, 'whisper.model', missing_whisper_files)}"
 
 
-def _content(path: Path, setting: str) -> str:
+def _content(
+    path: Path, setting: str, missing_files: Callable[[Path], tuple[str, ...]] = lambda _: ()
+) -> str:
     """Hash a file, or the files of a folder, with BLAKE2b; 64 bits, in hexadecimal."""
     digest = hashlib.blake2b(digest_size=8)
     try:
         if not path.exists():
             raise SettingsError(f"{setting}: {path} does not exist; correct the path")
+        if missing := missing_files(path):
+            raise SettingsError(f"{setting}: {path} has no {', '.join(missing)}; correct the path")
         if path.is_file():
             return _add(digest, path).hexdigest()
         for file in sorted(path.iterdir()):

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
-from pipeline.models.names import resolve_clip
+from pipeline.models.names import check_clip_name, check_whisper_name, resolve_clip
 from pipeline.models.preprocess import CONFIG_NAME
 from pipeline.source.listing import Unknown, look_at
 
@@ -49,6 +49,7 @@ def find_clip(settings: Settings) -> Weights:
         if _is_there(checkpoint):
             return Weights("clip.pretrained", str(checkpoint), checkpoint)
         return Weights("clip.pretrained", str(checkpoint.parent), None, (checkpoint.name,))
+    check_clip_name(settings)
     if ":" in settings.clip.model:
         return _on_hub("clip.model", settings.clip.model.partition(":")[2], CLIP_FILES)
     return _tagged(settings)
@@ -60,14 +61,12 @@ def find_whisper(settings: Settings) -> Weights:
     Raises:
         SettingsError: there is no such model, or its files cannot be reached.
     """
-    from faster_whisper.utils import _MODELS, available_models
+    from faster_whisper.utils import _MODELS
 
     folder, name = settings.whisper_folder, settings.whisper.model
     if folder is not None:
         return _in_folder("whisper.model", folder, missing_whisper_files(folder))
-    if "/" not in name and name not in available_models():
-        known = ", ".join(available_models())
-        raise SettingsError(f"whisper.model = {name!r}: there is no such model; known: {known}")
+    check_whisper_name(settings)
     return _on_hub("whisper.model", _MODELS.get(name, name), WHISPER_FILES[:1])
 
 

@@ -49,6 +49,7 @@ from tests.benchmarks.end_to_end import COUNTS, PHONE_SECONDS, chosen
 from tests.benchmarks.measure import ROOT, publish
 from tests.benchmarks.phone import Phone
 from tests.benchmarks.recordings import media_folder
+from tests.support.models import clip_folder, whisper_base
 
 DECODE_THREADS = 16
 CLIP_SECONDS = 1 / 1500
@@ -126,7 +127,7 @@ def run(videos: Path, store_uri: Path, decode: Sequence[float], *, gpu: bool) ->
 def load(videos: str, store_uri: str) -> Settings:
     overrides = {
         "data.dir": videos, "store.uri": store_uri, "device": "cuda",
-        "clip.model": f"local-dir:{ROOT}", "whisper.model": str(ROOT),
+        "clip.model": f"local-dir:{clip_folder('small')}", "whisper.model": str(whisper_base()),
         "decode.workers": DECODE_THREADS,
     }  # fmt: skip
     return config.load(ROOT / "config.toml", [f"{k}={v}" for k, v in overrides.items()])

@@ -76,6 +76,23 @@ def test_a_model_folder_that_is_not_there_is_named(
     assert str(project.folder / "nowhere") in ended.stderr
 
 
+@pytest.mark.parametrize("override", ["whisper.model=bsae", "clip.model=ViT-B/33"])
+def test_a_wrong_name_of_a_model_ends_a_scan_before_anything_is_written(
+    run: Run,
+    new_project: Callable[..., UserProject],
+    made: Callable[[str], Path],
+    tmp_path: Path,
+    override: str,
+) -> None:
+    project = new_project(tmp_path / "project")
+    project.add(made("no_audio.mp4"), "silent.mp4")
+    ended = run("--config", project.config, "--set", override, "scan")
+    assert ended.returncode == 2
+    assert f"{override.partition('=')[0]} = " in ended.stderr
+    assert "near: " in ended.stderr
+    assert not project.store.exists()
+
+
 def test_with_a_log_of_json_errors_are_json_too(run: Run, tmp_path: Path) -> None:
     store = ("--set", f"store.uri={tmp_path / 'store'}")
     ended = run("--log-format", "json", *store, "scan", "no/such/folder")

@@ -30,6 +30,8 @@ def weights(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / "open_clip_config.json").write_text("{}")
     (folder / "open_clip_model.safetensors").write_bytes(bytes(1000))
+    for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.json"):
+        (folder / name).write_text("{}")
     return folder
 
 
@@ -80,6 +82,22 @@ def test_a_recipe_is_readable(recipe_with: RecipeWith) -> None:
     assert recipe.transcript in recipe.speech
 
 
+@pytest.mark.parametrize(
+    ("override", "near"),
+    [
+        ("whisper.model=bsae", "base"),
+        ("whisper.language=xx", "known: af"),
+        ("clip.model=ViT-B/33", "ViT-B-32"),
+        ("clip.pretrained=opneai", "openai"),
+    ],
+)
+def test_there_is_no_recipe_of_what_does_not_exist(
+    recipe_with: RecipeWith, override: str, near: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^{override.partition('=')[0]} = .*{near}"):
+        recipe_with(override)
+
+
 KINDS = ["clip.model=local-dir:{}", "whisper.model={}"]
 
 
@@ -91,6 +109,16 @@ def test_weights_may_move(recipe_with: RecipeWith, weights: Path, kind: str) -> 
     (there / "model").rename(there / "renamed")
     assert recipe_with(kind.format(there / "renamed")) == before
     assert recipe_with(kind.format("./there/renamed")) == before  # as the config file sees it
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_of_something_else_is_no_model(
+    recipe_with: RecipeWith, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "holiday.mp4").write_bytes(b"a video")
+    setting = kind.partition("=")[0]
+    with pytest.raises(SettingsError, match=rf"^{setting}: .* has no .*(model\.bin|open_clip)"):
+        recipe_with(kind.format(tmp_path))
 
 
 @pytest.mark.parametrize("kind", KINDS)
