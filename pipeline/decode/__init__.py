@@ -1,1 +1,1 @@
-"""From a file to frames and sound; the only package that imports av."""
+"""From a file to frames and sound; the only package that reads with PyAV."""

@@ -6,15 +6,20 @@ PIL does the resampling, as in CLIP's own preprocessing.
 from __future__ import annotations
 
 import struct
+import warnings
 from fractions import Fraction
+from math import inf
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pipeline.decode.container import check_size
+from pipeline.errors import VideoError
+from pipeline.records import Stage
 from store.pictures import small_jpeg
 
 THUMBNAIL_PIXELS = 256  # of the longer side: about 6 KB
@@ -30,6 +35,52 @@ _TRANSPOSES = {
     (True, True, True): Image.Transpose.TRANSVERSE,
 }
 """By what `_orientation` returns; a picture that is stored upright has none."""
+
+_FULL_SCALE = {"I;16": 65535, "I;16B": 65535, "I;16L": 65535, "I;16N": 65535, "I": 65535, "F": 1}
+"""White in Pillow's modes of more than 8 bits; it would clip them at 255."""
+
+_PILLOW_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    RuntimeError,
+    TypeError,
+    LookupError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow's decoders raise for damaged files."""
+
+
+def read_picture(location: Path) -> Image.Image:
+    """Read a picture file as a viewer shows it: upright, on white, in 8-bit RGB.
+
+    Raises:
+        VideoError: the file cannot be read, is no picture, is damaged, or is hardly more than a
+            line.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about metadata, or a size that is still accepted
+            with Image.open(location) as opened:
+                check_size(*opened.size, inf)
+                return _on_white(_eight_bits(ImageOps.exif_transpose(opened)))
+    except _PILLOW_ERRORS as error:
+        raise VideoError(Stage.READ, f"cannot be read as a picture: {error}") from error
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if (white := _FULL_SCALE.get(image.mode)) is None:
+        return image
+    scaled = np.asarray(image) * (255 / white)
+    return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8))
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
 
 
 def to_image(frame: VideoFrame, stream: VideoStream, max_megapixels: float) -> Image.Image:

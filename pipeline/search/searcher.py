@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, VideoError
 from pipeline.project import Project
 from pipeline.search import remarks
 from pipeline.search.question import Answer, Question
@@ -132,16 +132,14 @@ class Searcher:
 
     def _encode_image(self, file: Path) -> np.ndarray:
         """Vector float32 `[d]` of a picture, turned upright."""
-        from PIL import Image, ImageOps
-
+        from pipeline.decode.images import read_picture
         from store.arrays import unit_length
 
         _check_file("--image", file)
         try:
-            with Image.open(file) as opened:
-                image = ImageOps.exif_transpose(opened).convert("RGB")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise SettingsError(f"--image {file}: cannot be read as a picture: {error}") from error
+            image = read_picture(file)
+        except VideoError as error:
+            raise SettingsError(f"--image {file}: {error.reason}") from error
         encoder = self._encoder()
         vector: np.ndarray = unit_length(encoder.encode_frames(encoder.preprocess(image)[None]))[0]
         return vector

@@ -28,17 +28,6 @@ from tests.support.media import VIDEOS, make_video
 from tests.support.pictures import read_frame_number
 
 CUT = "cut_short.mkv"
-PROJECT = Path(__file__).resolve().parents[3]
-
-
-def test_only_the_decoder_imports_av() -> None:
-    sources = [
-        *PROJECT.glob("*.py"),
-        *PROJECT.glob("pipeline/**/*.py"),
-        *PROJECT.glob("store/*.py"),
-    ]
-    users = [path for path in sources if "import av\n" in path.read_text(encoding="utf-8")]
-    assert {path.parent.name for path in users} == {"decode"}
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 13])

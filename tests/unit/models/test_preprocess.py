@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
+from pipeline.demo.weights import TINY_CLIP
 from pipeline.errors import ModelError
 from pipeline.models.names import resolve_clip
 from pipeline.models.preprocess import Preprocess, read_preprocess
-from tests.conftest import ASSETS
 from tests.support.pictures import draw
 
 SIZES = [(160, 120), (90, 160), (300, 300), (30, 20), (333, 77)]
@@ -69,7 +69,7 @@ def test_named_models_are_prepared_for_as_open_clip_does_it(
 def test_a_folder_is_prepared_for_as_open_clip_does_it(
     changes: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = json.loads((ASSETS / "tiny_clip" / "open_clip_config.json").read_text())
+    config = json.loads((TINY_CLIP / "open_clip_config.json").read_text())
     config["preprocess_cfg"].update(changes)
     (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
     name = f"local-dir:{tmp_path}"
@@ -87,12 +87,13 @@ def test_no_model_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_process_gets_the_numbers_and_makes_the_same_picture() -> None:
-    preprocess = read_preprocess(f"local-dir:{ASSETS / 'tiny_clip'}", None)
+    preprocess = read_preprocess(f"local-dir:{TINY_CLIP}", None)
     picture = Image.fromarray(draw(0, 160, 120, seed=0))
     expected = preprocess(picture)
     received = pickle.loads(pickle.dumps(preprocess))
     assert received == preprocess
     np.testing.assert_array_equal(received(picture), expected)
+    assert expected.flags.writeable  # else torch prints a warning
 
 
 @pytest.mark.parametrize("text", [None, "not JSON", "{}"])
