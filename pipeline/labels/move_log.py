@@ -82,7 +82,7 @@ class MoveLog:
     def start_batch(self) -> int:
         """Clear the log of withdrawn moves and cut lines, and return a number above all in it."""
         moves = self._read()
-        if self.file.exists():
+        if os.path.exists(self.file):
             self._replace(moves)
         return max((move.batch for move in moves), default=0) + 1
 
@@ -115,11 +115,13 @@ class MoveLog:
             atomic_write(self.file, "".join(json.dumps(asdict(move)) + "\n" for move in moves))
 
     def _read(self) -> list[Move]:
-        if not self.file.exists():
-            return []
         moves: dict[Move, None] = {}
         with self._errors():
-            for line in self.file.read_text(encoding="utf-8").splitlines(keepends=True):
+            try:
+                text = self.file.read_text(encoding="utf-8")
+            except FileNotFoundError:
+                return []
+            for line in text.splitlines(keepends=True):
                 if not line.endswith("\n"):  # cut short by a crash: its move was never made
                     break
                 entry = json.loads(line)

@@ -102,7 +102,7 @@ def test_records_beside_the_store_are_named(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=f"{TOO_LONG}: cannot be read: File name too long"):
         Journal(tmp_path / TOO_LONG).left_over()
     with pytest.raises(PipelineError, match=f"{TOO_LONG}: File name too long"):
-        MoveLog(tmp_path / TOO_LONG).next_batch()
+        MoveLog(tmp_path / TOO_LONG).start_batch()
 
 
 def test_a_move_of_such_a_file_is_left_and_the_next_is_made(tmp_path: Path) -> None:
@@ -110,9 +110,6 @@ def test_a_move_of_such_a_file_is_left_and_the_next_is_made(tmp_path: Path) -> N
     stamp = look_at(tmp_path / "a.mp4")
     assert isinstance(stamp, Stamp)
     moves = [Move(str(tmp_path), name, "to/b.mp4", *stamp) for name in (TOO_LONG, "a.mp4")]
-    said: list[str] = []
-    assert [move.source for move in move_all(moves, None, said.append)] == ["a.mp4"]
-    assert said == [
-        f"left {TOO_LONG}: it cannot be reached: File name too long",
-        "a.mp4 -> to/b.mp4",
-    ]
+    batch = move_all(moves, MoveLog(tmp_path / "log"), lambda _: None)
+    assert [move.source for move in batch.made] == ["a.mp4"]
+    assert [each.reason for each in batch.left] == ["it cannot be reached: File name too long"]
