@@ -46,7 +46,8 @@ def _rows(result: CheckResult, project: Project) -> Iterator[tuple[str, ...]]:
             yield name, where, "the same bytes" if each.exact else "nearly the same"
     for wrong in result.misplaced:
         near = ", ".join(map(project.shown, wrong.neighbours))
-        yield "in the wrong folder", project.shown(wrong.path), f"like {wrong.looks_like}: {near}"
+        why = f"{wrong.confidence:.0%} like {wrong.looks_like}: {near}"
+        yield "in the wrong folder", project.shown(wrong.path), why
     for small in result.small:
         plural = "" if small.clips == 1 else "s"
         yield "too few videos", small.label, f"{small.clips} different clip{plural}"

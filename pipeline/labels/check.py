@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.labels.classifier import LabeledClips, Predictions, leave_one_out
 from pipeline.labels.features import Features
+from pipeline.labels.label_noise import wrong_label_probability
 
 if TYPE_CHECKING:
     from pipeline.project import Project
@@ -24,14 +25,11 @@ if TYPE_CHECKING:
 FEW_CLIPS = 3
 """A folder of fewer different clips has nothing to validate with, and hardly neighbours."""
 
-LEAST_LEAD = 0.35
-"""Least lead of another folder over a video's own, in shares of the median lead that own folders
-have over the next. A look at a video that is in its place after all costs less than one that stays
-in the wrong folder."""
+MIN_CONFIDENCE = 0.4
+"""Least probability that a label is wrong. It is below one half because a look at a video that is
+in its place after all costs less than a video that stays in the wrong folder."""
 
 ROUNDS = 8
-SET_ASIDE = 0.25
-"""Share of the suspects that each round stops learning from."""
 
 OVERLAP_SHARE = 0.4
 """Share of the clips of two folders that look like the other one; half of them would be chance."""
@@ -71,12 +69,14 @@ class Misplaced:
         path: row path of the video.
         label: folder that it is in.
         looks_like: folder that it probably belongs in.
+        confidence: probability that its label is wrong, as `label_noise` measures it, 0 to 1.
         neighbours: row paths of the nearest videos of that folder, nearest first.
     """
 
     path: str
     label: str
     looks_like: str
+    confidence: float
     neighbours: tuple[str, ...]
 
 
@@ -156,13 +156,13 @@ def check(vectors: Vectors) -> CheckResult:
     features = Features.of(vectors)
     clips = features.labeled()
     duplicates = _duplicates(vectors, features.groups)
-    wrong, predictions = find_misplaced(clips)
+    confidence, predictions = find_misplaced(clips)
     overlapping = _overlaps(clips, predictions)
     return CheckResult(
         videos=len(vectors),
         in_two_folders=tuple(each for each in duplicates if len(each.labels) > 1),
         labeled_and_unlabeled=tuple(each for each in duplicates if len(each.labels) == 1),
-        misplaced=_misplaced(features, clips, predictions, wrong, overlapping),
+        misplaced=_misplaced(features, clips, confidence, predictions, overlapping),
         small=tuple(
             SmallFolder(name, count)
             for name, count in zip(clips.names, clips.counts.tolist(), strict=True)
@@ -173,53 +173,37 @@ def check(vectors: Vectors) -> CheckResult:
 
 
 def find_misplaced(clips: LabeledClips) -> tuple[np.ndarray, Predictions]:
-    """Find the clips that another folder explains far better than their own.
+    """Measure how probable it is that each clip is in the wrong folder.
 
     1. Predict every clip by a classifier that has seen neither the clip and its copies, nor
        ambiguous clips, nor the clips that are set aside.
-    2. A clip is suspect where another folder leads over its own by at least LEAST_LEAD times the
-       median lead of own folders; the smallest such threshold of all rounds so far counts.
-    3. Set aside the most suspect SET_ASIDE of the new suspects, at least one, since misplaced
-       clips blur the folders they are in and make others look misplaced; take back those set aside
-       that are suspect no more.
-    4. Repeat until there is no new suspect, at most ROUNDS times.
+    2. Estimate from all these predictions together how probable it is that each label is wrong;
+       the largest probability of all rounds so far counts, and none while the own folder wins.
+    3. Set aside the clips whose label is wrong with a probability of at least MIN_CONFIDENCE, since
+       misplaced clips blur the folders they are in.
+    4. Repeat until the same clips are set aside, at most ROUNDS times.
+
+    Clips of small folders are not judged, nor are clips in several folders: a copy is no evidence
+    for or against its twin.
 
     Returns:
-        A mask of the clips that are set aside, bool `[n]`, and the predictions of the last round.
+        The probabilities, float64 `[n]`, and the predictions of the last round.
     """
-    aside, least = np.zeros(len(clips), bool), np.inf
+    confidence, aside = np.zeros(len(clips)), np.zeros(len(clips), bool)
+    judged = ~clips.ambiguous & (clips.counts[clips.labels] >= FEW_CLIPS)
     for _ in range(ROUNDS):
         predictions = leave_one_out(clips, ~(aside | clips.ambiguous))
-        lead = _lead_of_others(clips, predictions)
-        least = min(least, LEAST_LEAD * _usual_lead(clips, predictions))
-        suspect = lead >= least
-        new = np.flatnonzero(suspect & ~aside)
-        aside &= suspect
-        if not len(new):
+        own = predictions.scores[np.arange(len(clips)), clips.labels]
+        known = judged & np.isfinite(own) & np.isfinite(predictions.margin)
+        if not known.any():
             break
-        most_suspect = new[np.argsort(-lead[new], kind="stable")]
-        aside[most_suspect[: max(round(SET_ASIDE * len(new)), 1)]] = True
-    return aside, predictions
-
-
-def _lead_of_others(clips: LabeledClips, predictions: Predictions) -> np.ndarray:
-    """Return how far the winner leads over each clip's own folder, float64 `[n]`.
-
-    It is minus infinity where the own folder wins or has too few clips to judge by.
-    """
-    own = predictions.scores[np.arange(len(clips)), clips.labels]
-    known = np.isfinite(own) & np.isfinite(predictions.margin)
-    known &= clips.counts[clips.labels] >= FEW_CLIPS
-    other = known & (predictions.winner != clips.labels)
-    lead = np.full(len(clips), -np.inf)
-    lead[other] = predictions.scores[other].max(axis=1, initial=-np.inf) - own[other]
-    return lead
-
-
-def _usual_lead(clips: LabeledClips, predictions: Predictions) -> float:
-    """Return the median lead of the clips' own folders over the next, infinity without any."""
-    own = (predictions.winner == clips.labels) & np.isfinite(predictions.margin)
-    return float(np.median(predictions.margin[own])) if own.any() else np.inf
+        found = wrong_label_probability(predictions.scores[known], clips.labels[known])
+        confidence[known] = np.maximum(confidence[known], found)
+        confidence[~known | (predictions.winner == clips.labels)] = 0
+        before, aside = aside, confidence >= MIN_CONFIDENCE
+        if (before == aside).all():
+            break
+    return confidence, predictions
 
 
 def _overlaps(clips: LabeledClips, predictions: Predictions) -> tuple[Overlap, ...]:
@@ -239,21 +223,22 @@ def _overlaps(clips: LabeledClips, predictions: Predictions) -> tuple[Overlap, .
 def _misplaced(
     features: Features,
     clips: LabeledClips,
+    confidence: np.ndarray,
     predictions: Predictions,
-    wrong: np.ndarray,
     overlapping: tuple[Overlap, ...],
 ) -> tuple[Misplaced, ...]:
     """Describe the misplaced clips; between folders that look alike, neither place is wrong."""
     alike = {frozenset(each.labels) for each in overlapping}
     found = []
-    for each in np.flatnonzero(wrong).tolist():
+    for each in np.flatnonzero(confidence >= MIN_CONFIDENCE).tolist():
         own, winner = int(clips.labels[each]), int(predictions.winner[each])
         label, looks_like = clips.names[own], clips.names[winner]
         if frozenset((label, looks_like)) not in alike:
             others = clips.rows[clips.labels == winner]
             (near,) = features.neighbours(clips.rows[[each]], others)
             path = features.source.paths[clips.rows[each]]
-            found.append(Misplaced(path, label, looks_like, tuple(n.path for n in near)))
+            paths = tuple(neighbour.path for neighbour in near)
+            found.append(Misplaced(path, label, looks_like, float(confidence[each]), paths))
     return tuple(found)
 
 

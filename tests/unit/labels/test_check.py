@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,10 +54,48 @@ def test_planted_harm_is_found_and_nothing_else(tmp_path: Path, seed: int) -> No
     assert sorted(loose.values()) == [False, True]
     misplaced = {each.path: each.looks_like for each in findings.misplaced}
     wanted = {"pets/from-cooking-0.mp4": "cooking", "cooking/from-travel-2.mp4": "travel"}
-    # The double stands in a wrong folder, too.
-    assert wanted.items() <= misplaced.items()
-    assert misplaced.keys() - wanted.keys() <= {"travel/again.mp4"}
+    assert misplaced == wanted  # and not the double, which is known to be in two folders
     assert findings.small == findings.overlapping == ()
+
+
+@pytest.mark.parametrize(("noise", "least_found"), [(1.0, 0.95), (2.0, 0.9)])
+def test_of_many_misplaced_videos_most_are_found_and_few_others(
+    tmp_path: Path, noise: float, least_found: float
+) -> None:
+    found = wrong = right = 0
+    for seed in range(4):
+        clusters, dice = Clusters(seed, noise), random.Random(seed)
+        rows = clean(clusters, each=12)
+        planted = dice.sample(range(len(rows)), 5)
+        for place in planted:
+            others = [label for label in LABELS if label != rows[place].label]
+            rows[place] = relabeled(rows[place], dice.choice(others))
+        misplaced = check(vectors_of(tmp_path / str(seed), rows)).misplaced
+        hits = {each.path for each in misplaced} & {rows[place].path for place in planted}
+        found, wrong, right = found + len(hits), wrong + len(misplaced), right + len(planted)
+    assert found >= least_found * right
+    assert found >= 0.85 * wrong
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_where_folders_tell_nothing_no_video_is_called_misplaced(tmp_path: Path, seed: int) -> None:
+    """Folders of videos that have nothing in common, as people keep them by date or by device."""
+    clusters, dice = Clusters(seed), random.Random(seed)
+    rows = [
+        clusters.row(f"{label}/{number}.mp4", dice.randrange(1000), 100 * place + number)
+        for place, label in enumerate("abcde")
+        for number in range(5)
+    ]
+    assert check(vectors_of(tmp_path, rows)).misplaced == ()
+
+
+def test_where_folders_blend_hardly_any_video_is_called_misplaced(tmp_path: Path) -> None:
+    found = [
+        check(vectors_of(tmp_path / str(seed), clean(Clusters(seed, 3.0), each=12))).misplaced
+        for seed in range(4)
+    ]
+    # With this noise leave-one-out puts a fifth of them elsewhere.
+    assert sum(map(len, found)) <= 0.05 * 4 * 48
 
 
 def test_small_and_overlapping_folders(tmp_path: Path) -> None:
