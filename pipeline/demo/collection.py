@@ -16,17 +16,17 @@ from pathlib import Path
 from pipeline.demo.drawing import Scene, every_scene
 from pipeline.demo.videos import SPEECH, Shot, write_video
 
-FOLDERS = ("circle", "square", "star", "triangle")
+FOLDERS = ("square", "star", "ring", "triangle")
 LABELED, UNLABELED = 9, 3  # of each shape
 SIZES = ((160, 120), (128, 128), (108, 192))
 SHOT_SECONDS = 1.2
 SPOKEN = ("And so my fellow Americans", "ask what you can do for your country")
 
-MISPLACED = "circle/in the wrong folder.mp4"
-DUPLICATE = "seen before.mp4"
+MISPLACED = "square/in-the-wrong-folder.mp4"
+DUPLICATE = "seen-before.mp4"
 BROKEN = "broken.mp4"
-CHANGING = "changes in the middle.mp4"
-_SEED = 20
+CHANGING = "changes-in-the-middle.mp4"
+_SEED = 3
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class DemoVideo:
 def planned() -> list[DemoVideo]:
     """Every video that is drawn."""
     dice = random.Random(_SEED)
-    scenes = {shape: _shuffled(shape, dice) for shape in (*FOLDERS, "ring")}
+    scenes = {shape: _shuffled(shape, dice) for shape in FOLDERS}
     speeches = itertools.cycle((*SPOKEN, None, None, None))
     videos = [
         _video(f"{shape}/{number}.mp4", next(speeches), next(scenes[shape]))
         for shape, number in itertools.product(FOLDERS, range(1, LABELED + 1))
     ]
     videos += [
-        _video(f"new {number}.mp4", None, next(scenes[shape]))
+        _video(f"new-{number}.mp4", None, next(scenes[shape]))
         for number, shape in enumerate(FOLDERS * UNLABELED, start=1)
     ]
     videos.append(_video(MISPLACED, None, next(scenes["star"])))

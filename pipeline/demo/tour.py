@@ -9,7 +9,6 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.demo.collection import BROKEN, DUPLICATE
 from pipeline.errors import PipelineError
 
 Run = Callable[[Sequence[str]], int]
@@ -36,7 +35,7 @@ def steps(folder: Path) -> list[Step]:
     return [
         Step(
             "Search by meaning: why, and at which second.",
-            ("query", "--text", "three blue squares", "-k", "3"),
+            ("query", "--text", "two red squares", "-k", "3"),
         ),
         Step(
             "Search for the very words that are said.",
@@ -44,7 +43,7 @@ def steps(folder: Path) -> list[Step]:
         ),
         Step(
             "Search for videos like this one.",
-            ("query", "--video", f"{folder}/videos/{DUPLICATE}", "-k", "3"),
+            ("query", "--video", f"{folder}/videos/ring/6.mp4", "-k", "3"),
         ),
         Step("A folder for each unlabeled video.", ("suggest",), 6),
         Step("What would harm a classifier.", ("check",), 5),
