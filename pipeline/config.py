@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -19,6 +20,8 @@ from pydantic.fields import FieldInfo
 from pipeline.errors import SettingsError
 
 LOCAL_DIR = "local-dir:"
+CONFIG_VARIABLE = "VIDEO_VECTORS_CONFIG"
+OWN_CONFIG = Path(__file__).resolve().parents[1] / "config.toml"
 _NOT_TOML = (ValueError, RecursionError)  # also of bytes, numbers and nesting beyond any sense
 _PATH_MARK = re.compile(r"[./\\]")
 
@@ -174,6 +177,34 @@ class Settings(_Section):
         return path if named or os.path.isdir(path) else None
 
 
+@dataclass(frozen=True)
+class Origin:
+    """A setting in force.
+
+    Args:
+        key: `section.name`.
+        value: that holds.
+        source: the flag or the file that set it, or `default`.
+    """
+
+    key: str
+    value: Any
+    source: str
+
+
+def find(named: Path | None) -> Path:
+    """The configuration to read: the one that is named, or the first that exists.
+
+    These are `$VIDEO_VECTORS_CONFIG`, `config.toml` in the working folder, and the program's own.
+    """
+    if named is not None:
+        return named
+    if chosen := os.environ.get(CONFIG_VARIABLE):
+        return Path(chosen)
+    here = Path("config.toml")
+    return here if os.path.lexists(here) else OWN_CONFIG
+
+
 def load(file: Path, overrides: Sequence[str] = ()) -> Settings:
     """Read settings from a TOML file, then apply overrides.
 
@@ -204,6 +235,25 @@ def load(file: Path, overrides: Sequence[str] = ()) -> Settings:
         return Settings(base=Path(os.path.realpath(file)).parent, **values)
     except ValidationError as error:
         raise SettingsError(_explain(error, file, sources)) from error
+
+
+def origins(settings: Settings, file: Path, overrides: Sequence[str]) -> Iterator[Origin]:
+    """Say of each setting in force where it comes from.
+
+    Args:
+        settings: that `load` made of the other two.
+        file: that was read.
+        overrides: as for `load`.
+    """
+    written = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    flags = {each.partition("=")[0].strip(): f"--set {each}" for each in overrides}
+    for section, value in settings.model_dump().items():
+        named = value if isinstance(value, dict) else {"": value}
+        for name, each in named.items():
+            key = f"{section}.{name}" if name else section
+            there = written.get(section, {}) if name else written
+            is_written = (name or section) in there
+            yield Origin(key, each, _source(key, flags) or (str(file) if is_written else "default"))
 
 
 def _put(values: dict[str, Any], key: str, written: str) -> None:

@@ -1,21 +1,16 @@
-"""One module a command: `HELP`, `add_flags(parser)`, and `run(settings, options)` -> exit code.
+"""One module a command: `HELP`, `EXAMPLE`, `add_flags(parser)`, `run(settings, options)`.
 
-A command turns flags into the plain arguments of a service, calls it and prints what it returns:
-results on stdout, all else on stderr. Each imports heavy modules inside `run`, because `--help`
-imports all commands, and a query for a known video must not wait for torch.
+`run` returns the exit code. A command turns flags into the plain arguments of a service, calls it
+and prints what it returns: results on stdout, all else on stderr. Each imports heavy modules inside
+`run`, because `--help` imports all commands, and a query for a known video must not wait for torch.
 """
 
-NAMES = (
-    "scan",
-    "watch",
-    "export",
-    "query",
-    "suggest",
-    "check",
-    "plot",
-    "status",
-    "failures",
-    "retry",
-    "forget",
-    "doctor",
-)
+GROUPS = {
+    "start": ("demo", "scan", "watch"),
+    "find and sort": ("query", "suggest", "check", "plot"),
+    "train": ("export",),
+    "look after": ("status", "failures", "retry", "forget", "doctor", "config"),
+}
+"""The commands as `--help` lists them."""
+
+NAMES = tuple(name for names in GROUPS.values() for name in names)

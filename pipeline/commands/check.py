@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.project import Project
 
 HELP = "what would harm a classifier: doubles, wrong folders"
+EXAMPLE = "check"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
 
 HELP = "whether everything is there that a scan needs"
+EXAMPLE = "doctor"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
 
 HELP = "write the files that a classifier trains on"
+EXAMPLE = "export --out artifacts --split 0.8"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
 
 HELP = "videos that could not be embedded, and why"
+EXAMPLE = "failures"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

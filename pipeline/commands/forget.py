@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
 
 HELP = "remove rows on purpose"
+EXAMPLE = "forget cooking/old.mp4"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

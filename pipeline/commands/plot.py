@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
 
 HELP = "a picture of the collection (t-SNE), PNG or HTML"
+EXAMPLE = "plot --out plot.html"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from store.retrieval.filter import Filter
 
 HELP = "find videos by what they show and say"
+EXAMPLE = 'query --text "someone kicks a ball"'
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

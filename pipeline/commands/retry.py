@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
 
 HELP = "forget failures, so that the next scan tries again"
+EXAMPLE = "retry"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
 
 HELP = "embed what is new or changed, then stop"
+EXAMPLE = "scan ~/Videos"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

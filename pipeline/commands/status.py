@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pipeline.flow.status import Status
 
 HELP = "what is in the store, and what is not yet"
+EXAMPLE = "status"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
 
 HELP = "the likely folder of each unlabeled video"
+EXAMPLE = "suggest --move"
 MIN_CONFIDENCE = 0.8
 
 

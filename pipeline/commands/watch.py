@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
 
 HELP = "scan, then embed videos as they land, until Ctrl-C"
+EXAMPLE = "watch ~/Videos"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

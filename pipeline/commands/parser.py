@@ -1,0 +1,126 @@
+"""The parser of all commands and flags: help in groups, and errors that say what was meant.
+
+The flags of the program may stand before the command or after it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pipeline.commands import GROUPS, NAMES
+
+INSTALLED = "video-vectors"
+
+
+def program_name() -> str:
+    """How a person calls the program."""
+    return INSTALLED if Path(sys.argv[0]).stem == INSTALLED else "run.py"
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line; wrong usage ends the process with exit code 2."""
+    options = make_parser().parse_args(arguments)
+    options.set = [*options.set, *options.set_after]
+    return options
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names what is wrong in a line, and the nearest right word."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {self._plain(message)}\nsee: {self.prog} --help\n")
+
+    def _plain(self, message: str) -> str:
+        if wrong := re.match(r"argument COMMAND: invalid choice: '(.*?)'", message):
+            return f"there is no command {wrong[1]}{_did_you_mean(wrong[1], NAMES)}"
+        if wrong := re.match(r"unrecognized arguments: (--[\w-]+)$", message):
+            return f"there is no flag {wrong[1]}{_did_you_mean(wrong[1], self._flags())}"
+        return message
+
+    def _flags(self) -> list[str]:
+        """Every flag of the parser and of its commands."""
+        flags = list(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for command in action.choices.values():
+                    flags += command._option_string_actions
+        return flags
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of all commands and flags."""
+    from pipeline import __version__
+
+    commands = {name: import_module(f"pipeline.commands.{name}") for name in NAMES}
+    parser = _Parser(
+        prog=program_name(),
+        usage="%(prog)s [flags] COMMAND ...",
+        description="Turn every video of a folder into vectors and words, in a local store.",
+        epilog=_grouped_help(commands),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{INSTALLED} {__version__}")
+    _add_common_flags(parser)
+    parser.set_defaults(set_after=[])
+    subparsers = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS
+    )
+    for name, command in commands.items():
+        subparser = subparsers.add_parser(
+            name,
+            description=f"{command.HELP[0].upper()}{command.HELP[1:]}.",
+            epilog=f"example: {parser.prog} {command.EXAMPLE}",
+        )
+        command.add_flags(subparser)
+        _add_common_flags(subparser, after_command=True)
+    return parser
+
+
+def _add_common_flags(parser: argparse.ArgumentParser, *, after_command: bool = False) -> None:
+    """Add the flags of the program; after a command they only add to, or replace, those before."""
+
+    def default(value: Any) -> Any:
+        return argparse.SUPPRESS if after_command else value
+
+    common = parser.add_argument_group("flags of every command" if after_command else "flags")
+    common.add_argument(
+        "--config",
+        type=Path,
+        default=default(None),
+        metavar="FILE",
+        help="settings; else $VIDEO_VECTORS_CONFIG, ./config.toml, or the program's own",
+    )
+    common.add_argument(
+        "--set",
+        action="append",
+        dest="set_after" if after_command else "set",
+        default=default([]),
+        metavar="section.key=value",
+        help="override one setting; may be given again",
+    )
+    common.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default=default("text"),
+        help="how stderr has errors and the log of scan and watch: text, or a JSON object a line",
+    )
+
+
+def _grouped_help(commands: dict[str, Any]) -> str:
+    lines = []
+    for title, names in GROUPS.items():
+        lines.append(f"{title}:")
+        lines += [f"    {name:<9} {commands[name].HELP}" for name in names]
+    return "\n".join(lines)
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
