@@ -28,10 +28,11 @@ DECODED_STEP = 10 * SAMPLE_RATE_HZ  # of a length before decoding
 WHOLE_WINDOWS = 20  # joined with full windows, so that features of hours are never made
 BATCH = 240 * SAMPLE_RATE_HZ  # decoded together; each second takes about 1.2 MB in Whisper base
 
-# A remainder without words is worth another pass from this length on: in a second of silence after
-# the last sentence Whisper finds "you". A pass must get at least so far that passes come to an end.
+# The rest of a window is worth another pass from this length on: of words that were cut, or else
+# of what may be silence, in a second of which Whisper finds "you" after the last sentence.
+CUT_SECONDS = 0.25
 REMAINDER_SECONDS = 1.5
-PROGRESS_SECONDS = 1.0
+PROGRESS_SECONDS = 1.0  # a pass must get so far, for passes to come to an end
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,8 +230,8 @@ class Transcriber:
         if decoded.is_guess or (decoded.is_repetition and first and first.is_guess):
             return _Answer((), language)
         segments = tuple(_in_video(window, segment) for segment in decoded.segments)
-        rest = _remainder(window, decoded.until)
-        follow_up = _Request(clip, rest, is_remainder=True) if rest else None
+        rest = _remainder(window, decoded)
+        follow_up = _Request(clip, rest, is_remainder=not decoded.is_cut) if rest else None
         return _Answer(segments, language, follow_up)
 
 
@@ -246,13 +247,16 @@ def _failed(error: Exception) -> VideoError:
     return VideoError(Stage.SPEECH, f"Whisper failed on it: {message}")
 
 
-def _remainder(window: SpeechWindow, until: float) -> SpeechWindow | None:
-    """Cut off the end of a window if the words stop well before it.
+def _remainder(window: SpeechWindow, decoded: Decoded) -> SpeechWindow | None:
+    """Cut off the end of a window if its words stop well before it, or were cut.
 
     Whisper leaves out a sentence that the window breaks off; its own recipe continues from there.
     """
-    left = len(window.samples) / SAMPLE_RATE_HZ - until
-    return tail(window, until) if until >= PROGRESS_SECONDS and left > REMAINDER_SECONDS else None
+    left = len(window.samples) / SAMPLE_RATE_HZ - decoded.until
+    least = CUT_SECONDS if decoded.is_cut else REMAINDER_SECONDS
+    if decoded.until < PROGRESS_SECONDS or left <= least:
+        return None
+    return tail(window, decoded.until)
 
 
 def _in_video(window: SpeechWindow, segment: Segment) -> Segment:

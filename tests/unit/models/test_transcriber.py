@@ -17,6 +17,7 @@ import pytest
 from pipeline.errors import ModelError, SettingsError, VideoError
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
+from pipeline.models.whisper import _repeats
 from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechStatus, SpeechWindow, Transcript
 from tests.support.words import ASK_NOT, error_rate, words
 
@@ -188,12 +189,50 @@ def test_noise_without_the_voice_detector_gives_no_sentence(transcriber: Transcr
     assert is_hardly_anything(spoken(transcriber, noise(4000), vad=False))
 
 
-def test_what_has_no_end_was_not_said(
-    transcriber: Transcriber, jfk: np.ndarray, monkeypatch: pytest.MonkeyPatch
+def test_more_words_than_one_pass_holds_are_all_there(
+    transcriber: Transcriber, jfk: np.ndarray, nasa: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More words than anybody can say in the time, in the second go, too."""
-    monkeypatch.setattr("pipeline.models.whisper._max_length", lambda _: 20)
-    assert spoken(transcriber, jfk) == Transcript(SpeechStatus.NO_TEXT)
+    """Fast Spanish, or Hindi at any pace, has more than the 224 tokens of a pass in half a minute.
+
+    Here a pass ends after 40, of the 70 of two speakers in one window.
+    """
+    monkeypatch.setattr("pipeline.models.whisper.MAX_TOKENS", 40)
+    transcript = spoken(transcriber, np.concatenate([jfk, nasa]), vad=False)
+    assert error_rate(transcript.text, f"{ASK_NOT} {NASA}") < 0.15
+    starts = [segment.start for segment in transcript.segments]
+    assert starts == sorted(starts)
+
+
+def test_a_window_that_one_pass_does_not_hold_is_the_same_in_a_batch(
+    transcriber: Transcriber, jfk: np.ndarray, nasa: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.models.whisper.MAX_TOKENS", 40)
+    windows = [find_speech(sound, vad=False) for sound in (nasa, np.concatenate([jfk, nasa]))]
+    alone = [transcriber.transcribe([window])[0] for window in windows]
+    for together, single in zip(transcriber.transcribe(windows), alone, strict=True):
+        assert isinstance(together, Transcript)
+        assert isinstance(single, Transcript)
+        assert error_rate(together.text, single.text) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "is_loop"),
+    [
+        ("सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है। "
+         "उन्हें बुद्धि और अन्तरात्मा की देन प्राप्त है और परस्पर उन्हें भाईचारे के भाव से बर्ताव करना "
+         "चाहिए।", False),
+        ("ყველა ადამიანი იბადება თავისუფალი და თანასწორი თავისი ღირსებითა და უფლებებით. მათ "
+         "მინიჭებული აქვთ გონება და სინდისი და ერთმანეთის მიმართ უნდა იქცეოდნენ ძმობის "
+         "სულისკვეთებით.", False),
+        (f"{ASK_NOT} {NASA}", False),
+        ("Thank you. " * 40, True),
+        ("धन्यवाद। " * 30, True),
+        ("ご視聴ありがとうございました" * 25, True),
+    ],
+    ids=["Hindi", "Georgian", "English", "loop", "Hindi loop", "Japanese loop"],
+)  # fmt: skip
+def test_a_loop_is_told_from_prose_in_every_script(text: str, is_loop: bool) -> None:
+    assert _repeats(text) == is_loop
 
 
 @pytest.mark.parametrize(
