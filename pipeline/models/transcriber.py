@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import ModelError, VideoError
-from pipeline.models.speech_windows import join, tail, video_times
+from pipeline.models.speech_windows import LONGEST, join, tail, video_times
 from pipeline.models.whisper import WINDOW, Decoded, Language, Whisper
 from pipeline.records import SAMPLE_RATE_HZ, SpeechStatus, SpeechWindow, Stage, Transcript
 from store.schema import Segment
@@ -37,22 +37,37 @@ PROGRESS_SECONDS = 1.0  # a pass must get so far, for passes to come to an end
 
 @dataclass(frozen=True, eq=False)
 class _Answer:
-    """The words of one window, and the pass over it that must follow."""
+    """The words of one window, and the pass over it that must follow.
+
+    An opening has no words, but decides on the language nevertheless.
+    """
 
     segments: tuple[Segment, ...]
     language: Language
     follow_up: _Request | None = None
+    is_opening: bool = False
 
 
 @dataclass(eq=False)
 class _Clip:
-    """The state of one clip. The first of its windows with words decides on its language."""
+    """The state of one clip.
+
+    The first half minute of speech decides on the language, as in Whisper's own recipe: the first
+    window with words, unless it is short and another one follows; then both, before any words.
+    """
 
     waiting: list[SpeechWindow]
     language: Language | None
     follow_ups: list[_Request] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     error: VideoError | None = None
+
+    def opening(self) -> _Request | None:
+        """Request the language of the first two windows where the first alone cannot decide."""
+        if self.language or len(self.waiting) < 2 or len(self.waiting[0].samples) >= WINDOW // 2:
+            return None
+        start = join(self.waiting[:2]).samples[:LONGEST]
+        return _Request(self, SpeechWindow(start, ()))
 
     def next_requests(self) -> list[_Request]:
         """Take out what can be transcribed now: one window until the language is known."""
@@ -67,7 +82,7 @@ class _Clip:
             self.error, self.waiting, self.follow_ups = answer, [], []
             return
         self.segments.extend(answer.segments)
-        if answer.segments and self.language is None:
+        if self.language is None and (answer.segments or answer.is_opening):
             self.language = answer.language
         if answer.follow_up is not None:
             self.follow_ups.append(answer.follow_up)
@@ -123,6 +138,9 @@ class _Request:
         return math.ceil(self.length / DECODED_STEP) * DECODED_STEP
 
 
+_Pass = Callable[[Sequence[_Request]], Sequence[_Answer]]
+
+
 class Transcriber:
     """Transcribes speech with a loaded Whisper model.
 
@@ -170,23 +188,10 @@ class Transcriber:
         states = [_Clip(list(windows), self._language) for windows in clips]
         if self._full_windows:
             return [self._transcribe_whole(state) for state in states]
+        _run(self._detect, [opening for clip in states if (opening := clip.opening())])
         while requests := [request for clip in states for request in clip.next_requests()]:
-            answers: dict[_Request, _Answer | VideoError] = {}
-            for batch in _batches(requests):
-                answers.update(zip(batch, self._answer(batch), strict=True))
-            for request in requests:
-                request.clip.take(answers[request])
+            _run(self._pass, requests)
         return [clip.result() for clip in states]
-
-    def _answer(self, batch: Sequence[_Request]) -> Sequence[_Answer | VideoError]:
-        """Run one pass; where it fails, on halves, to save memory and to find the bad window."""
-        try:
-            return self._pass(batch)
-        except (RuntimeError, ValueError) as error:  # what CTranslate2 raises
-            if len(batch) > 1:
-                middle = len(batch) // 2
-                return [*self._answer(batch[:middle]), *self._answer(batch[middle:])]
-            return [_failed(error)]
 
     def _transcribe_whole(self, clip: _Clip) -> Transcript | VideoError:
         """Transcribe a clip by faster-whisper's own recipe, some minutes of it at a time."""
@@ -201,14 +206,23 @@ class Transcriber:
                 clip.take(_Answer(tuple(_in_video(part, each) for each in segments), language))
         return clip.result()
 
+    def _detect(self, batch: Sequence[_Request]) -> list[_Answer]:
+        """Detect the languages of openings."""
+        detected = self._whisper.detect(self._encode(batch))
+        return [_Answer((), language, is_opening=True) for language in detected]
+
     def _pass(self, batch: Sequence[_Request]) -> list[_Answer]:
         """Transcribe windows that are decoded at the same length."""
+        encoded = self._encode(batch)
+        languages = self._languages(batch, encoded)
+        lengths = [len(request.window.samples) for request in batch]
+        decoded = self._whisper.decode(encoded, languages, lengths)
+        return [_judge(*one) for one in zip(batch, languages, decoded, strict=True)]
+
+    def _encode(self, batch: Sequence[_Request]) -> Any:
         samples = [request.window.samples for request in batch]
         lengths = [request.length for request in batch]
-        encoded = self._whisper.encode(samples, lengths, batch[0].decoded_length)
-        languages = self._languages(batch, encoded)
-        decoded = self._whisper.decode(encoded, languages, [len(window) for window in samples])
-        return [self._judge(*one) for one in zip(batch, languages, decoded, strict=True)]
+        return self._whisper.encode(samples, lengths, batch[0].decoded_length)
 
     def _languages(self, batch: Sequence[_Request], encoded: Any) -> list[Language]:
         known = [request.clip.language for request in batch]
@@ -217,22 +231,43 @@ class Transcriber:
         detected = self._whisper.detect(encoded)
         return [language or found for language, found in zip(known, detected, strict=True)]
 
-    def _judge(self, request: _Request, language: Language, decoded: Decoded) -> _Answer:
-        """Accept what was decoded, ask for a second pass, or drop it.
 
-        A guess in the second pass is dropped, also where Whisper's own recipe keeps it because the
-        window is not silent: music and noise give such words. A repetition is dropped if the first
-        pass was a guess; otherwise it was said that way.
-        """
-        clip, window, first = request.clip, request.window, request.first
-        if (decoded.is_guess or decoded.is_repetition) and request.may_repeat:
-            return _Answer((), language, _Request(clip, window, first=decoded))
-        if decoded.is_guess or (decoded.is_repetition and first and first.is_guess):
-            return _Answer((), language)
-        segments = tuple(_in_video(window, segment) for segment in decoded.segments)
-        rest = _remainder(window, decoded)
-        follow_up = _Request(clip, rest, is_remainder=not decoded.is_cut) if rest else None
-        return _Answer(segments, language, follow_up)
+def _run(do: _Pass, requests: Sequence[_Request]) -> None:
+    """Answer requests in batches, and hand each answer to its clip, in order."""
+    answers: dict[_Request, _Answer | VideoError] = {}
+    for batch in _batches(requests):
+        answers.update(zip(batch, _or_halves(do, batch), strict=True))
+    for request in requests:
+        request.clip.take(answers[request])
+
+
+def _or_halves(do: _Pass, batch: Sequence[_Request]) -> Sequence[_Answer | VideoError]:
+    """Run one pass; where it fails, on halves, to save memory and to find the bad window."""
+    try:
+        return do(batch)
+    except (RuntimeError, ValueError) as error:  # what CTranslate2 raises
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            return [*_or_halves(do, batch[:middle]), *_or_halves(do, batch[middle:])]
+        return [_failed(error)]
+
+
+def _judge(request: _Request, language: Language, decoded: Decoded) -> _Answer:
+    """Accept what was decoded, ask for a second pass, or drop it.
+
+    A guess in the second pass is dropped, also where Whisper's own recipe keeps it because the
+    window is not silent: music and noise give such words. A repetition is dropped if the first
+    pass was a guess; otherwise it was said that way.
+    """
+    clip, window, first = request.clip, request.window, request.first
+    if (decoded.is_guess or decoded.is_repetition) and request.may_repeat:
+        return _Answer((), language, _Request(clip, window, first=decoded))
+    if decoded.is_guess or (decoded.is_repetition and first and first.is_guess):
+        return _Answer((), language)
+    segments = tuple(_in_video(window, segment) for segment in decoded.segments)
+    rest = _remainder(window, decoded)
+    follow_up = _Request(clip, rest, is_remainder=not decoded.is_cut) if rest else None
+    return _Answer(segments, language, follow_up)
 
 
 def _failed(error: Exception) -> VideoError:

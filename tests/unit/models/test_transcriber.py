@@ -17,7 +17,7 @@ import pytest
 from pipeline.errors import ModelError, SettingsError, VideoError
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
-from pipeline.models.whisper import _repeats
+from pipeline.models.whisper import Language, _repeats
 from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechStatus, SpeechWindow, Transcript
 from tests.support.words import ASK_NOT, error_rate, words
 
@@ -314,6 +314,36 @@ def test_a_batch_that_the_device_has_no_room_for_is_halved(
     small._message = "CUDA failed with error unspecified launch failure"
     with pytest.raises(ModelError, match="launch failure"):
         transcriber.transcribe(clips)
+
+
+class ForeignStart(SmallDevice):
+    """Whisper that takes whatever is shorter than five seconds for Spanish."""
+
+    def encode(self, windows: Sequence[np.ndarray], lengths: Sequence[int], length: int) -> Any:
+        self.is_short = [len(window) < seconds_of(5) for window in windows]
+        return self._whisper.encode(windows, lengths, length)
+
+    def detect(self, encoded: Any) -> list[Language]:
+        found = self._whisper.detect(encoded)
+        return [
+            Language("es", 0.9) if is_short else language
+            for is_short, language in zip(self.is_short, found, strict=True)
+        ]
+
+
+def test_the_first_half_minute_decides_on_the_language(
+    whisper_dir: Path, jfk: np.ndarray, nasa: np.ndarray
+) -> None:
+    """A greeting in another language, alone in the first window, does not."""
+    long = np.concatenate([jfk, nasa, jfk])[: seconds_of(27.5)]
+    windows = [SpeechWindow(part, (Span(0, 0, len(part)),)) for part in (jfk[:16_000], long)]
+    transcriber = Transcriber(str(whisper_dir), threads=2)
+    transcriber._whisper = ForeignStart(transcriber._whisper, 99, "")  # type: ignore[assignment]
+    together, alone = transcriber.transcribe([windows, windows[1:]])
+    assert isinstance(together, Transcript)
+    assert isinstance(alone, Transcript)
+    assert together.language == alone.language == "en"
+    assert error_rate(together.text, f"and {alone.text}") < 0.2
 
 
 def test_a_given_language_is_not_detected(whisper_dir: Path, jfk: np.ndarray) -> None:
