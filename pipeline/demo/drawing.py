@@ -75,8 +75,11 @@ class Scene:
 
     @property
     def held_out(self) -> bool:
-        """Whether training never sees it: its colour and shape never meet there (6 pairs of 48),
-        or they do, but not in this combination."""
+        """Whether training never sees it.
+
+        Either its colour and shape never meet there (6 pairs of 48), or they do, but not in this
+        combination.
+        """
         colour, shape = list(COLOURS).index(self.colour), SHAPES.index(self.shape)
         if (colour + 3 * shape) % len(COLOURS) == 0:  # one colour of each shape
             return True

@@ -224,8 +224,8 @@ class StageGroup:
         self,
         name: str,
         work: Callable[[list[In]], Iterable[Out]],
-        input: Channel[In],
-        output: Channel[Out],
+        source: Channel[In],
+        target: Channel[Out],
         *,
         threads: int = 1,
         most: int = 1,
@@ -237,8 +237,8 @@ class StageGroup:
         Args:
             name: of the stage.
             work: makes results of a batch; a generator is asked for one result at a time.
-            input: where items come from.
-            output: where results go.
+            source: where items come from.
+            target: where results go.
             threads: number of threads.
             most: limit on the items of a batch.
             cores: cores that one thread uses while it works.
@@ -248,21 +248,21 @@ class StageGroup:
         def body() -> None:
             while True:
                 asked = perf_counter()
-                items = input.take(most, takers=threads)
+                items = source.take(most, takers=threads)
                 waited = perf_counter() - asked
-                found = len(items) + len(input)
+                found = len(items) + len(source)
                 self.note(name, waiting_for_input=waited, takes=1, queued=found)
                 for result in self._computed(name, work, items, cores):
                     made = perf_counter()
-                    output.put(result, size_of(result))
+                    target.put(result, size_of(result))
                     self.note(name, waiting_for_output=perf_counter() - made)
 
         for number in range(threads):
-            self._start(f"{name}-{number}", body, output.end)
+            self._start(f"{name}-{number}", body, target.end)
 
-    def sink(self, name: str, body: Callable[[], None], input: Channel[In]) -> None:
+    def sink(self, name: str, body: Callable[[], None], source: Channel[In]) -> None:
         """Start the thread at the end of the line; its end stops its input."""
-        self._start(name, body, input.stop)
+        self._start(name, body, source.stop)
 
     def note(self, name: str, **spent: float) -> None:
         """Add seconds and counts to a stage's times."""
@@ -324,7 +324,7 @@ class StageGroup:
                 body()
             except Ended:
                 pass
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - `join` raises it
                 with self._lock:
                     self._error = self._error or error
                 log.debug("stage %s ends with %r", name, error)
