@@ -120,15 +120,11 @@ class Watcher:
         Raises:
             SettingsError: there is no such folder, or it cannot be watched.
         """
-        top = self._collection.top
         self._identity = identify_folder(self._collection)
-        if self._polls is None and not events_arrive(top):
-            self._observes, self._polls = False, True
-            text = "%s: its file system does not report changes; a rescan every %g s"
-            log.warning(text, top, self._poll_seconds)
         try:
             self._observe()
         except OSError as error:
+            top = self._collection.top
             raise SettingsError(f"{top}: cannot be watched: {error.strerror}") from error
         self._check_at = time.monotonic() + self._check_seconds
 
@@ -247,6 +243,10 @@ class Watcher:
             return None
 
     def _observe(self) -> None:
+        if self._polls is None and not events_arrive(self._collection.top):
+            self._observes, self._polls = False, True
+            text = "%s: its file system does not report changes; a rescan every %g s"
+            log.warning(text, self._collection.top, self._poll_seconds)
         if not self._observes:
             return
         from pipeline.source.observer import Observation

@@ -43,8 +43,10 @@ def test_lost_events_ask_for_a_rescan(root: Path, caplog: pytest.LogCaptureFixtu
 
 
 def _overflow(folder: Path) -> None:
-    """Twice the events that the kernel keeps (a rename is two), while no other thread of this
-    process can run: but one that was already waiting to, and reads some."""
+    """Make twice the events that the kernel keeps, while no other thread of this process runs.
+
+    A rename makes two events. One thread may have been waiting to run already, and reads some.
+    """
     rename = ctypes.PyDLL(None).rename  # which keeps the interpreter to itself
     one, other = (os.fsencode(folder / name) for name in ("one.txt", "other.txt"))
     Path(os.fsdecode(one)).touch()
@@ -84,6 +86,21 @@ def test_a_drive_that_goes_and_comes_back_loses_no_file(
         assert not consumer.vanished
         (root / "c.mp4").write_bytes(b"abc")
         consumer.until(lambda: consumer.settled["c.mp4"] == 1)
+
+
+def test_a_drive_that_comes_back_without_events_is_polled(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = root.with_name("away")
+    with watching(root, check_seconds=0.2, poll_seconds=0.2) as consumer:
+        assert not consumer.watcher.polling
+        root.rename(away)
+        consumer.until(lambda: consumer.rescans > 0)
+        monkeypatch.setattr("pipeline.source.watcher.events_arrive", lambda _: False)  # as of NFS
+        away.rename(root)
+        consumer.until(lambda: consumer.watcher.polling)
+        before = consumer.rescans
+        consumer.until(lambda: consumer.rescans > before + 2)
 
 
 def test_a_deleted_root_is_not_a_collection_of_deleted_files(
