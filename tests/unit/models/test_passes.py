@@ -1,0 +1,133 @@
+"""Which window is transcribed next, and what is kept of a pass; without a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.models.passes import Answer, Clip, Request, batches, judge
+from pipeline.models.whisper import Decoded, Language
+from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow
+from store.schema import Segment
+
+EN, ES = Language("en", 0.9), Language("es", 0.9)
+
+
+def window(seconds: float) -> SpeechWindow:
+    samples = np.zeros(round(seconds * SAMPLE_RATE_HZ), np.int16)
+    return SpeechWindow(samples, (Span(0, 0, len(samples)),))
+
+
+def clip(*seconds: float, language: Language | None = None) -> Clip:
+    return Clip([window(each) for each in seconds], language)
+
+
+def decoded(*ends: float, logprob: float = -0.3, ratio: float = 1.4, **options: Any) -> Decoded:
+    starts = [0.0, *ends[:-1]]
+    segments = tuple(Segment(*times, "words") for times in zip(starts, ends, strict=True))
+    return Decoded(segments, ratio, logprob, **options)
+
+
+def answer_to(seconds: float, *outcomes: Decoded) -> Answer:
+    """The last answer, where each pass asks for the next."""
+    request = Request(clip(seconds), window(seconds))
+    for outcome in outcomes[:-1]:
+        following = judge(request, EN, outcome).follow_up
+        assert following is not None
+        request = following
+    return judge(request, EN, outcomes[-1])
+
+
+def length_of(request: Request | None) -> float:
+    return len(request.window.samples) / SAMPLE_RATE_HZ if request else 0.0
+
+
+def test_words_up_to_the_end_need_no_other_pass() -> None:
+    answer = answer_to(20, decoded(8.0, 19.0))
+    assert [segment.end for segment in answer.segments] == [8.0, 19.0]
+    assert answer.follow_up is None
+
+
+@pytest.mark.parametrize(("is_cut", "may_repeat"), [(True, True), (False, False)])
+def test_what_follows_the_words_is_transcribed_next(is_cut: bool, may_repeat: bool) -> None:
+    """After a cut it is speech like any other; otherwise it may well be silence."""
+    answer = answer_to(26, decoded(8.0, 20.0, is_cut=is_cut))
+    assert len(answer.segments) == 2
+    assert length_of(answer.follow_up) == pytest.approx(6)
+    assert answer.follow_up is not None
+    assert answer.follow_up.may_repeat is may_repeat
+
+
+def test_a_short_rest_is_worth_a_pass_only_where_words_were_cut() -> None:
+    assert length_of(answer_to(21, decoded(20.0, is_cut=True)).follow_up) == pytest.approx(1)
+    assert answer_to(21, decoded(20.0)).follow_up is None
+
+
+def test_passes_come_to_an_end() -> None:
+    assert answer_to(20, decoded(0.5, is_cut=True)).follow_up is None
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [decoded(9.0, logprob=-1.2), decoded(9.0, is_cut=True, is_loop=True)],
+    ids=["improbable", "a loop"],
+)
+def test_a_guess_gets_a_second_pass_and_is_dropped_if_it_is_one_again(bad: Decoded) -> None:
+    first = answer_to(10, bad)
+    assert first.segments == ()
+    assert length_of(first.follow_up) == 10
+    assert not answer_to(10, bad, bad).segments
+    assert answer_to(10, bad, bad).follow_up is None
+    assert answer_to(10, bad, decoded(9.0)).segments
+
+
+def test_what_was_said_over_and_over_is_kept() -> None:
+    repetition = decoded(9.0, ratio=3.0)
+    assert answer_to(10, repetition, repetition).segments
+    assert not answer_to(10, decoded(9.0, logprob=-1.2), repetition).segments
+
+
+@pytest.mark.parametrize(
+    ("seconds", "language", "length"),
+    [
+        ((1, 28), None, 28),
+        ((14, 20), None, 28),
+        ((1,), None, 0),
+        ((16, 28), None, 0),
+        ((1, 28), ES, 0),
+    ],
+)
+def test_a_short_first_window_does_not_decide_on_the_language_alone(
+    seconds: tuple[float, ...], language: Language | None, length: float
+) -> None:
+    assert length_of(clip(*seconds, language=language).opening()) == length
+
+
+def test_after_its_opening_a_clip_is_transcribed_in_one_language() -> None:
+    state = clip(1, 28, 20)
+    state.take(Answer((), ES, is_opening=True))
+    assert state.language == ES
+    assert len(state.next_requests()) == 3
+
+
+def test_without_an_opening_the_first_window_with_words_decides() -> None:
+    state = clip(20, 28, 28)
+    assert len(state.next_requests()) == 1
+    state.take(Answer((), ES))
+    assert len(state.next_requests()) == 1
+    state.take(Answer((Segment(21.0, 22.0, "words"),), EN))
+    assert state.language == EN
+    assert len(state.next_requests()) == 1
+
+
+def test_a_batch_is_decoded_at_one_length_and_bounded() -> None:
+    state = clip(language=EN)
+    requests = [Request(state, window(seconds)) for seconds in (28, 2, 5, 12, 3) * 8]
+    made = list(batches(requests))
+    assert sorted(map(id, requests)) == sorted(id(each) for batch in made for each in batch)
+    for batch in made:
+        assert len({request.decoded_length for request in batch}) == 1
+        assert len(batch) * batch[0].decoded_length <= 240 * SAMPLE_RATE_HZ
+        assert [each.length for each in batch] == sorted(each.length for each in batch)
