@@ -104,12 +104,14 @@ def identify_folder(collection: Collection) -> tuple[int, int]:
         try:
             facts = os.stat(folder)
         except (FileNotFoundError, NotADirectoryError) as error:
-            hint = "correct the path, or connect its drive"
-            raise SettingsError(f"{name}: {folder} does not exist; {hint}") from error
+            hint = "connect its drive, correct data.dir, or name another: `scan DIR`"
+            raise SettingsError(
+                f"{name}: {folder} does not exist; {hint}; `demo` needs none"
+            ) from error
         except OSError as error:
             raise SettingsError(f"{name}: {folder} cannot be read: {error.strerror}") from error
         if not stat.S_ISDIR(facts.st_mode):
-            raise SettingsError(f"{name}: {folder} is not a folder")
+            raise SettingsError(f"{name}: {folder} is not a folder; name the one it is in")
     return facts.st_dev, facts.st_ino
 
 
