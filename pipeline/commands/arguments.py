@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+YEARS = (1678, 2261)  # whole ones of those that fit nanoseconds in 64 bits
 PICTURE_SUFFIXES = (".png", ".html", ".htm")
 
 
@@ -43,9 +44,22 @@ def count(text: str) -> int:
 def moment(text: str) -> datetime:
     """A date, or a date and time; in this machine's time zone where the text names none."""
     try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError, OSError):
+        when = datetime.fromisoformat(text)
+    except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2024-05-31") from None
+    if not YEARS[0] <= when.year <= YEARS[1]:
+        allowed = "a year from {} to {}".format(*YEARS)
+        raise argparse.ArgumentTypeError(f"{text!r} is out of range: give {allowed}")
+    return when.astimezone()
+
+
+def words(text: str) -> str:
+    """Text whose bytes were valid UTF-8; the store and the models take no other."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{text!a} is not valid UTF-8") from None
+    return text
 
 
 def picture(text: str) -> Path:

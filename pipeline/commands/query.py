@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.arguments import count, moment, seconds
+from pipeline.commands.arguments import count, moment, seconds, words
 from pipeline.commands.output import print_json, write_paths
 from pipeline.errors import SettingsError
 from pipeline.terminal import say
@@ -24,11 +24,14 @@ EXAMPLE = 'query --text "someone kicks a ball"'
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to find; several may be combined")
-    what.add_argument("--text", metavar="WORDS", help="that show or say this, in any words")
+    what.add_argument(
+        "--text", type=words, metavar="WORDS", help="that show or say this, in any words"
+    )
     what.add_argument("--image", type=Path, metavar="FILE", help="that show what this picture does")
     what.add_argument("--video", type=Path, metavar="FILE", help="like this one, stored or not")
     what.add_argument(
         "--words",
+        type=words,
         metavar="WORDS",
         help="in which all these words are said; in quotes: next to each other. Needs no model",
     )
@@ -40,9 +43,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     which = parser.add_argument_group("only videos")
     labels = which.add_mutually_exclusive_group()
-    labels.add_argument("--label", metavar="L", help="with this label")
+    labels.add_argument("--label", type=words, metavar="L", help="with this label")
     labels.add_argument("--unlabeled", action="store_true", help="without a label")
-    which.add_argument("--language", metavar="CODE", help="in which this is spoken: en, de, ...")
+    which.add_argument(
+        "--language", type=words, metavar="CODE", help="in which this is spoken: en, de, ..."
+    )
     which.add_argument("--min-seconds", type=seconds, metavar="S", help="of this length or longer")
     which.add_argument("--max-seconds", type=seconds, metavar="S", help="of this length or shorter")
     which.add_argument(

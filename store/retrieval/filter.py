@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from unicodedata import normalize
 
 from store.table.lance import Expr, col, lit
+
+MOST_NS = 2**63 - 1  # DataFusion reads a number beyond as a float, also one below
 
 
 @dataclass(frozen=True)
@@ -14,9 +17,9 @@ class Filter:
     """Conditions that a row has to fulfil, all of them.
 
     Args:
-        label: keep only rows with this label.
+        label: keep only rows with this label, in whichever Unicode normal form they write it.
         unlabeled: keep only rows without a label.
-        language: keep only rows in which this language is spoken; an ISO 639-1 code.
+        language: keep only rows in which this language is spoken; an ISO 639-1 code, in any case.
         min_seconds: shortest duration, itself included.
         max_seconds: longest duration, itself included.
         since: keep only rows whose file was last modified at this time or later; it has a time
@@ -40,6 +43,13 @@ class Filter:
             raise ValueError("`since` has no time zone")
 
     @property
+    def labels(self) -> set[str]:
+        """Ways to write the label: macOS decomposes letters in names, keyboards compose them."""
+        if self.label is None:
+            return set()
+        return {self.label, normalize("NFC", self.label), normalize("NFD", self.label)}
+
+    @property
     def is_narrow(self) -> bool:
         """Whether it leaves out any row."""
         return self != Filter()
@@ -57,13 +67,14 @@ class Filter:
     def _conditions(self) -> Sequence[Expr]:
         wanted = []
         if self.label is not None:
-            wanted.append(col("label") == lit(self.label))
+            wanted.append(col("label").isin(sorted(self.labels)))
         if self.language is not None:
-            wanted.append(col("language") == lit(self.language))
+            wanted.append(col("language") == lit(self.language.lower()))
         if self.min_seconds is not None:
             wanted.append(col("duration_seconds") >= lit(float(self.min_seconds)))
         if self.max_seconds is not None:
             wanted.append(col("duration_seconds") <= lit(float(self.max_seconds)))
         if self.since is not None:
-            wanted.append(col("mtime_ns") >= lit(int(self.since.timestamp()) * 1_000_000_000))
+            since_ns = int(self.since.timestamp()) * 1_000_000_000
+            wanted.append(col("mtime_ns") >= lit(min(max(since_ns, -MOST_NS), MOST_NS)))
         return wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.commands.arguments import count, moment, picture, probability, seconds, share
+from pipeline.commands.arguments import count, moment, picture, probability, seconds, share, words
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,7 @@ def test_what_is_allowed(type_: Callable[[str], Any], text: str, value: object) 
         (count, ("0", "-1", "1.5", "many", ""), "a whole number from 1 on"),
         (picture, ("plot", "plot.jpg", ".png"), "end it with .png or .html"),
         (moment, ("yesterday", "2024-13-01", "31.5.2024"), "a date like 2024-05-31"),
+        (moment, ("0001-01-01", "1677-12-31", "2262-01-01", "9999-12-31"), "from 1678 to 2261"),
     ],
 )
 def test_what_is_not(type_: Callable[[str], Any], texts: tuple[str, ...], allowed: str) -> None:
@@ -46,6 +48,12 @@ def test_what_is_not(type_: Callable[[str], Any], texts: tuple[str, ...], allowe
         with pytest.raises(argparse.ArgumentTypeError, match=allowed) as raised:
             type_(text)
         assert text in str(raised.value)
+
+
+def test_text_that_is_not_utf_8_is_refused() -> None:
+    assert words("köln") == "köln"
+    with pytest.raises(argparse.ArgumentTypeError, match=r"'k\\udcf6ln' is not valid UTF-8"):
+        words(os.fsdecode(b"k\xf6ln"))
 
 
 def test_a_date_is_of_this_machines_time_zone() -> None:
