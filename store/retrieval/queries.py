@@ -22,6 +22,7 @@ class SimilarTo:
         visual_recipe: recipe of the rows that are compared, since vectors of others mean
             something else; None for any.
         speech_recipe: recipe of their speech halves; None for any.
+        path: row that is no hit, since it is what the others are compared with; None for none.
 
     Raises:
         ValueError: there is nothing to compare, or a number that is not finite.
@@ -31,6 +32,7 @@ class SimilarTo:
     speech: np.ndarray | None = None
     visual_recipe: str | None = None
     speech_recipe: str | None = None
+    path: str | None = None
 
     def __post_init__(self) -> None:
         given = self.vectors

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from store.errors import StoreError
 from store.retrieval.filter import Filter
 from store.retrieval.hits import Hit, fuse
@@ -31,20 +33,24 @@ def search(store: Store, *queries: Query, k: int = 10, only: Filter = EVERYTHING
     if not queries or k < 1:
         raise ValueError("a search needs a query, and a k of at least 1")
     snapshot = store.snapshot()
-    if snapshot is None:
+    if snapshot is None or not snapshot.rows:
         return []
     for query in queries:
         _check_size(store, snapshot.dimension, query)
+    own = {query.path for query in queries if isinstance(query, SimilarTo)} - {None}
+    depth = min(k + len(own), snapshot.rows)  # LanceDB's own numbers end somewhere
     if len(queries) == 1:
-        return rank(snapshot, queries[0], only, k)
-    depth = max(k, FUSED_DEPTH)
-    return fuse([rank(snapshot, query, only, depth) for query in queries])[:k]
+        hits = rank(snapshot, queries[0], only, depth)
+    else:
+        depth = max(depth, FUSED_DEPTH)
+        hits = fuse([rank(snapshot, query, only, depth) for query in queries])
+    return [hit for hit in hits if hit.path not in own][:k]
 
 
 def similar_to(store: Store, path: str) -> SimilarTo | None:
-    """Ask for videos like the one of this path; None where there is no such row."""
+    """Ask for other videos like the one of this path; None where there is no such row."""
     row = store.rows([path]).get(path)
-    return SimilarTo.of(row) if row is not None else None
+    return replace(SimilarTo.of(row), path=path) if row is not None else None
 
 
 def _check_size(store: Store, d: int, query: Query) -> None:

@@ -26,7 +26,7 @@ from store.table.arrow import (
     rows_to_arrow,
     video_schema,
 )
-from store.table.lance import Database, KeyedTable, translated
+from store.table.lance import Database, KeyedTable, col, lit, translated
 from store.table.lock import WriterLock
 from store.table.snapshot import Snapshot
 
@@ -138,6 +138,19 @@ class Store:
         """Read the rows of these paths, whole; paths that are not there are left out."""
         found = self.videos.read_keys(list(paths), VIDEO_COLUMNS)
         return {row.path: row for row in rows_from_arrow(found)} if found is not None else {}
+
+    def copies(self, content_hash: str) -> dict[str, Recipe]:
+        """Read the recipes of the rows of this content, by path, in path order."""
+        found = self.videos.read(
+            ["path", *RECIPE_COLUMNS], col("content_hash") == lit(content_hash)
+        )
+        columns = [] if found is None else [_values(column) for column in found.columns]
+        return {path: Recipe(*recipe) for path, *recipe in sorted(zip(*columns, strict=True))}
+
+    def values(self, column: str) -> list[str]:
+        """List the values of a text column, each once, that rows have which are not offline."""
+        found = self.videos.read([column], col("offline") == lit(value=False))
+        return [] if found is None else sorted(set(_values(found.column(column))) - {None})
 
     def upsert(self, rows: Iterable[Row]) -> None:
         """Insert or replace rows in one commit.

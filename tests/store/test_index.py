@@ -133,8 +133,7 @@ def test_new_rows_are_found_at_once_beside_the_indexes(large: Store) -> None:
 
 
 def test_a_filter_counts_once_it_leaves_out_anything(large: Store) -> None:
-    query = similar_to(large, "000007")
-    assert query is not None
+    query = SimilarTo.of(large.rows(["000007"])["000007"])
     assert paths(search(large, query, k=1)) == ["000007"]
     large.set_offline(["000007"], offline=True)
     assert "000007" not in paths(search(large, query, k=10))

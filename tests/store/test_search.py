@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -74,8 +75,12 @@ def test_a_video_is_most_like_itself(store: Store) -> None:
     for path in ("x/03", "x/04"):  # without and with speech
         query = similar_to(store, path)
         assert query is not None
-        hits = search(store, query, k=3)
+        others = search(store, query, k=3)
+        assert len(others) == 3
+        assert path not in {hit.path for hit in others}
+        hits = search(store, SimilarTo.of(store.rows([path])[path]), k=3)
         assert hits[0].path == path
+        assert hits[1:] == others[:2]
         assert hits[0].score == pytest.approx(1, abs=1e-5)
         assert len(hits) == 3
         assert hits == sorted(hits, key=lambda hit: -hit.score)
@@ -170,6 +175,9 @@ def test_filters(store: Store, vector: np.ndarray) -> None:
         Filter(label="it's"): ["it's/short"],
         Filter(label='"quo"te'): ['"quo"te/long'],
         Filter(language="de"): ["root"],
+        Filter(language="DE"): ["root"],
+        Filter(since=datetime.min.replace(tzinfo=UTC), label="it's"): ["it's/short"],
+        Filter(since=datetime.max.replace(tzinfo=UTC)): [],
         Filter(max_seconds=3): ["root"],
         Filter(min_seconds=3.5, max_seconds=4): ["it's/short"],
         Filter(min_seconds=300): ['"quo"te/long'],
@@ -206,13 +214,32 @@ def test_equals_come_in_path_order_whatever_order_they_were_written_in(
         assert paths(search(store, *queries, k=k)) == sorted(names)[:k]
 
 
+def test_a_label_is_found_in_every_normal_form(tmp_path: Path) -> None:
+    """Composed as keyboards write it, decomposed as macOS names folders; a row has either."""
+    store = Store.open(str(tmp_path / "forms"), writer=True)
+    forms = [normalize(form, "Größe für Vögel") for form in ("NFC", "NFD")]
+    assert forms[0] != forms[1]
+    names = [f"{form}/1.mp4" for form in forms]
+    store.upsert(make_row(name, i) for i, name in enumerate(names))
+    for form in forms:
+        hits = search(store, Words("words"), only=Filter(label=form))
+        assert paths(hits) == sorted(names)
+
+
+@pytest.mark.parametrize("k", [COUNT + 1, 2**32, 2**70])
+def test_more_hits_than_there_are_rows(store: Store, vector: np.ndarray, k: int) -> None:
+    for queries in ([Words("words")], [Semantic(vector)], [SimilarTo(vector), Words("words")]):
+        assert search(store, *queries, k=k) == search(store, *queries, k=COUNT)
+
+
 def test_odd_paths_are_found(tmp_path: Path) -> None:
     store = Store.open(str(tmp_path / "odd"), writer=True)
     store.upsert(make_row(path, i) for i, path in enumerate(ODD_PATHS))
     for path in ODD_PATHS:
+        assert search(store, SimilarTo.of(store.rows([path])[path]), k=1)[0].path == path
         query = similar_to(store, path)
         assert query is not None
-        assert search(store, query, k=1)[0].path == path
+        assert path not in {hit.path for hit in search(store, query, k=100)}
 
 
 # how well
