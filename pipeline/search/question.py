@@ -41,11 +41,6 @@ class Question:
         return self.text is None and self.words is None
 
     @property
-    def needs_recipe(self) -> bool:
-        """Whether vectors answer it, and so only rows of the same recipe; words need none."""
-        return any(part is not None for part in (self.text, self.image, self.video))
-
-    @property
     def in_picture(self) -> bool:
         """Whether to look in pictures."""
         return self.places != "speech"
@@ -60,6 +55,11 @@ class RemarkKind(StrEnum):
     """What there is to know about an answer."""
 
     EMPTY_STORE = "empty_store"
+    ALL_OFFLINE = "all_offline"
+    ONLY_VIDEO = "only_video"
+    NO_SUCH_LABEL = "no_such_label"
+    NO_SUCH_LANGUAGE = "no_such_language"
+    NOBODY_SPEAKS = "nobody_speaks"
     NOTHING_MATCHES = "nothing_matches"
     ONLY_NEAREST = "only_nearest"
     OTHER_RECIPE = "other_recipe"

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.search.question import Question, Remark, RemarkKind
+from pipeline.search.question import Remark, RemarkKind
 from store.retrieval.calibration import FEWEST_ROWS
 from store.retrieval.filter import Filter
 from store.retrieval.hits import Hit
+from store.retrieval.queries import Query, SimilarTo, Words
 from store.table.store import Store
 
+MOST_NAMED = 20  # labels or languages in one remark
+
 EMPTY_STORE = Remark(RemarkKind.EMPTY_STORE, "Nothing is embedded yet: run `scan` first.")
+ALL_OFFLINE = Remark(
+    RemarkKind.ALL_OFFLINE, "All videos are offline: connect their drive, and scan."
+)
+ONLY_VIDEO = Remark(RemarkKind.ONLY_VIDEO, "It is the only video that is embedded.")
+NOBODY_SPEAKS = Remark(RemarkKind.NOBODY_SPEAKS, "Nobody speaks in any video.")
 NOTHING_MATCHES = Remark(
     RemarkKind.NOTHING_MATCHES, "Nothing matches well; --nearest shows what is nearest."
 )
@@ -30,7 +38,35 @@ def on_hits(hits: Sequence[Hit]) -> Remark | None:
     return NOT_JUDGED if all(hit.match is None for hit in hits) else None
 
 
-def on_nothing(store: Store, question: Question, only: Filter) -> Remark | None:
-    """Why a search found no video at all; None where it simply found none."""
-    may_differ = question.needs_recipe and not only.is_narrow
-    return OTHER_RECIPE if may_differ and store.known() else None
+def on_nothing(store: Store, queries: Sequence[Query], only: Filter) -> Remark | None:
+    """Find out why a search found no video at all; None where it simply found none.
+
+    Args:
+        store: that was searched.
+        queries: what was sought.
+        only: which videos might be found.
+    """
+    if only.label is not None and not only.labels & set(store.values("label")):
+        return _no_such(RemarkKind.NO_SUCH_LABEL, "the label", only.label, store.values("label"))
+    languages = store.values("language")
+    if only.language is not None and only.language.lower() not in languages:
+        return _no_such(RemarkKind.NO_SUCH_LANGUAGE, "the language", only.language, languages)
+    known = store.known()
+    present = {path: row for path, row in known.items() if not row.offline}
+    if not present:
+        return ALL_OFFLINE if known else EMPTY_STORE
+    vectors = [query for query in queries if not isinstance(query, Words)]
+    own = {query.path for query in vectors if isinstance(query, SimilarTo)}
+    others = [row for path, row in present.items() if path not in own]
+    if not others:
+        return ONLY_VIDEO
+    if only.is_narrow or not vectors:
+        return None
+    recipes = {(query.visual_recipe, query.speech_recipe) for query in vectors}
+    is_same = any((row.visual_recipe, row.speech_recipe) in recipes for row in others)
+    return NOBODY_SPEAKS if is_same else OTHER_RECIPE
+
+
+def _no_such(kind: RemarkKind, what: str, asked: str, there: Sequence[str]) -> Remark:
+    named = ", ".join(there[:MOST_NAMED]) + (", ..." if len(there) > MOST_NAMED else "")
+    return Remark(kind, f"No video has {what} {asked}; there is {named or 'none at all'}.")

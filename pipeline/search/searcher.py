@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,27 +57,33 @@ class Searcher:
             raise SettingsError("query: say what to find: --text, --image, --video or --words")
         if self._store.dimension is None:  # a search through nothing needs no model
             return Answer(remark=remarks.EMPTY_STORE)
-        hits = self._search(question, k, only)
+        example = self._example(question.video) if question.video is not None else None
+        queries = list(self._queries(question, example))
+        hits = tuple(search(self._store, *queries, k=k, only=only))
         if not hits:
-            return Answer(remark=remarks.on_nothing(self._store, question, only))
+            return Answer(remark=remarks.on_nothing(self._store, queries, only))
+        remark = remarks.on_hits(hits)
+        if example is not None:
+            hits = self._certain(hits, example)
         if not nothing_matches(hits):
-            return Answer(hits, remarks.on_hits(hits))
+            return Answer(hits, remark)
         if question.nearest or question.is_example:
             return Answer(hits, remarks.ONLY_NEAREST)
         return Answer(remark=remarks.NOTHING_MATCHES)
 
-    def _search(self, question: Question, k: int, only: Filter) -> tuple[Hit, ...]:
-        queries = list(self._queries(question))
-        own = self._project.key_of(question.video) if question.video else None
-        hits = search(self._store, *queries, k=k + (own is not None), only=only)
-        return tuple(hit for hit in hits if hit.path != own)[:k]
+    def _certain(self, hits: Sequence[Hit], example: _Example) -> tuple[Hit, ...]:
+        """Mark the hits of the example's very content: no other match is as good."""
+        copies = self._store.copies(example.content_hash)
+        return tuple(
+            replace(hit, match=100.0, good=True) if hit.path in copies else hit for hit in hits
+        )
 
-    def _queries(self, question: Question) -> Iterator[Query]:
+    def _queries(self, question: Question, example: _Example | None) -> Iterator[Query]:
         """Yield the queries that need no model first: what is wrong with them shows at once."""
         if question.words is not None:
             yield _words(question.words, some=question.nearest)
-        if question.video is not None:
-            yield self._similar(question.video, question)
+        if example is not None:
+            yield self._similar(example, question)
         if question.image is not None:
             place = question.places or "picture"
             vector = self._encode_image(question.image)
@@ -104,24 +110,38 @@ class Searcher:
             speech_recipe=recipe.speech,
         )
 
-    def _similar(self, file: Path, question: Question) -> SimilarTo:
-        """Take the vectors of the file's row, or embed a file that has none and store nothing."""
+    def _example(self, file: Path) -> _Example:
+        """Find a row of the video by its path, or by its content where that is no row's file."""
         key = self._project.key_of(file)
         row = self._store.rows([key]).get(key) if key else None
         if row is not None and not _has_changed(row, file):
-            query = SimilarTo.of(row)
-        else:
-            query = self._embed(file)
+            return _Example(file, key, row.content_hash, row)
+        _check_file("--video", file)
+        from pipeline.decode.content import content_hash
+
+        try:
+            content = content_hash(file)
+        except VideoError as error:
+            raise VideoError(error.stage, f"{file}: {error.reason}") from error
+        copies = self._store.copies(content)
+        path = min(copies, key=lambda path: copies[path] != self._project.recipe, default=None)
+        row = self._store.rows([path]).get(path) if path is not None else None
+        return _Example(file, key, content, row)
+
+    def _similar(self, example: _Example, question: Question) -> SimilarTo:
+        """Take the vectors of the example's row, or embed a file without one and store nothing."""
+        query = SimilarTo.of(example.row) if example.row else self._embed(example.file)
         visual = query.visual if question.in_picture else None
         speech = query.speech if question.in_speech else None
         if visual is None and (speech is None or not speech.any()):
-            raise SettingsError(f"--video {file}: nobody speaks in it; leave --in speech out")
-        return replace(query, visual=visual, speech=speech)
+            raise SettingsError(
+                f"--video {example.file}: nobody speaks in it; leave --in speech out"
+            )
+        return replace(query, visual=visual, speech=speech, path=example.key)
 
     def _embed(self, file: Path) -> SimilarTo:
         from pipeline.stages.one_video import embed_video
 
-        _check_file("--video", file)
         embedded = embed_video(self._settings, file, self._loaded())
         assert embedded.visual is not None
         assert embedded.speech is not None
@@ -161,6 +181,23 @@ class Searcher:
         if self._models is None:
             self._models = Models(self._settings, say)
         return self._models
+
+
+@dataclass(frozen=True, eq=False)
+class _Example:
+    """A video that is asked with.
+
+    Args:
+        file: as the question names it.
+        key: path that its own row has or would have; None for a file out of the collection.
+        content_hash: of its bytes.
+        row: a row of this content; None where it has to be embedded.
+    """
+
+    file: Path
+    key: str | None
+    content_hash: str
+    row: Row | None
 
 
 def _has_changed(row: Row, file: Path) -> bool:
