@@ -3,6 +3,7 @@ r"""Records that flow between the stages: one frozen record per hand-off, checke
     VideoFile -> DecodedVideo -> EmbeddedVideo -> a row
              \-> Reused -----------------------> a row like another one
              \-> Failure
+             \-> Left
 
 Records that hold arrays compare by identity (`eq=False`): arrays have no single truth value.
 """
@@ -367,7 +368,21 @@ class Failure:
     content_hash: str | None = None
 
 
-Result = EmbeddedVideo | Reused | Failure
+@dataclass(frozen=True)
+class Left:
+    """A file that was no longer as listed when it was read: gone, changed or out of reach.
+
+    That is no fault of its content. What comes after it finds the file again, if it is there.
+    """
+
+    file: VideoFile
+
+    @property
+    def content_hash(self) -> None:
+        """None: what was read is not the content of what was listed."""
+
+
+Result = EmbeddedVideo | Reused | Failure | Left
 """What the stages make of a file."""
 
 Written = Result | Vanished | Returned

@@ -149,6 +149,15 @@ class Catalog:
         with self._lock:
             self._failed[failure.path] = failure
 
+    def expire(self, paths: Sequence[str]) -> None:
+        """Note that the files of rows are gone, before the rows are removed.
+
+        A file that comes back meanwhile, as it was, then needs work.
+        """
+        with self._lock:
+            for path in paths:
+                self._known[path] = self._known[path]._replace(size=-1)
+
     def remove(self, path: str) -> None:
         """Forget a path whose row and failure, where there were any, were removed."""
         with self._lock:

@@ -76,6 +76,22 @@ class Claims:
             self._claims[content_hash] = _Claim(file)
             return Task(file, content_hash, needs, source if needs != Needs() else None)
 
+    def hand_over(self, file: VideoFile, content_hash: str | None) -> VideoFile | None:
+        """Give up a content that a file holds; the next file that waits for it becomes the holder.
+
+        Returns:
+            The new holder; None where no file waits, or this one does not hold the content.
+        """
+        with self._lock:
+            claim = self._held(file, content_hash)
+            if claim is None:
+                return None
+            if not claim.waiting:
+                del self._claims[content_hash or ""]
+                return None
+            claim.holder = claim.waiting.pop(0)
+            return claim.holder
+
     def is_latest(self, file: VideoFile, content_hash: str | None) -> bool:
         """Whether no newer state of this file went down the line after it.
 
@@ -94,11 +110,15 @@ class Claims:
             if self._in_line[file.path] <= 0:
                 del self._in_line[file.path]
                 self._latest.pop(file.path, None)
-            claim = self._claims.get(content_hash or "")
-            if content_hash is None or claim is None or claim.holder != file:
+            claim = self._held(file, content_hash)
+            if claim is None:
                 return []
-            del self._claims[content_hash]
+            del self._claims[content_hash or ""]
             return claim.waiting
+
+    def _held(self, file: VideoFile, content_hash: str | None) -> _Claim | None:
+        claim = self._claims.get(content_hash or "")
+        return claim if claim is not None and claim.holder == file else None
 
     def _source(self, file: VideoFile, content_hash: str) -> tuple[str | None, Needs]:
         """Path of the row that has parts of this content, and the parts to make."""

@@ -11,9 +11,18 @@ from pipeline.flow.catalog import Catalog
 from pipeline.flow.claims import Claims
 from pipeline.flow.replaced_rows import ReplacedRows
 from pipeline.flow.rows import failed_file, known_of, make_row, place_of, read_transcript
-from pipeline.records import EmbeddedVideo, Failure, Outcome, Result, Reused, Transcript
-from pipeline.source.listing import Unknown, look_at
-from store.schema import Recipe, Row, Stamp
+from pipeline.records import (
+    EmbeddedVideo,
+    Failure,
+    Left,
+    Outcome,
+    Result,
+    Reused,
+    Transcript,
+    VideoFile,
+)
+from pipeline.source.listing import look_at
+from store.schema import Recipe, Row
 from store.table.store import Store
 
 log = logging.getLogger(__name__)
@@ -80,10 +89,11 @@ class Writer:
         """
         outcomes: list[FileOutcome] = []
         while results:
+            results = [each for result in results for each in self._for_latest(result)]
             batch = self._batch(results)
             self._commit(batch)
             outcomes += batch.outcomes
-            results = [each for result in results for each in self._settle(result, outcomes)]
+            results = [waiting for result in results for waiting in self._settle(result)]
         if not self.claims.busy:
             self._replaced.forget()
         return outcomes
@@ -102,6 +112,9 @@ class Writer:
     def remove(self, paths: Sequence[str]) -> list[FileOutcome]:
         """Remove the rows and failures of files that are gone."""
         rows = self.catalog.rows_among(paths)
+        self.catalog.expire(rows)
+        if self.claims.busy:
+            self._replaced.keep({}, rows)
         self._store.remove(rows)
         self._store.forget_failures(self.catalog.failures_among(paths))
         for path in paths:
@@ -118,7 +131,7 @@ class Writer:
         batch = _Batch()
         sources = self._read_sources(results)
         for result in results:
-            if not self.claims.is_latest(result.file, result.content_hash):
+            if isinstance(result, Left):
                 batch.add(Outcome.LEFT, result.file.path)
             elif isinstance(result, Failure):
                 self._add_failure(batch, result)
@@ -139,12 +152,8 @@ class Writer:
 
     def _add_failure(self, batch: _Batch, failure: Failure) -> None:
         path = failure.file.path
-        seen = look_at(failure.file.location)
-        if isinstance(seen, Unknown):
-            text = "%r cannot be reached (%s): it is left for the next scan"
-            log.warning(text, path, seen.reason)
-        if not isinstance(seen, Stamp):
-            batch.add(Outcome.LEFT, path)  # it went away before it was read: not its own fault
+        if look_at(failure.file.location) is None:
+            batch.add(Outcome.LEFT, path)  # no failure without a file
             return
         batch.failures.append(failure)
         batch.add(Outcome.FAILED, path, failure.stage, failure.reason)
@@ -185,6 +194,7 @@ class Writer:
 
     def _commit(self, batch: _Batch) -> None:
         failures = [failed_file(failure, self.catalog.recipe) for failure in batch.failures]
+        self.catalog.expire([*batch.moved_from, *batch.overwritten])
         self._replaced.keep(batch.rows, batch.overwritten)
         self._store.upsert(batch.rows.values())
         self._store.remove([*batch.moved_from, *batch.overwritten])
@@ -199,19 +209,33 @@ class Writer:
         for failed in failures:
             self.catalog.put_failure(failed)
 
-    def _settle(self, result: Result, outcomes: list[FileOutcome]) -> list[Result]:
+    def _for_latest(self, result: Result) -> list[Result]:
+        """Leave files that a newer state has overtaken, and give what was made of them to others.
+
+        A file may wait for a content whose holder has other bytes by now: it becomes the holder.
+        """
+        left: list[Result] = []
+        while not self.claims.is_latest(result.file, result.content_hash):
+            left.append(Left(result.file))
+            heir = self.claims.hand_over(result.file, result.content_hash)
+            if heir is None:
+                return left
+            result = _of_file(result, heir)
+        return [*left, result]
+
+    def _settle(self, result: Result) -> list[Result]:
         """Results for the files that waited for this content: copies of its row, or its failure."""
         waiting = self.claims.settle(result.file, result.content_hash)
-        if not isinstance(result, Failure):
-            return [Reused(file, result.content_hash) for file in waiting]
-        if waiting and not isinstance(look_at(result.file.location), Stamp):
-            text = "%r: %r, which was read in its place, went away: it is left for the next scan"
-            for file in waiting:
-                self.claims.settle(file, None)
-                outcomes.append(FileOutcome(Outcome.LEFT, file.path))
-                log.warning(text, file.path, result.file.path)
-            return []
-        return [replace(result, file=file) for file in waiting]
+        if isinstance(result, Failure):
+            return [_of_file(result, file) for file in waiting]
+        return [Reused(file, result.content_hash or "") for file in waiting]
+
+
+def _of_file(result: Result, file: VideoFile) -> Result:
+    """What the result is for another file of the same content."""
+    if isinstance(result, EmbeddedVideo):
+        return replace(result, task=replace(result.task, file=file))
+    return replace(result, file=file)
 
 
 def _is_part(result: Result) -> bool:

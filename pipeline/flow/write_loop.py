@@ -84,7 +84,7 @@ class WriteLoop:
         return store.upkeep(idle=idle)
 
     def drop_missing(self, missing: Sequence[str]) -> None:
-        """Remove the rows of missing files, unless their drive seems to be away."""
+        """Remove the rows of files that are still missing, unless their drive seems to be away."""
         catalog = self._writer.catalog
         known = {*catalog.rows_among(missing), *catalog.failures_among(missing)}
         deleted, doubted = self._guard.judge(sorted(known))

@@ -20,11 +20,8 @@ from pipeline.errors import ModelError, VideoError
 from pipeline.flow.flow import Flow, Summary
 from pipeline.flow.local import LocalEngine
 from pipeline.flow.progress import Report
-from pipeline.flow.write import Writer
 from pipeline.models.loaded import Models
 from pipeline.project import Project
-from pipeline.records import Failure, Outcome, Stage, VideoFile
-from store.schema import Recipe
 from store.table.store import Store
 from tests.support.media import make_video
 from tests.support.projects import LONG_AGO, UserProject, eventually
@@ -194,23 +191,6 @@ def test_a_folder_that_cannot_be_entered_costs_nothing_but_its_own_files(
             assert (summary.copied, summary.moved, summary.removed) == (1, 0, 0)
             assert {"closed/a.mp4", "copy.mp4"} < rows(project)
             closed.chmod(0o700)
-
-
-def test_a_copy_does_not_fail_with_the_file_that_was_read_in_its_place(
-    project: UserProject, caplog: pytest.LogCaptureFixture
-) -> None:
-    first, copy = (VideoFile(name, project.videos / name, 1, 1) for name in ("a.mp4", "b.mp4"))
-    copy.location.touch()
-    with Store.open(str(project.store), writer=True) as store:
-        writer = Writer(store, Recipe("clip", "whisper", "clip whisper"))
-        for file in (first, copy):
-            assert writer.claims.submit(file)
-            writer.claims.claim(file, "the same bytes")
-        gone = Failure(first, Stage.DECODE, "No such file or directory", "the same bytes")
-        assert [each.outcome for each in writer.write([gone])] == [Outcome.LEFT, Outcome.LEFT]
-        assert store.failures() == []
-        assert not writer.claims.busy
-    assert "'b.mp4': 'a.mp4', which was read in its place, went away" in caplog.text
 
 
 # times

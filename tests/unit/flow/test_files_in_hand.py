@@ -1,0 +1,144 @@
+"""What happens to a file while a thread has it in hand harms neither it nor its copies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.flow.claims import Claims
+from pipeline.models.clip import ClipEncoder
+from pipeline.records import Reused, Task, VideoFile
+from tests.support.flows import HeldUp, Tally, failures, opened, rows, watching
+from tests.support.projects import UserProject, eventually
+from tests.support.threads import PATIENCE
+
+Made = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def clip(small_clip_dir: Path) -> ClipEncoder:
+    return ClipEncoder(f"local-dir:{small_clip_dir}", "", device="cpu", precision="float32")
+
+
+class Gate:
+    """Holds up the first thread that comes, until it is opened."""
+
+    def __init__(self) -> None:
+        self._reached, self._open = threading.Event(), threading.Event()
+        self._first = threading.Lock()
+
+    def __call__(self) -> None:
+        if self._first.acquire(blocking=False):
+            self._reached.set()
+            assert self._open.wait(PATIENCE)
+
+    def wait(self) -> None:
+        """Wait until a thread is held up."""
+        assert self._reached.wait(PATIENCE)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+class Waiting(threading.Event):
+    """Set once a file waits for the first one that is to be embedded."""
+
+    first: VideoFile | None = None
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
+    event, claim = Waiting(), Claims.claim
+
+    def noted(self: Claims, file: VideoFile, content: str) -> Task | Reused | None:
+        claimed = claim(self, file, content)
+        if claimed is None:
+            event.set()
+        else:
+            event.first = event.first or file
+        return claimed
+
+    monkeypatch.setattr(Claims, "claim", noted)
+    return event
+
+
+def land(project: UserProject, clip_file: Path, name: str) -> Path:
+    """A file that comes whole: copied beside the videos, and renamed."""
+    beside = project.folder / "landing"
+    beside.write_bytes(clip_file.read_bytes())
+    (project.videos / name).parent.mkdir(exist_ok=True)
+    return beside.replace(project.videos / name)
+
+
+def test_a_file_that_is_sorted_into_a_folder_while_it_is_in_hand_is_embedded_there(
+    project: UserProject, clip: ClipEncoder, made: Made, waiting: Waiting
+) -> None:
+    gate, report = Gate(), Tally()
+    with watching(project, HeldUp(clip, decodes=gate), report):
+        file = land(project, made("no_audio.mp4"), "new.mp4")
+        gate.wait()
+        (project.videos / "pets").mkdir()
+        file.rename(project.videos / "pets" / "new.mp4")
+        assert waiting.wait(PATIENCE)
+        gate.open()
+        eventually(lambda: list(rows(project)) == ["pets/new.mp4"])
+        eventually(lambda: report.ended == report.expected == 2)
+    assert failures(project) == {}
+
+
+def test_a_file_that_is_written_over_while_it_is_in_hand_lends_its_vectors_to_nobody(
+    project: UserProject, clip: ClipEncoder, made: Made, waiting: Waiting
+) -> None:
+    gate, report = Gate(), Tally()
+    with watching(project, HeldUp(clip, decodes=gate), report):
+        land(project, made("no_audio.mp4"), "a.mp4")
+        gate.wait()
+        land(project, made("no_audio.mp4"), "copy.mp4")
+        assert waiting.wait(PATIENCE)
+        land(project, made("portrait.mp4"), "a.mp4")
+        gate.open()
+        eventually(lambda: widths(project) == {"a.mp4": 120, "copy.mp4": 160})
+        eventually(lambda: report.ended == report.expected == 3)
+    assert failures(project) == {}
+
+
+def test_a_copy_has_its_row_though_the_file_that_was_embedded_has_other_bytes_by_now(
+    project: UserProject, clip: ClipEncoder, made: Made, waiting: Waiting
+) -> None:
+    gate, report = Gate(), Tally()
+    with watching(project, HeldUp(clip, embeds=gate), report):
+        land(project, made("no_audio.mp4"), "a.mp4")
+        gate.wait()
+        land(project, made("no_audio.mp4"), "copy.mp4")
+        assert waiting.wait(PATIENCE)
+        land(project, made("portrait.mp4"), "a.mp4")
+        eventually(lambda: report.expected == 3)
+        gate.open()
+        eventually(lambda: widths(project) == {"a.mp4": 120, "copy.mp4": 160})
+        eventually(lambda: report.ended == 3)
+    assert failures(project) == {}
+
+
+def test_a_scan_embeds_the_copy_of_a_file_that_went_away(
+    project: UserProject, clip: ClipEncoder, made: Made, waiting: Waiting
+) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        project.add(made("no_audio.mp4"), name)
+    report = Tally()
+
+    def remove() -> None:
+        assert waiting.wait(PATIENCE)
+        waiting.first.location.unlink(missing_ok=True)
+
+    with opened(project, HeldUp(clip, decodes=remove), report, "decode.workers=2") as flow:
+        summary = flow.scan()
+    assert (summary.embedded, summary.failed) == (1, 0)
+    assert widths(project).keys() == {"a.mp4", "b.mp4"} - {waiting.first.path}
+    assert report.ended == report.expected == 2
+
+
+def widths(project: UserProject) -> dict[str, int]:
+    return {path: row.width for path, row in rows(project).items()}
