@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+LOOK_SECONDS = 0.2  # between two questions whether to go on
 KILLED_SECONDS = 5.0  # to end after the kill; a process that waits for a dead drive never does
 
 
@@ -23,7 +25,7 @@ class Ended:
     """How a process ended, and what it wrote.
 
     Args:
-        exit_code: negative for the number of a signal; None where the process exceeded its limit.
+        exit_code: negative for the number of a signal; None where the process was killed.
         stdout: text of its standard output.
         stderr: text of its standard error.
     """
@@ -46,6 +48,7 @@ def run_module(
     limit_seconds: float,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Ended:
     """Run `python -m module` to its end, or kill it.
 
@@ -55,6 +58,7 @@ def run_module(
         limit_seconds: time after which the process is killed.
         arguments: of its command line.
         environment: variables to add to those of this process.
+        cancelled: asked again and again; the process is killed once it answers True.
     """
     # Files, not pipes: a process that cannot be killed would keep pipes open.
     with (
@@ -72,18 +76,21 @@ def run_module(
             cwd=ROOT,
             env=os.environ | dict(environment or {}),
         )
-        exit_code = _wait(process, limit_seconds)
+        exit_code = _wait(process, limit_seconds, cancelled)
         return Ended(exit_code, *(_text(stream) for stream in (stdout, stderr)))
 
 
-def _wait(process: subprocess.Popen[bytes], limit_seconds: float) -> int | None:
-    try:
-        return process.wait(limit_seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
+def _wait(
+    process: subprocess.Popen[bytes], limit_seconds: float, cancelled: Callable[[], bool]
+) -> int | None:
+    until = time.monotonic() + limit_seconds
+    while not cancelled() and (left := until - time.monotonic()) > 0:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(KILLED_SECONDS)
-        return None
+            return process.wait(min(left, LOOK_SECONDS))
+    process.kill()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(KILLED_SECONDS)
+    return None
 
 
 def _text(stream: Any) -> str:

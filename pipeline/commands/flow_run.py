@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,8 +46,8 @@ def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
         logging.getLogger(ours).setLevel(logging.INFO)
     with Project.open_to_scan(settings, options.dir) as project:
         flow = Flow(project, report)
-        _stop_on_signals(flow, report)
-        yield flow
+        with _stopped_by_signals(flow, report):
+            yield flow
 
 
 def show_summary(summary: Summary, *, as_json: bool) -> None:
@@ -71,24 +71,45 @@ def show_summary(summary: Summary, *, as_json: bool) -> None:
     show({**facts, "videos_per_second": rate, "stages": stages}, lines, as_json=as_json)
 
 
-def _stop_on_signals(flow: Flow, report: Report) -> None:
-    signals: list[int] = []
+@contextmanager
+def _stopped_by_signals(flow: Flow, report: Report) -> Iterator[None]:
+    """End the run at signals: at the first in good order, at the second at once."""
+    is_stopping = False
 
-    def interrupt(number: int, _: object) -> None:
-        signals.append(number)
-        if len(signals) > 1:
-            # Every commit is whole by itself; threads inside a model cannot be asked to leave.
-            flow.abandon()
-            stopped = json_line("info", "Stopped.") if report.as_json else "\nStopped."
-            os.write(2, f"{stopped}\n".encode())
-            os._exit(INTERRUPTED)
+    def handle(*_: object) -> None:
+        nonlocal is_stopping
+        if is_stopping:
+            _leave(flow, report)
+        is_stopping = True
         # In a thread of its own: the main thread may hold a lock that stopping needs.
         threading.Thread(target=_stop, args=(flow, report), daemon=True).start()
 
-    signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in _signals()}
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _signals() -> Iterator[signal.Signals]:
+    """Signals that ask a run to stop."""
+    yield from (signal.SIGINT, signal.SIGTERM)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        yield signal.SIGHUP  # a closed terminal, unless `nohup` has it ignored
 
 
 def _stop(flow: Flow, report: Report) -> None:
-    report.say("Stopping: what is in hand is finished and written. Once more stops at once.")
     flow.stop()
+    report.say("Stopping: what is in hand is finished and written. Once more stops at once.")
+
+
+def _leave(flow: Flow, report: Report) -> None:
+    """Leave at once: every commit is whole, and threads inside a model cannot be asked to leave."""
+    flow.abandon()
+    stopped = json_line("info", "Stopped.") if report.as_json else "\nStopped."
+    with suppress(OSError):  # a terminal that was closed
+        os.write(2, f"{stopped}\n".encode())
+    os._exit(INTERRUPTED)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
@@ -44,16 +44,22 @@ def guilty_among(
         stopping: set when the run is asked to stop.
     """
     limit = limit_seconds(settings)
-    reason = crash_of(settings, [file.location for file in suspects], limit)
+    stopped = stopping.is_set
+    reason = crash_of(settings, [file.location for file in suspects], limit, stopped)
     for file in suspects if reason else ():
         if len(suspects) > 1 and not stopping.is_set():
-            reason = crash_of(settings, [file.location], limit)
+            reason = crash_of(settings, [file.location], limit, stopped)
         if reason and not stopping.is_set():
             with suppress(VideoError):  # the file went away meanwhile
                 yield Failure(file, Stage.CRASH, reason, content_hash(file.location))
 
 
-def crash_of(settings: Settings, locations: Sequence[Path], limit_seconds: float) -> str | None:
+def crash_of(
+    settings: Settings,
+    locations: Sequence[Path],
+    limit_seconds: float,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> str | None:
     """Embed files in one process, and return why it crashed or was killed.
 
     An error of Python is no crash: the run itself reports it. Nor is a signal that somebody else
@@ -63,6 +69,7 @@ def crash_of(settings: Settings, locations: Sequence[Path], limit_seconds: float
         settings: of the run.
         locations: files to embed, one after another.
         limit_seconds: time for each of them.
+        cancelled: whether to end the process, and know nothing.
 
     Returns:
         What is wrong, in words; None where the process ended by itself.
@@ -75,7 +82,10 @@ def crash_of(settings: Settings, locations: Sequence[Path], limit_seconds: float
             "locations": [str(location) for location in locations],
         },
         limit_seconds=limit_seconds * len(locations),
+        cancelled=cancelled,
     )
+    if cancelled():
+        return None
     if ended.exit_code is None:
         return f"it does not end within {limit_seconds:g} s"
     if ended.signal is None or ended.signal in _FROM_OUTSIDE:

@@ -12,7 +12,7 @@ the store meet; neither knows of the other.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -139,40 +139,40 @@ class Flow:
         """
         claims, transcript_of = self._writer.claims, self._writer.transcript_of
         shared = Shared(claims, transcript_of, self._journal, self._heartbeat)
-        limit = self._project.settings.decode.timeout_seconds
+        if self._stages.stopping.is_set():  # nothing was opened: suspects stay suspects
+            self._report.close()
+            return
         try:
             line = self._engine.connect(self._stages, shared)
             self._stages.source("feed", lambda: feed(line), line.files)
             note_times = partial(self._stages.note, "write")
             write = lambda: self._write_loop.run(line.results, note_times)  # noqa: E731
             self._stages.sink("write", write, line.results)
-            while not self._stages.wait(LOOK_SECONDS):
-                self._heartbeat.let_pass(LOOK_SECONDS)
-                stuck = self._heartbeat.silent(limit)
-                if stuck:
-                    self._give_up(stuck, line, limit)
-            self._stages.join()
+            self._wait(line)
         finally:
             self._report.close()
             self._journal.close()
 
-    def _give_up(self, stuck: Sequence[VideoFile], line: Line, limit_seconds: float) -> None:
-        """Fail the files whose reading does not come back, and finish what else is in hand.
+    def _wait(self, line: Line) -> None:
+        """Wait for every thread but those whose reading does not come back.
 
-        Their threads are lost, with their cores, so the run cannot go on.
-
-        Raises:
-            PipelineError: always; it names the files.
+        Such a thread is lost, with its core: its file fails, what else is in hand is finished, and
+        the run ends.
         """
-        limit = f"decode.timeout_seconds = {limit_seconds:g}"
-        why = f"reading it does not come back, for longer than {limit}"
-        for file in stuck:
-            line.results.put(Failure(file, Stage.DECODE, why))
-        self._stages.stop()
-        while not self._stages.wait(LOOK_SECONDS, but=len(self._heartbeat.silent(limit_seconds))):
-            pass
-        names = ", ".join(printable(file.path) for file in stuck)
-        raise PipelineError(f"{names}: {why}; it counts as failed: start again for the others")
+        limit = self._project.settings.decode.timeout_seconds
+        why = f"reading it does not come back, for longer than decode.timeout_seconds = {limit:g}"
+        lost: list[VideoFile] = []
+        while not self._stages.wait(LOOK_SECONDS):
+            self._heartbeat.let_pass(LOOK_SECONDS)
+            for thread, file in self._heartbeat.take_silent(limit).items():
+                lost.append(file)
+                line.results.put(Failure(file, Stage.DECODE, why))
+                self._stages.stop()
+                self._stages.give_up(thread)
+        self._stages.join()
+        if lost:
+            names = ", ".join(printable(file.path) for file in lost)
+            raise PipelineError(f"{names}: {why}; it counts as failed: start again for the others")
 
     def _summary(self, seconds: float) -> Summary:
         counts = self._report.counts

@@ -43,13 +43,21 @@ class Heartbeat:
         try:
             yield beat
         finally:
-            del self._last[thread]
+            self._last.pop(thread, None)
 
     def let_pass(self, seconds: float) -> None:
         """Note that seconds have passed, with the process at work."""
         self._seconds += seconds
 
-    def silent(self, seconds: float) -> list[VideoFile]:
-        """Files whose last sign of life is longer ago than `seconds`."""
+    def take_silent(self, seconds: float) -> dict[int, VideoFile]:
+        """Files whose last sign of life is longer ago than `seconds`, by the thread that reads.
+
+        They are no longer watched over.
+        """
         since = self._seconds - seconds
-        return [file for file, last in self._last.copy().values() if last < since]
+        silent = {
+            thread: file for thread, (file, last) in self._last.copy().items() if last < since
+        }
+        for thread in silent:
+            self._last.pop(thread, None)
+        return silent

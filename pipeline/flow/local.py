@@ -8,7 +8,7 @@ from pipeline.config import Settings
 from pipeline.flow.engine import EncodeTexts, Line, Shared
 from pipeline.flow.intake import Intake, Intaken
 from pipeline.flow.model_stage import ModelStage
-from pipeline.flow.workers import Channel, StageGroup
+from pipeline.flow.workers import AtStop, Channel, StageGroup
 from pipeline.models.devices import expects_gpu, share_cores, usable_cores
 from pipeline.models.loaded import Models
 from pipeline.records import DecodedVideo, VideoFile, Written
@@ -44,10 +44,14 @@ class LocalEngine:
         queue, threads = self._settings.queue, self._threads
         files: Channel[VideoFile] = stages.channel(threads.decode)
         decoded: Channel[Intaken] = stages.channel(
-            queue.items, nbytes=queue.megabytes << 20, producers=threads.decode
+            queue.items,
+            nbytes=queue.megabytes << 20,
+            producers=threads.decode,
+            at_stop=AtStop.CLEAR,
         )
-        # Kept at a stop: what the models have made is written.
-        results: Channel[Written] = stages.channel(RESULTS, producers=threads.models, keep=True)
+        results: Channel[Written] = stages.channel(
+            RESULTS, producers=threads.models, at_stop=AtStop.KEEP
+        )
         intake = Intake(shared, lambda: Decoder(self._settings, self._models.preprocess()))
         model_stage = ModelStage(self._embedder(), shared.journal)
         stages.stage(

@@ -11,8 +11,9 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from pipeline.records import Outcome
 from pipeline.terminal import clock, json_line, printable
@@ -72,7 +73,7 @@ class Report:
         """
         if self.as_json:
             # In one call: `print` makes two, and another thread's line may come between them.
-            sys.stderr.write(json_line(level, text, **facts) + "\n")
+            self._console.file.write(json_line(level, text, **facts) + "\n")
         else:
             self.say(f"{level}: {printable(text)}")
 
@@ -173,10 +174,28 @@ def dataset_summary(labels: Iterable[str | None]) -> str:
     )
 
 
+class _Stderr:
+    """Writes to stderr, whose loss ends no run: its terminal was closed, or nobody reads it."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stderr
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def _stderr() -> Console:
     from rich.console import Console
 
-    return Console(stderr=True)
+    return Console(file=cast("IO[str]", _Stderr()))
 
 
 def _progress(console: Console) -> Progress:

@@ -3,9 +3,9 @@
     source --> Channel --> stage (n threads) --> Channel --> stage --> ...
 
 A stage is a plain function from a batch of items to results. A stage ends when its input has ended,
-and then ends its output: so the end travels down the line. `StageGroup.stop` ends every channel at
-once except those that have to be emptied. An exception in a stage stops the group, and `join`
-raises it.
+and then ends its output: so the end travels down the line. `StageGroup.stop` lets the stages finish
+what they have in hand, and `AtStop` says what becomes of items that wait in a channel. An exception
+in a stage stops the group, and `join` raises it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from enum import Enum, auto
 from time import perf_counter, thread_time
 from typing import Generic, TypeVar
 
@@ -28,6 +29,14 @@ log = logging.getLogger(__name__)
 
 class Ended(Exception):
     """Raised by a channel from which nothing more will come."""
+
+
+class AtStop(Enum):
+    """What a channel does when the run is asked to stop."""
+
+    END = auto()  # drops what waits, and takes nothing more
+    CLEAR = auto()  # drops what waits, but passes on what its producers have in hand
+    KEEP = auto()  # passes on everything
 
 
 class Channel(Generic[T]):
@@ -107,6 +116,11 @@ class Channel(Generic[T]):
         """Drop what is waiting and everything that is put from now on. Safe to call twice."""
         with self._changed:
             self._stopped = True
+        self.clear()
+
+    def clear(self) -> None:
+        """Drop what is waiting."""
+        with self._changed:
             self._waiting.clear()
             self._held = 0
             self._changed.notify_all()
@@ -191,29 +205,33 @@ class StageGroup:
     ) -> None:
         self._on_stop = on_stop
         self._cores = Cores(cores) if cores else None
-        self._threads: list[threading.Thread] = []
-        self._channels: list[Channel[object]] = []
+        self._ends: dict[threading.Thread, Callable[[], None]] = {}
+        self._channels: list[tuple[Channel[object], AtStop]] = []
         self._error: BaseException | None = None
         self._lock = threading.Lock()
         self.times: dict[str, StageTimes] = {}
         self.stopping = threading.Event()
 
     def channel(
-        self, items: int, *, nbytes: int | None = None, producers: int = 1, keep: bool = False
+        self,
+        items: int,
+        *,
+        nbytes: int | None = None,
+        producers: int = 1,
+        at_stop: AtStop = AtStop.END,
     ) -> Channel[T]:
-        """Make a channel that `stop` stops, or, with `keep`, lets run empty.
+        """Make a channel of this run.
 
         Args:
             items: as for `Channel`.
             nbytes: as for `Channel`.
             producers: as for `Channel`.
-            keep: whether `stop` leaves it alone.
+            at_stop: what `stop` does to it.
         """
         made: Channel[T] = Channel(items, nbytes=nbytes, producers=producers)
-        if not keep:
-            self._channels.append(made)  # type: ignore[arg-type]
-            if self.stopping.is_set():
-                made.stop()
+        self._channels.append((made, at_stop))  # type: ignore[arg-type]
+        if self.stopping.is_set() and at_stop is AtStop.END:
+            made.stop()
         return made
 
     def source(self, name: str, body: Callable[[], None], output: Channel[Out]) -> None:
@@ -272,30 +290,34 @@ class StageGroup:
                 setattr(times, key, getattr(times, key) + value)
 
     def stop(self) -> None:
-        """Take nothing new: what the stages have in hand is finished, what waits is dropped."""
+        """Take nothing new, and let the stages finish what they have in hand."""
         self.stopping.set()
-        for channel in self._channels:
-            channel.stop()
+        for channel, at_stop in self._channels:
+            if at_stop is AtStop.END:
+                channel.stop()
+            elif at_stop is AtStop.CLEAR:
+                channel.clear()
         self._on_stop()
 
-    def wait(self, seconds: float, *, but: int = 0) -> bool:
-        """Wait for threads to end.
+    def wait(self, seconds: float) -> bool:
+        """Wait for every thread, no longer than `seconds`; whether all have ended."""
+        until = perf_counter() + seconds
+        for thread in self._ends:
+            thread.join(max(until - perf_counter(), 0.0))
+        return not any(thread.is_alive() for thread in self._ends)
+
+    def give_up(self, ident: int) -> None:
+        """Wait no more for a thread that does not come back from a call: count it as ended.
 
         Args:
-            seconds: time after which to give up.
-            but: number of threads that need not end.
-
-        Returns:
-            Whether the threads have ended.
+            ident: of the thread, as `threading.get_ident` gives it.
         """
-        until = perf_counter() + seconds
-        for thread in self._threads:
-            thread.join(max(until - perf_counter(), 0.0))
-        return sum(thread.is_alive() for thread in self._threads) <= but
+        thread = next(thread for thread in self._ends if thread.ident == ident)
+        self._ends.pop(thread)()
 
     def join(self) -> None:
         """Wait for every thread; raise the first exception of any of them."""
-        for thread in self._threads:
+        for thread in self._ends:
             thread.join()
         if self._error is not None:
             raise self._error
@@ -318,7 +340,20 @@ class StageGroup:
                     self.note(name, busy=busy, cpu=cpu, waiting_for_core=began - asked)
             yield result
 
+    def _fail(self) -> None:
+        """Stop, with a stage missing: nothing is passed on but what is kept."""
+        self.stop()
+        for channel, at_stop in self._channels:
+            if at_stop is not AtStop.KEEP:
+                channel.stop()
+
     def _start(self, name: str, body: Callable[[], None], at_end: Callable[[], None]) -> None:
+        once = threading.Lock()
+
+        def end() -> None:
+            if once.acquire(blocking=False):
+                at_end()
+
         def run() -> None:
             try:
                 body()
@@ -328,13 +363,13 @@ class StageGroup:
                 with self._lock:
                     self._error = self._error or error
                 log.debug("stage %s ends with %r", name, error)
-                self.stop()
+                self._fail()
             finally:
-                at_end()
+                end()
 
         # Daemons: the second interrupt leaves without waiting for a model's long call.
         thread = threading.Thread(target=run, name=name, daemon=True)
-        self._threads.append(thread)
+        self._ends[thread] = end
         thread.start()
 
 

@@ -152,9 +152,6 @@ class Writer:
 
     def _add_failure(self, batch: _Batch, failure: Failure) -> None:
         path = failure.file.path
-        if look_at(failure.file.location) is None:
-            batch.add(Outcome.LEFT, path)  # no failure without a file
-            return
         batch.failures.append(failure)
         batch.add(Outcome.FAILED, path, failure.stage, failure.reason)
         before = self.catalog.hash_of(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.flow.heartbeat import Heartbeat
-from pipeline.flow.workers import Channel, StageGroup
+from pipeline.flow.workers import Ended, StageGroup
 from pipeline.records import VideoFile
 from store.table.store import Store
 from tests.support.program import Run
 from tests.support.projects import UserProject
+from tests.support.threads import PATIENCE
 
 fcntl = pytest.importorskip("fcntl")
 
@@ -71,30 +73,41 @@ def kept(project: UserProject) -> tuple[set[str], dict[str, tuple[str, str]]]:
         return set(store.known()), {f.path: (f.stage, f.reason) for f in store.failures()}
 
 
-def test_a_pulse_is_of_those_who_read_and_say_nothing() -> None:
+def test_silent_is_who_reads_without_a_sign_of_life() -> None:
     heartbeat = Heartbeat()
     file = VideoFile("a.mp4", Path("a.mp4"), 1, 1)
     with heartbeat.reading(file) as beat:
         heartbeat.let_pass(50)
-        assert heartbeat.silent(60) == []
+        assert heartbeat.take_silent(60) == {}
         beat()
         heartbeat.let_pass(50)
-        assert heartbeat.silent(60) == []
+        assert heartbeat.take_silent(60) == {}
         heartbeat.let_pass(11)
-        assert heartbeat.silent(60) == [file]
-    assert heartbeat.silent(60) == []
+        assert heartbeat.take_silent(60) == {threading.get_ident(): file}
+        assert heartbeat.take_silent(60) == {}  # once
+    assert heartbeat.take_silent(60) == {}
 
 
-def test_waiting_for_all_threads_but_some() -> None:
+def test_a_thread_that_is_given_up_counts_as_ended() -> None:
     stages = StageGroup()
-    first: Channel[int] = stages.channel(1)
-    second: Channel[int] = stages.channel(1)
-    for channel in (first, second):
-        stages.sink("sink", lambda channel=channel: channel.take() and None, channel)
-    assert not stages.wait(0.01, but=1)
-    first.end()
-    assert stages.wait(10, but=1)
+    numbers, results = stages.channel(2), stages.channel(2, producers=2)
+    come_back, idents = threading.Event(), []
+
+    def work(items: list[int]) -> list[int]:
+        if items == [0]:
+            idents.append(threading.get_ident())
+            come_back.wait(PATIENCE)
+        return items
+
+    stages.stage("work", work, numbers, results, threads=2)
+    for number in range(2):
+        numbers.put(number)
+    numbers.end()
+    assert results.take() == [1]
     assert not stages.wait(0.01)
-    second.end()
-    assert stages.wait(10)
+    stages.give_up(idents[0])
+    assert stages.wait(PATIENCE)
+    with pytest.raises(Ended):
+        results.take()
     stages.join()
+    come_back.set()

@@ -184,6 +184,27 @@ def test_the_second_signal_ends_it_at_once(
         assert len(store.rows(sorted(store.known()))) == len(store.known())
 
 
+def test_a_terminal_that_is_closed_lets_it_finish_what_is_in_hand(
+    project: UserProject, spawn: Spawn, made: Callable[[str], Path]
+) -> None:
+    project.add_distinct(made("speech.mp4"), (f"{n}.mp4" for n in range(8)))
+    terminal, stderr = os.openpty()
+    with (project.folder / "stdout").open("w") as stdout:
+        # In a few words: nobody reads the other end, and a full one would stop the process.
+        arguments = ("--config", project.config, "--log-format", "json", "watch", "--json")
+        process = spawn(*arguments, stdout=stdout, stderr=stderr)
+    os.close(stderr)
+    watching = Watching(project, process)
+    eventually(watching.rows)
+    os.close(terminal)  # from now on nothing can be written to stderr
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(120) == 0
+    summary = json.loads((project.folder / "stdout").read_text(encoding="utf-8"))
+    assert (summary["interrupted"], summary["failed"]) == (True, 0)
+    assert len(watching.rows()) == summary["embedded"] < 8
+    assert not (project.store / "in_hand.json").exists()
+
+
 def test_with_a_log_of_json_all_of_it_is_json_to_the_last_word(
     project: UserProject, spawn: Spawn, made: Callable[[str], Path]
 ) -> None:

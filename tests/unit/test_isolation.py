@@ -48,6 +48,20 @@ def test_a_module_that_crashes_names_its_signal(run_code) -> None:
     assert (ended.exit_code, ended.signal) == (-signal.SIGABRT, signal.SIGABRT)
 
 
+def test_a_module_that_is_cancelled_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "endless.py").write_text("import time\ntime.sleep(3600)\n")
+    began = time.monotonic()
+    ended = run_module(
+        "endless",
+        None,
+        limit_seconds=3600,
+        environment={"PYTHONPATH": str(tmp_path)},
+        cancelled=lambda: time.monotonic() > began + 0.5,
+    )
+    assert ended.exit_code is None
+    assert time.monotonic() - began < 30
+
+
 def test_a_module_that_never_ends_is_killed(run_code) -> None:
     began = time.monotonic()
     ended = run_code("print('here', flush=True); time.sleep(3600)", 2)

@@ -24,20 +24,21 @@ def clip(small_clip_dir: Path) -> ClipEncoder:
 
 
 class Gate:
-    """Holds up the first thread that comes, until it is opened."""
+    """Holds up the first threads that come, until it is opened."""
 
-    def __init__(self) -> None:
-        self._reached, self._open = threading.Event(), threading.Event()
-        self._first = threading.Lock()
+    def __init__(self, threads: int = 1) -> None:
+        self._held = threading.Semaphore(threads)
+        self._missing = threading.Barrier(threads + 1)
+        self._open = threading.Event()
 
     def __call__(self) -> None:
-        if self._first.acquire(blocking=False):
-            self._reached.set()
+        if self._held.acquire(blocking=False):
+            self._missing.wait(PATIENCE)
             assert self._open.wait(PATIENCE)
 
     def wait(self) -> None:
-        """Wait until a thread is held up."""
-        assert self._reached.wait(PATIENCE)
+        """Wait until these threads are held up."""
+        self._missing.wait(PATIENCE)
 
     def open(self) -> None:
         self._open.set()
@@ -138,6 +139,26 @@ def test_a_scan_embeds_the_copy_of_a_file_that_went_away(
     assert (summary.embedded, summary.failed) == (1, 0)
     assert widths(project).keys() == {"a.mp4", "b.mp4"} - {waiting.first.path}
     assert report.ended == report.expected == 2
+
+
+def test_a_stop_while_models_load_writes_what_is_in_hand(
+    project: UserProject, clip: ClipEncoder, made: Made
+) -> None:
+    project.add_distinct(made("no_audio.mp4"), (f"{number}.mp4" for number in range(8)))
+    gate = Gate(threads=2)
+    with opened(project, HeldUp(clip, decodes=gate), Tally(), "decode.workers=2") as flow:
+
+        def stop() -> None:
+            gate.wait()
+            flow.stop()
+            gate.open()
+
+        stopper = threading.Thread(target=stop)
+        stopper.start()
+        summary = flow.scan()
+        stopper.join()
+    assert summary.interrupted
+    assert summary.embedded == len(rows(project)) == 2
 
 
 def widths(project: UserProject) -> dict[str, int]:

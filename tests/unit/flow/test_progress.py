@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
+import sys
 
 import pytest
 from hypothesis import given
@@ -164,6 +166,25 @@ def test_on_a_terminal_there_is_a_bar_that_goes_away() -> None:
     assert "3/3" in shown
     assert "Skipping b.mp4 (read: zero bytes)" in shown
     assert "videos/s" in shown
+
+
+class Hangup(io.StringIO):
+    """A stderr whose terminal was closed."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_nobody_who_listens_is_no_reason_to_end(
+    monkeypatch: pytest.MonkeyPatch, as_json: bool
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Hangup())
+    report = Report(as_json=as_json)
+    report.expect(1)
+    report.say("Loading")
+    report.record(Outcome.FAILED, "a.mp4", "decode", "broken")
+    assert report.counts[Outcome.FAILED] == 1
 
 
 def test_every_outcome_is_counted() -> None:

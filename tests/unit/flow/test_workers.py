@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.flow.workers import Channel, Cores, StageGroup
+from pipeline.flow.workers import AtStop, Channel, Cores, StageGroup
 from tests.support.threads import PATIENCE, Held, UsualDistance, drain, each, join
 
 
@@ -87,11 +87,13 @@ def fail() -> None:
 
 
 @pytest.mark.parametrize("where", ["feed", "first", "second", "sink"])
-@pytest.mark.parametrize("keep", [False, True])
-def test_an_exception_anywhere_is_raised_by_join_and_nobody_hangs(where: str, keep: bool) -> None:
+@pytest.mark.parametrize("at_stop", AtStop)
+def test_an_exception_anywhere_is_raised_by_join_and_nobody_hangs(
+    where: str, at_stop: AtStop
+) -> None:
     stages = StageGroup()
     numbers, middle = stages.channel(1), stages.channel(1, producers=2)
-    results = stages.channel(1, keep=keep)
+    results = stages.channel(1, at_stop=at_stop)
 
     def feed() -> None:
         if where == "feed":
@@ -134,7 +136,7 @@ def test_the_first_exception_is_the_one_that_is_raised() -> None:
 def test_stop_finishes_what_is_in_hand_drops_what_waits_and_empties_what_is_kept() -> None:
     stages, written = StageGroup(), []
     numbers = stages.channel(10)
-    results = stages.channel(10, keep=True)
+    results = stages.channel(10, at_stop=AtStop.KEEP)
     in_hand, go_on, may_write = threading.Event(), threading.Event(), threading.Event()
     for number in range(10):
         numbers.put(number)
@@ -159,6 +161,38 @@ def test_stop_finishes_what_is_in_hand_drops_what_waits_and_empties_what_is_kept
     join(stages)
     assert written == [0, 1]
     assert len(numbers) == 0
+
+
+def test_a_stop_passes_on_what_the_first_of_two_stages_has_in_hand() -> None:
+    stages, seen = StageGroup(), []
+    numbers, results = stages.channel(10), stages.channel(10, at_stop=AtStop.KEEP)
+    middle = stages.channel(10, at_stop=AtStop.CLEAR)
+    in_hand, go_on = threading.Event(), threading.Event()
+    busy, free = threading.Event(), threading.Event()
+
+    def first(items: list[int]) -> list[int]:
+        if items == [2]:
+            in_hand.set()
+            go_on.wait(PATIENCE)
+        return items
+
+    def second(items: list[int]) -> list[int]:
+        busy.set()
+        free.wait(PATIENCE)
+        return items
+
+    for number in range(10):
+        numbers.put(number)
+    stages.stage("first", first, numbers, middle)
+    stages.stage("second", second, middle, results)
+    stages.sink("write", lambda: seen.extend(drain(results)), results)
+    assert in_hand.wait(PATIENCE)
+    assert busy.wait(PATIENCE)
+    stages.stop()
+    go_on.set()
+    free.set()
+    join(stages)
+    assert seen == [0, 2]  # 1 waited between the stages, the others before them
 
 
 def test_a_stop_wakes_a_source_that_waits_for_something_else() -> None:
@@ -330,7 +364,7 @@ def test_a_stop_at_any_moment_ends_many_threads(after: int) -> None:
     stages, seen = StageGroup(), []
     numbers = stages.channel(3)
     middle = stages.channel(3, producers=8)
-    results = stages.channel(3, producers=2, keep=True)
+    results = stages.channel(3, producers=2, at_stop=AtStop.KEEP)
     enough = threading.Event()
 
     def feed() -> None:
