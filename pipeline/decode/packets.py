@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from av.video.stream import VideoStream
 
-from pipeline.decode.audio import AudioCollector
+from pipeline.decode.audio import MAX_SILENCE_SECONDS, AudioCollector
 from pipeline.decode.container import OpenVideo, Packet
 
 RESTART_SECONDS = 0.1
@@ -127,25 +127,28 @@ def index_packets(video: OpenVideo, audio: AudioCollector | None) -> PacketIndex
 class _Clock:
     """Lets the timestamps of a stream go on where they begin again.
 
+    A clock that begins again far back jumps 26.5 hours ahead: FFmpeg takes it for one of 33 bits
+    that has wrapped around. So a jump by more than an hour counts as beginning again, too.
+
     Args:
         stream: the video stream.
     """
 
     def __init__(self, stream: VideoStream) -> None:
         self._tolerance = round(RESTART_SECONDS / (stream.time_base or 1))
+        self._limit = round(MAX_SILENCE_SECONDS / (stream.time_base or 1))
         self._shift = 0
         self._expected: int | None = None
-
-    @property
-    def has_restarted(self) -> bool:
-        return self._shift != 0
+        self.has_restarted = False
 
     def shift(self, packet: Packet) -> int:
         """What to add to the packet's timestamps; packets come in the order of the file."""
         if packet.dts is not None:
             if self._expected is not None:
-                behind = self._expected - (packet.dts + self._shift)
-                self._shift += behind if behind > self._tolerance else 0
+                ahead = packet.dts + self._shift - self._expected
+                if not -self._tolerance <= ahead <= self._limit:
+                    self._shift -= ahead
+                    self.has_restarted = True
             self._expected = packet.dts + self._shift + (packet.duration or 0)
         return self._shift
 

@@ -27,13 +27,15 @@ def test_a_picture_that_stands_near_the_end_lasts_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("at_keyframes", [False, True])
 @pytest.mark.parametrize("audio", [None, "speech"])
+@pytest.mark.parametrize("start_seconds", [0.0, 200.0])
 def test_concatenated_transport_streams_go_on(
-    audio: Any, at_keyframes: bool, tmp_path: Path
+    start_seconds: float, audio: Any, at_keyframes: bool, tmp_path: Path
 ) -> None:
-    """Each of them counts its times from the same."""
-    path = tmp_path / "twice.ts"
-    make_video(path, audio=audio, b_frames=2)
-    path.write_bytes(path.read_bytes() * 2)
+    """The second counts its times from the start of the first, or from minutes before."""
+    path, second = tmp_path / "twice.ts", tmp_path / "second.ts"
+    make_video(path, audio=audio, b_frames=2, start_seconds=start_seconds)
+    make_video(second, audio=audio, b_frames=2)
+    path.write_bytes(path.read_bytes() + second.read_bytes())
     contents = read(path, at_keyframes=at_keyframes)
     taken = [0, 24, 48, 74, 98] if at_keyframes else [0, 24, 49, 74, 99]
     assert numbers(contents) == [i % 50 for i in taken]
