@@ -46,6 +46,7 @@ class Stage(StrEnum):
     SPEECH = "speech"
     VISION = "vision"
     CRASH = "crash"  # it took the process down
+    WRITE = "write"  # the store refused its row
 
 
 class Outcome(StrEnum):

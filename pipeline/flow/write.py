@@ -18,12 +18,16 @@ from pipeline.records import (
     Outcome,
     Result,
     Reused,
+    Stage,
     Transcript,
     VideoFile,
 )
 from pipeline.source.listing import look_at
 from store.schema import Recipe, Row
 from store.table.store import Store
+
+REFUSALS = (ValueError, OverflowError)
+"""What records and Arrow raise for values that a row cannot hold."""
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +94,9 @@ class Writer:
         outcomes: list[FileOutcome] = []
         while results:
             results = [each for result in results for each in self._for_latest(result)]
-            batch = self._batch(results)
-            self._commit(batch)
-            outcomes += batch.outcomes
-            results = [waiting for result in results for waiting in self._settle(result)]
+            refused = self._commit_all(results, outcomes)
+            others = [other for result in refused for other in self._for_heir(result)]
+            results = others + [other for result in results for other in self._settle(result)]
         if not self.claims.busy:
             self._replaced.forget()
         return outcomes
@@ -206,6 +209,40 @@ class Writer:
         for failed in failures:
             self.catalog.put_failure(failed)
 
+    def _commit_all(
+        self, results: Sequence[Result], outcomes: list[FileOutcome]
+    ) -> list[EmbeddedVideo | Reused]:
+        """Commit results at once, or, where the store refuses one, each alone.
+
+        Args:
+            results: what to write.
+            outcomes: gets one outcome for each result.
+
+        Returns:
+            The refused results, whose files failed.
+        """
+        try:
+            batch = self._batch(results)
+            self._commit(batch)
+        except REFUSALS as error:
+            if len(results) > 1:
+                return [bad for each in results for bad in self._commit_all([each], outcomes)]
+            (result,) = results
+            if isinstance(result, Failure | Left):
+                log.warning("%r: its failure cannot be stored: %s", result.file.path, error)
+                outcomes.append(FileOutcome(Outcome.LEFT, result.file.path))
+                return []
+            reason = f"its row cannot be stored: {error}"
+            failure = Failure(result.file, Stage.WRITE, reason, result.content_hash)
+            return [*self._commit_all([failure], outcomes), result]
+        outcomes += batch.outcomes
+        return []
+
+    def _for_heir(self, result: Result) -> list[Result]:
+        """What a result is to the next file that waits for its content, if there is one."""
+        heir = self.claims.hand_over(result.file, result.content_hash)
+        return [_of_file(result, heir)] if heir else []
+
     def _for_latest(self, result: Result) -> list[Result]:
         """Leave files that a newer state has overtaken, and give what was made of them to others.
 
@@ -214,10 +251,10 @@ class Writer:
         left: list[Result] = []
         while not self.claims.is_latest(result.file, result.content_hash):
             left.append(Left(result.file))
-            heir = self.claims.hand_over(result.file, result.content_hash)
-            if heir is None:
+            heirs = self._for_heir(result)
+            if not heirs:
                 return left
-            result = _of_file(result, heir)
+            (result,) = heirs
         return [*left, result]
 
     def _settle(self, result: Result) -> list[Result]:
