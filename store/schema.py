@@ -14,7 +14,7 @@ import numpy as np
 
 from store.errors import StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 RECIPE_COLUMNS = ("visual_recipe", "transcript_recipe", "speech_recipe")
 """The columns that hold a row's `Recipe`, in its order."""

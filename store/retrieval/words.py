@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from store.schema import Segment
+from store.table.arrow import WORDS
 from store.table.index import TOKENS
 from store.table.lance import (
     BooleanQuery,
@@ -18,9 +19,9 @@ from store.table.lance import (
     PhraseQuery,
     tokenize,
 )
+from store.text import normal_form
 
 _QUOTED = re.compile(r'"([^"]*)"|“([^”]*)”|«([^»]*)»|„([^“”]*)[“”]')
-_COLUMN = "transcript"
 
 # Typed as if every argument were required.
 _Match: Any = MatchQuery
@@ -66,7 +67,7 @@ class Wanted:
             some: whether some of the words are enough, instead of every word and phrase.
         """
         if some:
-            return _Match(" ".join(sorted(self.words)), _COLUMN)
+            return _Match(" ".join(sorted(self.words)), WORDS)
         parts = [_part(" ".join(phrase)) for phrase in self.phrases]
         return parts[0] if len(parts) == 1 else BooleanQuery([(Occur.MUST, p) for p in parts])
 
@@ -93,13 +94,13 @@ class Wanted:
 
 def tokens(text: str) -> list[str]:
     """Split a text into words, as the index does."""
-    return [token.text for token in tokenize(text, **TOKENS)]
+    return [token.text for token in tokenize(normal_form(text), **TOKENS)]
 
 
 def _part(words: str) -> Any:
     if len(tokens(words)) == 1:
-        return _Match(words, _COLUMN, operator=FullTextOperator.AND)
-    return _Phrase(words, _COLUMN)
+        return _Match(words, WORDS, operator=FullTextOperator.AND)
+    return _Phrase(words, WORDS)
 
 
 def _occurrences(phrase: list[str], words: list[str]) -> Iterator[int]:

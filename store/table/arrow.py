@@ -14,8 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from store.schema import SCHEMA_VERSION, FailedFile, Row, Segment
+from store.text import normal_form
 
 VERSION_KEY = b"schema_version"
+
+WORDS = "words"
+"""The column with the transcript in normal form, which is searched for words."""
 
 _SEGMENTS = pa.list_(
     pa.struct([("start", pa.float64()), ("end", pa.float64()), ("text", pa.string())])
@@ -77,11 +81,13 @@ def video_schema(dimension: int) -> pa.Schema:
             _required("speech_recipe", pa.string()),
             _required("embedded_at", _TIME),
             _required("offline", pa.bool_()),
+            pa.field(WORDS, pa.string()),
         ]
     )
 
 
-VIDEO_COLUMNS = tuple(video_schema(1).names)
+VIDEO_COLUMNS = tuple(name for name in video_schema(1).names if name != WORDS)
+"""Columns that a row is read from."""
 
 FAILURE_SCHEMA = pa.schema(
     [
@@ -115,6 +121,7 @@ def rows_to_arrow(rows: Sequence[Row]) -> pa.Table:
         "segments": pa.array([_dicts(row.segments) for row in rows], _SEGMENTS),
         "speech_windows": pa.array([_dicts(row.speech_windows) for row in rows], _SEGMENTS),
     }
+    made[WORDS] = words_of([row.transcript for row in rows])
     columns = [
         made[field.name]
         if field.name in made
@@ -147,6 +154,11 @@ def rows_from_arrow(table: pa.Table) -> list[Row]:
     names = [field.name for field in fields(Row)]
     columns = [made[name] if name in made else table.column(name).to_pylist() for name in names]
     return [Row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
+
+
+def words_of(transcripts: Sequence[str]) -> pa.Array:
+    """Make the column of words from transcripts."""
+    return pa.array(map(normal_form, transcripts), pa.string())
 
 
 def failures_to_arrow(failed: Sequence[FailedFile]) -> pa.Table:

@@ -16,15 +16,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from store.table.lance import FTS, Bitmap, BTree, IvfRq, KeyedTable
+from store.table.arrow import WORDS
+from store.table.lance import FTS, Bitmap, BTree, IvfRq, KeyedTable, Table
 from store.table.snapshot import Snapshot
 
 BITMAPS = ("label", "language", "speech_status", "visual_recipe", "speech_recipe", "offline")
 """Columns of few values that filters compare; an index spares reading a column whole."""
 
-TOKENS: dict[str, Any] = {"base_tokenizer": "icu", "stem": False, "remove_stop_words": False}
+TOKENS: dict[str, Any] = {
+    "base_tokenizer": "icu",
+    "max_token_length": None,
+    "stem": False,
+    "remove_stop_words": False,
+}
 """Settings of the tokenizer. ICU finds the words of every language, also where no spaces are
-between them; stems and stop words are one language's each. Accents and case do not count."""
+between them; stems and stop words are one language's each. The column has them in normal form."""
 
 ROWS_TO_INDEX = 20_000
 """Rows from which on vectors have an index; fewer are searched exactly."""
@@ -49,11 +55,9 @@ FEW_ROWS = 250
 """Rows behind a narrow filter that are compared exactly in the time that the index takes."""
 
 
-def prepare(keyed: KeyedTable) -> None:
+def prepare(table: Table) -> None:
     """Make the index that a new table has from the start."""
-    table = keyed.table
-    if table is not None:
-        table.create_index("transcript", config=FTS(with_position=True, **TOKENS))
+    table.create_index(WORDS, config=FTS(with_position=True, **TOKENS))
 
 
 def keep_up(keyed: KeyedTable) -> None:
@@ -65,8 +69,8 @@ def keep_up(keyed: KeyedTable) -> None:
     if table is None:
         return
     there = {index.columns[0]: index for index in table.list_indices()}
-    if "transcript" not in there:
-        prepare(keyed)
+    if WORDS not in there:
+        prepare(table)
     rows = table.count_rows()
     if rows >= ROWS_TO_INDEX_PATHS and "path" not in there:
         table.create_index("path", config=BTree())

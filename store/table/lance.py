@@ -39,7 +39,6 @@ from lancedb.table import Table
 
 __all__ = [
     "FTS",
-    "MIGRATIONS",
     "BTree",
     "Bitmap",
     "BooleanQuery",
@@ -68,10 +67,6 @@ reading the keys of a million rows is quicker, 65 ms."""
 # Small, so that a writer that lives for days does not grow with the versions it has written.
 _INDEX_CACHE_BYTES = 32 << 20
 _METADATA_CACHE_BYTES = 8 << 20
-
-MIGRATIONS: dict[int, Callable[[str, Table], None]] = {}
-"""Migrations by the version that they start from. Each takes a table's name and the table, and
-brings it to the next version."""
 
 
 @contextmanager
@@ -157,6 +152,8 @@ class Database:
             return self._connection
 
     def _bring_up_to_date(self, name: str, table: Table) -> None:
+        from store.table.migrations import MIGRATIONS  # which imports this module
+
         version = version_of(table.schema)
         while self.writer and version is not None and version in MIGRATIONS:
             MIGRATIONS[version](name, table)
@@ -166,9 +163,14 @@ class Database:
             table.update_field_metadata({"path": key, "metadata": metadata})
         if version != SCHEMA_VERSION:
             written = "no version" if version is None else f"version {version}"
+            advice = (
+                "run `scan` once, which brings it up to date"
+                if version in MIGRATIONS
+                else "use the program that wrote it, or set another store.uri"
+            )
             raise StoreError(
                 f"the store {self.uri}: its table {name} has {written} and this program needs "
-                f"version {SCHEMA_VERSION}; use the program that wrote it, or set another store.uri"
+                f"version {SCHEMA_VERSION}; {advice}"
             )
 
 

@@ -174,9 +174,9 @@ class Store:
                 )
         is_first = self.videos.table is None
         self.videos.upsert(rows_to_arrow(unique))
-        if is_first:
+        if is_first and self.videos.table is not None:
             with translated(f"the store {self.uri} cannot be written"):
-                index.prepare(self.videos)
+                index.prepare(self.videos.table)
 
     def remove(self, paths: Iterable[str]) -> int:
         """Remove the rows of these paths, and count them."""

@@ -100,6 +100,7 @@ def to_arrow(made: Block, thumbnail_bytes: int) -> pa.Table:
     noise = rng.bytes(thumbnail_bytes + n)
     flags = pa.array(spoken)
     whole = np.concatenate([made.visual, made.speech], axis=1)
+    transcripts = _transcripts(rng, spoken)
     columns = {
         "path": [path_of(i, label) for i, label in zip(made.ids, made.labels, strict=True)],
         "label": [f"label{label:02}" if label >= 0 else None for label in made.labels],
@@ -109,7 +110,8 @@ def to_arrow(made: Block, thumbnail_bytes: int) -> pa.Table:
         "frame_vectors": _lists(made.frames, np.full(n, FRAMES)),
         "speech_vectors": _lists(made.windows[spoken], WINDOWS * spoken),
         "thumbnail": [noise[i : i + thumbnail_bytes] for i in range(n)],
-        "transcript": _transcripts(rng, spoken),
+        "transcript": transcripts,
+        "words": transcripts,
         "speech_status": pa.array(np.where(spoken, "speech", "no_speech")),
         "language": pa.array(np.where(rng.random(n) < 0.8, "en", "de")),
     }

@@ -74,9 +74,9 @@ def indexes(store: Store) -> dict[str, str]:
 def test_a_new_table_has_an_index_of_words_only(tmp_path: Path) -> None:
     store = Store.open(str(tmp_path / "store"), writer=True)
     store.upsert([make_row("a", 1)])
-    assert indexes(store) == {"transcript": "FTS"}
+    assert indexes(store) == {"words": "FTS"}
     store.upkeep(force=True)
-    assert indexes(store) == {"transcript": "FTS"}
+    assert indexes(store) == {"words": "FTS"}
 
 
 def test_an_index_of_words_that_is_missing_is_made_by_upkeep(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_an_index_of_words_that_is_missing_is_made_by_upkeep(tmp_path: Path) -> 
     store.upsert([replace(make_row("a", 1), transcript="我们今天去北京")])
     table = store.videos.table
     assert table is not None
-    table.drop_index("transcript_idx")
+    table.drop_index("words_idx")
     store.upkeep(force=True)
     assert [hit.path for hit in search(store, Words("北京"))] == ["a"]
 
@@ -103,7 +103,7 @@ def test_a_large_table_is_searched_as_exactly_with_indexes(large: Store) -> None
     assert large.upkeep(force=True)
     assert large.upkeep_failures == 0
     assert indexes(large) == {
-        "transcript": "FTS",
+        "words": "FTS",
         "embedding": "IvfRq",
         **dict.fromkeys(index.BITMAPS, "Bitmap"),
     }

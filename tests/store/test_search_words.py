@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import lancedb
 import pytest
+from lancedb.index import FTS
 
+from store.errors import StoreError
 from store.retrieval.hits import Hit, nothing_matches
 from store.retrieval.queries import Words
 from store.retrieval.search import search
 from store.schema import Segment
 from store.table.store import Store
-from tests.support.rows import make_row
+from tests.support.rows import assert_same, failed, make_row
 
 
 def paths(hits: list[Hit]) -> list[str]:
@@ -90,3 +93,71 @@ def test_words_are_found_at_once_and_no_more_when_they_have_changed(spoken: Stor
 def test_words_without_a_word_cannot_be_asked_for(nothing: str) -> None:
     with pytest.raises(ValueError, match="no word"):
         Words(nothing)
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("ж" * 30, "ж" * 30),  # 60 bytes
+        ("अन्तर्राष्ट्रीयकरण है", "अन्तर्राष्ट्रीयकरण"),  # 54 bytes
+        ("x" * 300, "x" * 300),
+        ("caf\u00e9", "cafe\u0301"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("cafe\u0301", "CAFE"),
+        ("don\u2019t stop", "don't"),
+        ("don't stop", "don\u2019t"),
+        ("\u0130stanbul", "istanbul"),
+        ("istanbul", "\u0130STANBUL"),
+        ("всё ещё", "все"),
+        ("все", "\u0412\u0421\u0415\u0308"),
+        ("пи\u0301ть", "пить"),
+        ("и\u0306ид", "йид"),
+        ("ΕΛΛΗΝΙΚΆΣ", "ελληνικας"),
+        ("\u1112\u1161\u11ab\u1100\u116e\u11a8", "한국"),
+        ("Straße", "STRASSE"),
+    ],
+)
+def test_every_way_to_write_a_word_finds_it(tmp_path: Path, said: str, asked: str) -> None:
+    with Store.open(str(tmp_path), writer=True) as store:
+        segments = (Segment(0.0, 1.0, "before"), Segment(1.0, 2.0, said))
+        row = replace(make_row("it", 1), transcript=f"before {said}", segments=segments)
+        store.upsert([row, make_row("other", 2)])
+        hits = [*search(store, Words(asked)), *search(store, Words(f'"before {asked}"'))]
+        assert [(hit.path, hit.match) for hit in hits] == [("it", 100)] * 2
+        assert hits[0].why.time == 1.0
+
+
+@pytest.mark.parametrize(("said", "asked"), [("мои", "мой"), ("їжа", "іжа"), ("can", "can't")])
+def test_words_of_other_letters_are_others(tmp_path: Path, said: str, asked: str) -> None:
+    with Store.open(str(tmp_path), writer=True) as store:
+        store.upsert([replace(make_row("it", 1), transcript=said)])
+        assert search(store, Words(asked)) == []
+
+
+def test_the_words_of_an_earlier_version_are_indexed_once(tmp_path: Path) -> None:
+    """Its tables have no column of words, and an index of the transcripts that drops long ones."""
+    uri = str(tmp_path)
+    with Store.open(uri, writer=True) as store:
+        rows = [replace(make_row("long", 1), transcript="ж" * 30), make_row("mute", 2, windows=0)]
+        store.upsert(rows)
+        store.record_failures([failed("broken")])
+    for name in ("videos", "failures"):
+        table = lancedb.connect(uri).open_table(name)
+        if name == "videos":
+            table.drop_index("words_idx")
+            table.drop_columns(["words"])
+            old = FTS(base_tokenizer="icu", stem=False, remove_stop_words=False, with_position=True)
+            table.create_index("transcript", config=old)
+        table.update_field_metadata({"path": "path", "metadata": {"schema_version": "1"}})
+    with pytest.raises(StoreError, match=r"version 1 .*run `scan` once"):
+        Store.open(uri)
+    for _ in range(2):
+        with Store.open(uri, writer=True) as store:
+            assert paths(search(store, Words("ж" * 30))) == ["long"]
+            assert_same(store.rows(["long"])["long"], rows[0])
+            table = store.videos.table
+            assert table is not None
+            assert [index.columns for index in table.list_indices()] == [["words"]]
+            assert [one.path for one in store.failures()] == ["broken"]
+            store.upsert([replace(make_row("new", 3), transcript="caf\u00e9")])
+            assert paths(search(store, Words("cafe\u0301"))) == ["new"]

@@ -24,7 +24,7 @@ FLOORS = {
     ],
     "store": [
         {"", "errors"},
-        {"schema", "files", "arrays", "pictures"},
+        {"schema", "files", "arrays", "pictures", "text"},
         {"table"},
         {"retrieval", "analysis"},
         {"artifacts"},
