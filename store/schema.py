@@ -16,6 +16,9 @@ from store.errors import StoreError
 
 SCHEMA_VERSION = 2
 
+EARLIEST_NS, LATEST_NS = -(2**63), 2**63 - 1
+"""Range of the modification times that can be kept: the years 1677 to 2262."""
+
 RECIPE_COLUMNS = ("visual_recipe", "transcript_recipe", "speech_recipe")
 """The columns that hold a row's `Recipe`, in its order."""
 
@@ -122,7 +125,8 @@ class Row:
         offline: whether its file was not there at the last look.
 
     Raises:
-        StoreError: the path is not valid Unicode (a file name of other bytes).
+        StoreError: the path is not valid Unicode (a file name of other bytes), or the
+            modification time or another count does not fit 64 bits.
         ValueError: a shape, a type or a number is wrong.
     """
 
@@ -156,6 +160,7 @@ class Row:
 
     def __post_init__(self) -> None:
         check_key(self.path)
+        _check_integers(self, "mtime_ns", "size", "frames_readable", "frames_total")
         d = self.dimension
         _check(self, "visual", (d,))
         _check(self, "speech", (d,))
@@ -215,8 +220,12 @@ class FailedFile:
 
     def __post_init__(self) -> None:
         check_key(self.path)
+        _check_integers(self, "mtime_ns", "size")
         if self.failed_at.tzinfo is None:
             raise ValueError(f"{self.path}: failed_at has no time zone")
+        # An error may name a file, and a file name any bytes.
+        text = self.reason.encode(errors="backslashreplace").decode()
+        object.__setattr__(self, "reason", text)
 
     @property
     def stamp(self) -> Stamp:
@@ -263,6 +272,18 @@ def check_key(key: str) -> str:
     if not key:
         raise StoreError("an empty path cannot be stored")
     return key
+
+
+def _check_integers(record: Row | FailedFile, *names: str) -> None:
+    """Check that numbers fit their columns of 64 bits.
+
+    Raises:
+        StoreError: one does not.
+    """
+    for name in names:
+        number = getattr(record, name)
+        if not EARLIEST_NS <= number <= LATEST_NS:
+            raise StoreError(f"{record.path}: {name} {number} does not fit 64 bits")
 
 
 def _check(row: Row, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> None:

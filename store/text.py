@@ -26,9 +26,3 @@ def normal_form(text: str) -> str:
         return text.lower().translate(_APOSTROPHES)
     decomposed = unicodedata.normalize("NFD", text.translate(_APOSTROPHES)).casefold()
     return unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed))
-
-
-def unicode_forms(text: str) -> list[str]:
-    """List a text as it is, composed and decomposed: file systems keep names in any of these."""
-    forms = [text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))]
-    return list(dict.fromkeys(forms))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from unicodedata import normalize
 
+from store.schema import EARLIEST_NS, LATEST_NS
 from store.table.lance import Expr, col, lit
 
-MOST_NS = 2**63 - 1  # DataFusion reads a number beyond as a float, also one below
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Filter:
         min_seconds: shortest duration, itself included.
         max_seconds: longest duration, itself included.
         since: keep only rows whose file was last modified at this time or later; it has a time
-            zone.
+            zone. A time out of the range that is kept counts as the first or the last of it.
 
     Raises:
         ValueError: no row can fulfil them, or `since` has no time zone.
@@ -75,6 +76,12 @@ class Filter:
         if self.max_seconds is not None:
             wanted.append(col("duration_seconds") <= lit(float(self.max_seconds)))
         if self.since is not None:
-            since_ns = int(self.since.timestamp()) * 1_000_000_000
-            wanted.append(col("mtime_ns") >= lit(min(max(since_ns, -MOST_NS), MOST_NS)))
+            wanted.append(col("mtime_ns") >= lit(_nanoseconds(self.since)))
         return wanted
+
+
+def _nanoseconds(moment: datetime) -> int:
+    """Count nanoseconds since 1970, within the range of the modification times that are kept."""
+    since = (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+    # DataFusion reads the very first as the negative of a number that is beyond the last.
+    return min(max(since, EARLIEST_NS + 1), LATEST_NS)

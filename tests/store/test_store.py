@@ -176,6 +176,19 @@ def test_a_name_that_is_not_text_is_named() -> None:
         make_row("")
 
 
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1])
+@pytest.mark.parametrize("name", ["mtime_ns", "size"])
+def test_a_number_that_does_not_fit_is_refused_with_its_record(name: str, number: int) -> None:
+    for record in (make_row("x/1"), failed("x/1")):
+        with pytest.raises(StoreError, match=f"x/1: {name} {number} does not fit"):
+            replace(record, **{name: number})
+
+
+def test_a_reason_may_name_a_file_of_any_bytes(store: Store) -> None:
+    store.record_failures([failed("a", reason="/disk\udcff/a: broken"), failed("b")])
+    assert [one.reason for one in store.failures()] == ["/disk\\udcff/a: broken", "no video stream"]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
