@@ -41,7 +41,8 @@ class Hit:
         transcript: of its row.
         match: how well it matches, 0 to 100: the share of unrelated questions to which the best
             answer of the whole collection would be less alike; of words, the share that was said.
-            None where there are not enough videos to judge by.
+            100 for the very vectors that were asked with. None where there are not enough videos
+            to judge by.
         good: whether that is a good match; None as for `match`.
         why: what speaks for it.
     """

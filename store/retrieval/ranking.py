@@ -76,7 +76,8 @@ def _by_likeness(snapshot: Snapshot, query: SimilarTo, only: Filter, depth: int)
         extremes = usual.speech.for_half(speech) if usual else None
         halves.append(HalfScores("speech", speech, scores, extremes))
     scores = dots(candidates.embeddings, vector) / float(vector @ vector)
-    return _hits(candidates, halves, scores, depth)
+    is_same = np.all([half.is_same for half in halves], axis=0)
+    return _hits(candidates, halves, scores, is_same, depth)
 
 
 def _by_meaning(snapshot: Snapshot, query: Semantic, only: Filter, depth: int) -> list[Hit]:
@@ -95,7 +96,8 @@ def _by_meaning(snapshot: Snapshot, query: Semantic, only: Filter, depth: int) -
         )
         for half in wanted
     ]
-    return _hits(candidates, halves, strength_of(halves).scores, depth)
+    is_same = np.any([half.is_same for half in halves], axis=0)
+    return _hits(candidates, halves, strength_of(halves).scores, is_same, depth)
 
 
 def _usual(query: Semantic, sample: Sample, half: Half) -> Gumbel | None:
@@ -106,7 +108,11 @@ def _usual(query: Semantic, sample: Sample, half: Half) -> Gumbel | None:
 
 
 def _hits(
-    candidates: Candidates, halves: Sequence[HalfScores], scores: np.ndarray, depth: int
+    candidates: Candidates,
+    halves: Sequence[HalfScores],
+    scores: np.ndarray,
+    is_same: np.ndarray,
+    depth: int,
 ) -> list[Hit]:
     """Make hits of the best candidates.
 
@@ -114,6 +120,8 @@ def _hits(
         candidates: `n` rows.
         halves: what speaks for them.
         scores: float `[n]`, what ranks them.
+        is_same: bool `[n]`, whether they are the very thing that is sought: a match of 100,
+            whatever is usual in the collection.
         depth: how many hits at most.
     """
     strength = strength_of(halves)
@@ -123,7 +131,7 @@ def _hits(
     hits = []
     for place, (i, row) in enumerate(zip(chosen, found.select(ROW).to_pylist(), strict=True)):
         best = strength.strengths[:, i].argmax()
-        match = strength.match(float(strength.strengths[best, i]))
+        match = 100.0 if is_same[i] else strength.match(float(strength.strengths[best, i]))
         good = None if match is None else match >= GOOD_MATCH
         why = moments[best][place]
         hits.append(Hit(**row, score=float(scores[i]), match=match, good=good, why=why))

@@ -15,6 +15,9 @@ from store.retrieval.calibration import Gumbel, percent
 from store.retrieval.candidates import Half
 from store.retrieval.hits import RRF_K
 
+SAME_COSINE = 1 - 3e-4
+"""Lowest cosine of equal vectors: half precision, which some are kept in, rounds by 2.4e-4."""
+
 
 @dataclass(frozen=True, eq=False)
 class HalfScores:
@@ -32,6 +35,12 @@ class HalfScores:
     vector: np.ndarray
     scores: np.ndarray
     usual: Gumbel | None
+
+    @property
+    def is_same(self) -> np.ndarray:
+        """bool `[n]`: whether a candidate has the very vector, but for rounding."""
+        same: np.ndarray = self.scores >= SAME_COSINE * np.linalg.norm(self.vector)
+        return same
 
 
 class Calibrated:

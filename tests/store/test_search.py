@@ -87,6 +87,24 @@ def test_a_video_is_most_like_itself(store: Store) -> None:
         assert (hits[0].label, hits[0].transcript) == ("x", "words 0 words 1" * (path == "x/04"))
 
 
+def test_the_same_vectors_are_a_full_match_whatever_is_usual(tmp_path: Path) -> None:
+    """In a collection of copies everything is like everything; of one video, nothing is usual."""
+    for count in (1, 30):
+        store = Store.open(str(tmp_path / f"{count}"), writer=True)
+        store.upsert(coherent(f"{i}", 4, windows=2) for i in range(count))
+        store.upsert([coherent("silent", 5, windows=0), make_row("other", 6)])
+        for path in ("0", "silent"):
+            row = store.rows([path])[path]
+            frame = Semantic(row.frame_vectors[1], speech=False)
+            for query in (SimilarTo.of(row), SimilarTo(row.visual), frame):
+                hit, *_ = search(store, query, k=1)
+                assert (hit.label, hit.match, hit.good) == (None, 100, True)
+            hits = search(store, SimilarTo.of(row), k=count + 2)
+            assert {hit.path for hit in hits if hit.match == 100} == (
+                {"silent"} if path == "silent" else {f"{i}" for i in range(count)}
+            )
+
+
 def test_a_video_that_is_not_in_the_store(store: Store) -> None:
     assert similar_to(store, "unknown") is None
 
@@ -188,6 +206,37 @@ def test_filters(store: Store, vector: np.ndarray) -> None:
     for only, found in expected.items():
         for query in (SimilarTo(vector, vector), Semantic(vector), Words("words 0")):
             assert paths(search(store, query, only=only, k=COUNT)) == found
+
+
+def test_labels_and_languages_are_found_however_they_are_written(store: Store) -> None:
+    names = ["Ame\u0301lie/1", "Am\u00e9lie/2", "\ud55c/3", "\u1112\u1161\u11ab/4"]
+    store.upsert(replace(make_row(name, i), language="de") for i, name in enumerate(names))
+    for label, found in (
+        ("Am\u00e9lie", names[:2]),
+        ("Ame\u0301lie", names[:2]),
+        ("\u1112\u1161\u11ab", names[2:]),
+    ):
+        assert sorted(paths(search(store, Words("words"), only=Filter(label=label)))) == sorted(
+            found
+        )
+    assert sorted(paths(search(store, Words("words"), only=Filter(language="DE")))) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("since", "found"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), ["first", "last", "new"]),
+        (datetime(1900, 1, 1, tzinfo=UTC), ["last", "new"]),
+        (datetime(2024, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC), ["last", "new"]),
+        (datetime(2024, 3, 1, 12, 0, 0, 250_001, tzinfo=UTC), ["last"]),
+        (datetime(9999, 12, 31, tzinfo=UTC), ["last"]),
+    ],
+)
+def test_since_any_time_there_is(tmp_path: Path, since: datetime, found: list[str]) -> None:
+    times = {"first": 1 - 2**63, "last": 2**63 - 1, "new": 1_709_294_400_250_000_000}
+    with Store.open(str(tmp_path), writer=True) as store:
+        store.upsert(replace(make_row(path), mtime_ns=ns) for path, ns in times.items())
+        assert paths(search(store, Words("words"), only=Filter(since=since))) == found
 
 
 @pytest.mark.parametrize(
