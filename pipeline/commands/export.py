@@ -71,7 +71,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         "transcripts": written.transcripts,
         "left_out": written.left_out,
         "split": written.split and dict(zip(("train", "validation"), written.split, strict=True)),
-        "subtitles": subtitles,
+        "subtitles": subtitles.written if subtitles else None,
+        "stale_subtitles": list(subtitles.stale) if subtitles else [],
         "stale": list(written.stale),
     }
     lines = [
@@ -82,9 +83,11 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if written.split:
         lines.append("Split: {} videos to train, {} to validate".format(*written.split))
     if subtitles is not None:
-        lines.append(f"Saved subtitles of {subtitles} videos to {options.subtitles}")
+        lines.append(f"Saved subtitles of {subtitles.written} videos to {options.subtitles}")
+        if subtitles.stale:
+            lines.append(f"Of no video any more, and left there: {', '.join(subtitles.stale)}")
     if written.stale:
-        lines.append(f"Of a former export, not of this one: {', '.join(written.stale)}")
+        lines.append(f"Of an earlier export, and not of this one: {', '.join(written.stale)}")
     if written.left_out:
         lines.append(f"Left out {written.left_out} videos; manifest.json says why")
     show(facts, [*lines, f"\nDone! Artifacts saved to: {out}"], as_json=options.json)

@@ -4,36 +4,63 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from store.analysis.vectors import of_recipe
 from store.files import atomic_write
 from store.schema import Recipe, Segment
-from store.table.lance import col, translated
+from store.table.lance import Expr, col, lit, translated
 from store.table.store import Store
 
 _BATCH_ROWS = 256
+_ENDINGS = (".srt", ".vtt")
+_SPOKEN: Expr = col("speech_status") == lit("speech")
 
 
-def write_subtitles(store: Store, folder: Path, *, recipe: Recipe, offline: bool = False) -> int:
-    """Write the subtitles of every video in which somebody speaks; how many videos that is.
+@dataclass(frozen=True)
+class SubtitlesSummary:
+    """Counts of what was written, and what was found beside it.
 
-    `soccer/1.mp4` has `soccer/1.srt` and `soccer/1.vtt`; where two videos differ by their ending
-    alone, `soccer/1.mp4.srt`. Each file is replaced whole or not at all.
+    Args:
+        written: how many videos have subtitles now.
+        stale: subtitle files in the folder that belong to no video in which somebody speaks, as
+            posix paths below it. They stay, since they may be a person's own.
+    """
+
+    written: int
+    stale: tuple[str, ...]
+
+
+def write_subtitles(
+    store: Store, folder: Path, *, recipe: Recipe, offline: bool = False
+) -> SubtitlesSummary:
+    """Write the subtitles of every video in which somebody speaks.
+
+    `soccer/1.mp4` has `soccer/1.srt` and `soccer/1.vtt`; where another video would have those, too,
+    `soccer/1.mp4.srt`. Each file is replaced whole or not at all.
+
+    Args:
+        store: the store that is read.
+        folder: the folder to write to; made if need be.
+        recipe: what made the transcripts; those of another recipe are left out.
+        offline: whether videos whose file was not there at the last look are included.
 
     Raises:
-        StoreError: the store cannot be read or a file cannot be written.
+        StoreError: the store cannot be read, or a file cannot be written.
     """
+    spoken = store.videos.read(["path"], _SPOKEN)
     names = _names(store.known())
+    belonging = {names.get(path, path) for path in spoken["path"].to_pylist()} if spoken else set()
     written = 0
     with translated(f"{folder}: the subtitles cannot be written"):
-        for path, segments in _spoken(store, recipe, offline=offline):
-            target = folder / names[path] if path in names else folder / path
+        for path, segments in _transcripts(store, recipe, offline=offline):
+            target = folder / names.get(path, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(target.with_name(f"{target.name}.srt"), srt(segments))
             atomic_write(target.with_name(f"{target.name}.vtt"), vtt(segments))
             written += 1
-    return written
+        return SubtitlesSummary(written, tuple(sorted(_stale(folder, belonging))))
 
 
 def srt(segments: Iterable[Segment]) -> str:
@@ -74,19 +101,26 @@ def _escaped(text: str) -> str:
 
 
 def _names(paths: Iterable[str]) -> dict[str, str]:
-    """The path without its ending, where no other video has that."""
+    """Name subtitles by path: without its ending where no other video could have that name."""
     plain = {path: str(PurePosixPath(path).with_suffix("")) for path in paths}
-    counts = Counter(plain.values())
+    counts = Counter([*plain, *plain.values()])
     return {path: name if counts[name] == 1 else path for path, name in plain.items()}
 
 
-def _spoken(
+def _stale(folder: Path, belonging: set[str]) -> Iterator[str]:
+    for file in folder.rglob("*"):
+        name = file.relative_to(folder).as_posix()
+        if file.suffix in _ENDINGS and name.removesuffix(file.suffix) not in belonging:
+            yield name
+
+
+def _transcripts(
     store: Store, recipe: Recipe, *, offline: bool
 ) -> Iterator[tuple[str, tuple[Segment, ...]]]:
     snapshot = store.snapshot()
     if snapshot is None:
         return
-    wanted = of_recipe(recipe, offline=offline) & (col("speech_status") == "speech")
+    wanted = of_recipe(recipe, offline=offline) & _SPOKEN
     scan = snapshot.table.search().where(wanted).select(["path", "segments"]).limit(None)
     for batch in scan.to_batches(batch_size=_BATCH_ROWS):
         for row in batch.to_pylist():

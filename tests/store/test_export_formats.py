@@ -20,7 +20,7 @@ from store.analysis.duplicates import duplicate_groups
 from store.artifacts import formats
 from store.artifacts.export import export
 from store.artifacts.split import split
-from store.artifacts.subtitles import srt, timestamp, vtt, write_subtitles
+from store.artifacts.subtitles import SubtitlesSummary, srt, timestamp, vtt, write_subtitles
 from store.schema import Recipe, Row, Segment
 from store.table.store import Store
 from tests.support.clusters import Clusters, fill, jpeg, vectors_of
@@ -193,12 +193,33 @@ def test_subtitles_lie_as_the_videos_do(store: Store, tmp_path: Path) -> None:
     )
     out = tmp_path / "subtitles"
     for _ in range(2):
-        assert write_subtitles(store, out, recipe=RECIPE) == 3
+        assert write_subtitles(store, out, recipe=RECIPE) == SubtitlesSummary(3, ())
     names = sorted(file.relative_to(out).as_posix() for file in out.rglob("*") if file.is_file())
     assert names == [
         "2.mov.srt", "2.mov.vtt", "2.mp4.srt", "2.mp4.vtt", "x/y/1.srt", "x/y/1.vtt",
     ]  # fmt: skip
     assert "straße 北京" in (out / "x/y/1.vtt").read_text(encoding="utf-8")
+
+
+def test_each_video_has_subtitles_of_its_own_and_others_are_named(
+    store: Store, tmp_path: Path
+) -> None:
+    names = ["1.mp4", "1.mkv", "1.mp4.mkv", "2.mp4", "3.mp4", "a.b/1.mov"]
+    store.upsert(spoken(name, Segment(0.0, 1.0, f"in {name}")) for name in names)
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words/mine.srt").write_text("my own")
+    summary = write_subtitles(store, tmp_path / "words", recipe=RECIPE)
+    assert summary == SubtitlesSummary(6, ("mine.srt",))
+    made = {f: f.read_text() for f in (tmp_path / "words").rglob("*.vtt")}
+    assert len(made) == len(names)
+    assert all(sum(f"in {name}\n" in text for text in made.values()) == 1 for name in names)
+
+    store.remove(["2.mp4"])
+    store.upsert([spoken("3.mp4")])  # nobody speaks in it any more
+    store.set_offline(["1.mkv"], offline=True)
+    summary = write_subtitles(store, tmp_path / "words", recipe=RECIPE)
+    assert summary == SubtitlesSummary(3, ("2.srt", "2.vtt", "3.srt", "3.vtt", "mine.srt"))
+    assert (tmp_path / "words/2.srt").exists()
 
 
 def test_the_command(tmp_path: Path, run: Run, small_clip_dir: Path, whisper_dir: Path) -> None:
