@@ -104,9 +104,9 @@ class Database:
 
     def open(self, name: str) -> Table | None:
         """Open the table of that name; None where there is none."""
-        if self.folder is not None and not self.folder.exists():
-            return None  # connecting would make the folder
         with translated(f"the store {self.uri} cannot be read"):
+            if self.folder is not None and not self.folder.exists():
+                return None  # connecting would make the folder
             try:
                 table: Table = self._connect().open_table(name)
             except ValueError as error:

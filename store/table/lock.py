@@ -43,7 +43,7 @@ class WriterLock:
                 " stop that one first, or wait for it to end",
                 holder,
             ) from None
-        except OSError as error:
+        except (OSError, NotImplementedError) as error:  # NotImplementedError: no locks there
             raise StoreError(f"the store {self._folder} cannot be written: {error}") from error
 
     def release(self) -> None:
@@ -53,5 +53,5 @@ class WriterLock:
     def _holder(self) -> str:
         try:
             return self._pid_file.read_text(encoding="ascii").strip()
-        except OSError:
+        except (OSError, ValueError):  # ValueError: it is not a text
             return "(unknown)"

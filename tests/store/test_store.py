@@ -299,6 +299,21 @@ def test_a_folder_that_cannot_be_one(tmp_path: Path) -> None:
         Store.open(str(file), writer=True)
 
 
+@pytest.mark.parametrize("writer", [False, True])
+def test_a_place_that_cannot_be_looked_at_is_an_error_of_the_store(
+    tmp_path: Path, writer: bool
+) -> None:
+    """Such as a folder without permission to enter it, which hides from no superuser."""
+    with pytest.raises(StoreError, match="store"):
+        Store.open(str(tmp_path / ("n" * 300) / "store"), writer=writer)
+
+
+def test_any_bytes_may_be_where_the_writer_names_itself(store: Store) -> None:
+    (Path(store.uri) / "writer.pid").write_bytes(b"\xff")
+    with pytest.raises(StoreError, match="being written by process \\(unknown\\)"):
+        Store.open(store.uri, writer=True)
+
+
 def test_threads_read_while_one_writes_and_compacts(store: Store) -> None:
     store.upsert([make_row("0")])
     done, problems = threading.Event(), []
