@@ -1,5 +1,8 @@
-"""What an exact search would find, worked out beside the store while its rows are made: of texts
-the videos with the best moment of all, of videos and pictures those most alike as a whole."""
+"""Exact answers of a search, worked out beside the store while its rows are made.
+
+A text's are the videos with the best moment of all, those of a video or picture the videos most
+alike as a whole.
+"""
 
 from __future__ import annotations
 
@@ -133,10 +136,13 @@ class Exact:
     def answers(
         self, kind: str, filtered: bool, usual: tuple[Gumbel, Gumbel], k: int
     ) -> list[set[int]]:
-        """The numbers of the `k` best rows of each question.
+        """Give the numbers of the `k` best rows of each question.
 
         Args:
-            usual: among pictures and among stretches of speech, where both are looked at.
+            kind: one of `KINDS`.
+            filtered: whether each question has its label filter.
+            usual: distributions of pictures and of speech, where both are compared.
+            k: how many rows.
         """
         names = ["text in pictures", "text in speech"] if kind == "text in both" else [kind]
         parts = [self.best[name, filtered].arrays for name in names]
@@ -163,7 +169,7 @@ class Exact:
 
     @classmethod
     def load(cls, file: Path, questions: Questions) -> Exact:
-        """As it was saved; of no rows where it was not."""
+        """Load what was saved; without a file, answers of no rows."""
         exact = cls(questions)
         if file.exists():
             with np.load(file) as kept:

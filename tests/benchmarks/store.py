@@ -55,10 +55,12 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @dataclass(frozen=True)
 class Place:
-    """Args:
-    folder: the store, the exact answers and the exports are in.
-    questions: of each kind.
-    thumbnail_bytes: of each row.
+    """Where and how large a benchmark's store is.
+
+    Args:
+        folder: holds the store, the exact answers and the exports.
+        questions: how many of each kind.
+        thumbnail_bytes: bytes of each row's thumbnail.
     """
 
     folder: Path
@@ -74,7 +76,7 @@ class Place:
         return self.folder / "exact.npz"
 
     def command(self, name: str, *flags: str) -> list[str]:
-        """As it runs where the project alone is installed."""
+        """Give the command line as it runs where the project alone is installed."""
         videos = f"data.dir={self.folder / 'videos'}"
         settings = ["--set", videos, "--set", f"store.uri={self.uri}"]
         return ["-c", PLAIN, "run.py", *settings, name, *flags]
@@ -95,7 +97,7 @@ def main() -> None:
 
 
 def measure(place: Place, sizes: list[int]) -> None:
-    """Every figure at every size; what is known by then is written after each."""
+    """Measure every figure at every size, and write after each what is known."""
     from tests.benchmarks import store_parts as parts
 
     figures: dict[str, list[dict[str, Any]]] = {
@@ -121,7 +123,7 @@ def apart(part: Callable[..., list[Any]], *arguments: Any) -> list[Any]:
 
 
 def start(place: Place, size: int) -> list[dict[str, Any]]:
-    """Whole processes. The video is the first row's; its file need not be there."""
+    """Measure whole processes; the video is the first row's, whose file need not be there."""
     (video,) = json.loads(run(place.command("query", "--words", "word1", "-k1", "--json")).stdout)
     like = place.command("query", "--json", "--video", video["path"])
     commands = {
@@ -171,7 +173,7 @@ def export(place: Place, size: int) -> dict[str, Any]:
 
 
 def copy(place: Place, size: int) -> list[float]:
-    """Seconds to fill an array as large as the features and write it, down to the disk."""
+    """Measure seconds to fill an array as large as the features and write it to the disk."""
     file = place.folder / "plain"
     began = perf_counter()
     with file.open("xb") as stream:
