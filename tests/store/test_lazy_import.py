@@ -54,5 +54,8 @@ def test_the_store_does_without_the_rest_client_of_lancedb() -> None:
     from tests.benchmarks.measure import run
 
     name = "lance_namespace_urllib3_client"
-    code = f"import store.table, sys, {name}; print('{name}.api' in sys.modules, {name}.ApiClient)"
+    code = (
+        f"import store.table.lance, sys, {name};"
+        f" print('{name}.api' in sys.modules, {name}.ApiClient)"
+    )
     assert run(["-c", code]).stdout.split()[0] == "False"
