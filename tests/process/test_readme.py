@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.program import ROOT, Run
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -35,6 +34,7 @@ def project(scanned: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def scanned(
     tmp_path_factory: pytest.TempPathFactory,
+    run: Run,
     clips: tuple[Path, ...],
     small_clip_dir: Path,
     whisper_dir: Path,
@@ -50,30 +50,26 @@ def scanned(
     settings = settings.replace('model = "base"', f'model = "{whisper_dir}"')
     (folder / "config.toml").write_text(settings, encoding="utf-8")
     for command in ("scan", "export"):
-        done = run_py(folder, [command])
-        assert done.returncode == 0, done.stderr
+        ended = run("--config", "config.toml", command, cwd=folder)
+        assert ended.returncode == 0, ended.stderr
     return folder
 
 
-def run_py(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "run.py"), "--config", "config.toml", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
-
-
 @pytest.mark.parametrize("commands", COMMANDS)
-def test_every_command_runs(project: Path, commands: list[str]) -> None:
+def test_every_command_runs(project: Path, run: Run, commands: list[str]) -> None:
     for command in commands:
-        done = run_py(project, shlex.split(command)[2:])
-        assert done.returncode == 0, (command, done.stderr)
+        _, _, *arguments = shlex.split(command)
+        ended = run("--config", "config.toml", *arguments, cwd=project)
+        assert ended.returncode == 0, (command, ended.stderr)
 
 
 @pytest.mark.parametrize("code", blocks("python"))
-def test_every_piece_of_python_runs(project: Path, code: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+def test_every_piece_of_python_runs(
+    project: Path, code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    exec(code, {"__name__": "__main__"})
+    assert capsys.readouterr().out
 
 
 def test_the_gate_installs_and_tests_as_the_readme_says() -> None:
@@ -83,10 +79,8 @@ def test_the_gate_installs_and_tests_as_the_readme_says() -> None:
     assert "-m pytest" in gate
 
 
-def test_every_command_of_the_program_is_in_the_table() -> None:
-    listed = subprocess.run(
-        [sys.executable, "run.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+def test_every_command_of_the_program_is_in_the_table(run: Run) -> None:
+    listed = run("--help").stdout
     commands = re.findall(r"^    (\w+) ", listed, re.MULTILINE)
     assert len(commands) > 5
     assert [name for name in commands if f"`{name}" not in README] == []

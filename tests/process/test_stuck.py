@@ -46,7 +46,7 @@ def test_a_file_that_never_opens_fails_and_the_next_run_goes_on(
     small_clip_dir: Path,
     whisper_dir: Path,
     made: Callable[[str], Path],
-    run: Run,
+    run_process: Run,
 ) -> None:
     settings = "decode.timeout_seconds = 3\ndecode.workers = 1"
     project = UserProject.make(
@@ -56,13 +56,13 @@ def test_a_file_that_never_opens_fails_and_the_next_run_goes_on(
     for name, clip in {"a": "portrait.mp4", "stuck": "no_audio.mp4", "z": "one_frame.mp4"}.items():
         project.add(made(clip), f"{name}.mp4")
     with nobody_can_open(project.videos / "stuck.mp4"):
-        ended = run("--config", project.config, "scan")
+        ended = run_process("--config", project.config, "scan")
     assert ended.returncode == 1
     assert f"stuck.mp4: {REASON}; it counts as failed: start again" in ended.stderr
     assert kept(project) == ({"a.mp4"}, {"stuck.mp4": ("decode", REASON)})
 
     with nobody_can_open(project.videos / "stuck.mp4"):
-        again = run("--config", project.config, "scan")
+        again = run_process("--config", project.config, "scan")
     assert again.returncode == 0, again.stderr
     assert "cut short" not in again.stderr
     assert kept(project) == ({"a.mp4", "z.mp4"}, {"stuck.mp4": ("decode", REASON)})

@@ -53,12 +53,13 @@ def test_wrong_usage_is_named_and_exits_with_2(
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.parametrize("command", ["scan", "watch"])
 def test_a_collection_that_is_not_there_is_named(
-    run: Run, new_project: Callable[..., UserProject], tmp_path: Path
+    run: Run, new_project: Callable[..., UserProject], tmp_path: Path, command: str
 ) -> None:
     project = new_project(tmp_path / "project")
     project.videos.rmdir()
-    ended = run("--config", project.config, "scan")
+    ended = run("--config", project.config, command)
     assert ended.returncode == 2
     assert "data.dir" in ended.stderr
     assert str(project.videos) in ended.stderr

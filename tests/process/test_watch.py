@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import signal
 import subprocess
 import threading
@@ -169,12 +168,13 @@ def test_the_first_signal_lets_it_finish_what_is_in_hand(
 
 
 def test_the_second_signal_ends_it_at_once(
-    project: UserProject, watch: Callable[[], Watching], made: Callable[[str], Path]
+    project: UserProject, spawn: Spawn, made: Callable[[str], Path]
 ) -> None:
     project.add(made("no_audio.mp4"), "short.mp4")
     project.add(made("minutes.mp4"), "takes_long.mp4")
-    watching = watch()
+    watching = start_watch(project, spawn, "--log-format", "json")
     watching.told("Loading Whisper")
+    assert (project.store / "in_hand.json").exists()
     watching.process.send_signal(signal.SIGINT)
     watching.told("Stopping")
     watching.process.send_signal(signal.SIGTERM)
@@ -182,6 +182,11 @@ def test_the_second_signal_ends_it_at_once(
     with Store.open(str(project.store)) as store:
         assert "takes_long.mp4" not in store.known()
         assert len(store.rows(sorted(store.known()))) == len(store.known())
+    # Nobody is suspected of a crash, and all of the log is JSON to the last word.
+    assert not (project.store / "in_hand.json").exists()
+    *_, stopping, stopped = map(json.loads, watching.lines.splitlines())
+    assert stopping["message"].startswith("Stopping")
+    assert stopped["message"] == "Stopped."
 
 
 def test_a_terminal_that_is_closed_lets_it_finish_what_is_in_hand(
@@ -205,21 +210,6 @@ def test_a_terminal_that_is_closed_lets_it_finish_what_is_in_hand(
     assert not (project.store / "in_hand.json").exists()
 
 
-def test_with_a_log_of_json_all_of_it_is_json_to_the_last_word(
-    project: UserProject, spawn: Spawn, made: Callable[[str], Path]
-) -> None:
-    project.add(made("minutes.mp4"), "takes_long.mp4")
-    watching = start_watch(project, spawn, "--log-format", "json")
-    watching.told("Loading Whisper")
-    watching.process.send_signal(signal.SIGINT)
-    watching.told("Stopping")
-    watching.process.send_signal(signal.SIGINT)
-    assert watching.process.wait(10) == 130
-    *_, stopping, stopped = map(json.loads, watching.lines.splitlines())
-    assert stopping["message"].startswith("Stopping")
-    assert stopped["message"] == "Stopped."
-
-
 def test_a_scan_may_be_interrupted_too(
     project: UserProject, spawn: Spawn, made: Callable[[str], Path]
 ) -> None:
@@ -231,9 +221,3 @@ def test_a_scan_may_be_interrupted_too(
     stdout, _ = process.communicate(timeout=120)
     assert process.returncode == 130
     assert json.loads(stdout)["embedded"] == len(watching.rows()) < 8
-
-
-def test_without_the_folder_there_is_nothing_to_watch(project: UserProject, run: Run) -> None:
-    os.rmdir(project.videos)
-    ended = run("--config", project.config, "watch")
-    assert (ended.returncode, "data.dir" in ended.stderr) == (2, True)

@@ -20,6 +20,7 @@ import pytest
 from run import main
 
 ROOT = Path(__file__).resolve().parents[2]
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PROCESS_SECONDS = 120.0  # generous: other work may run on the machine
 
 
@@ -141,7 +142,7 @@ def _logging_and_signals_restored() -> Iterator[None]:
     """Begin with no handlers of the root logger, as a process does; restore what a run changes."""
     loggers = [logging.getLogger(name) for name in (None, "pipeline", "store")]
     before = [(logger, logger.handlers[:], logger.filters[:], logger.level) for logger in loggers]
-    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals = {number: signal.getsignal(number) for number in SIGNALS}
     loggers[0].handlers[:] = []
     try:
         yield
