@@ -30,6 +30,7 @@ def test_a_touched_file_keeps_its_vectors(
     assert same_vectors(before, after)
 
 
+@pytest.mark.model
 def test_a_file_put_into_a_category_takes_its_row_along(heard: UserProject, scan: Scan) -> None:
     file = heard.videos / "a.mp4"
     before = rows(heard)["a.mp4"]

@@ -39,6 +39,7 @@ def with_other_words(project: UserProject) -> Row:
     return edit(project, "a.mp4", transcript=WORDS, segments=(Segment(0.0, 1.0, WORDS),))
 
 
+@pytest.mark.model
 def test_other_sampling_makes_new_frame_vectors_only(heard: UserProject, scan: Scan) -> None:
     before = with_other_words(heard)
     redone = scan("clip.frames=3")
@@ -69,6 +70,7 @@ def test_another_clip_keeps_the_transcripts(
     assert after["b.mp4"].speech_status == before["b.mp4"].speech_status == "no_audio"
 
 
+@pytest.mark.model
 def test_other_whisper_settings_keep_the_frame_vectors(heard: UserProject, scan: Scan) -> None:
     before = with_other_words(heard)
     edit(heard, "a.mp4", visual=-before.visual)
