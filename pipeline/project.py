@@ -14,8 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from pipeline.config import Settings
+from pipeline.errors import SettingsError
 from pipeline.models.recipe import recipe_of
-from pipeline.source.listing import Collection, identify_folder, is_folder, is_listed_folder
+from pipeline.source.listing import (
+    Collection,
+    identify_folder,
+    is_folder,
+    is_listed_folder,
+    is_utf8,
+)
 from store.table.store import Store
 
 if TYPE_CHECKING:
@@ -78,6 +85,8 @@ class Project:
         """
         collection, written = _locate(settings, folder)
         identify_folder(collection)
+        if not is_utf8(str(collection.top)):
+            raise SettingsError(f"{collection.top}: its name is not valid UTF-8; rename the folder")
         recipe_of(settings)  # refuses names of models before a store is made
         project = cls(settings, Store.open(settings.store_uri, writer=True), collection, written)
         try:
@@ -170,8 +179,16 @@ def _collection(settings: Settings, root: Path, under: str = "") -> Collection:
 
 
 def _key_in(root: Path, file: Path) -> str | None:
-    for candidate in (file.absolute(), Path(os.path.realpath(file))):
-        for known in (root, Path(os.path.realpath(root))):
+    for candidate in (file.absolute(), _without_links(file)):
+        for known in (root, _without_links(root)):
             if candidate.is_relative_to(known):
                 return candidate.relative_to(known).as_posix()
     return None
+
+
+def _without_links(path: Path) -> Path:
+    """Follow the links in a path, as far as the system tells where they lead."""
+    try:
+        return Path(os.path.realpath(path))
+    except OSError:
+        return path.absolute()

@@ -130,12 +130,12 @@ def is_video(name: str, extensions: tuple[str, ...]) -> bool:
 def is_listed(key: str, extensions: tuple[str, ...]) -> bool:
     """Whether a listing would hold a file of this key."""
     folder, _, name = key.rpartition("/")
-    return is_video(name, extensions) and is_listed_folder(folder) and _is_utf8(name)
+    return is_video(name, extensions) and is_listed_folder(folder) and is_utf8(name)
 
 
 def is_listed_folder(key: str) -> bool:
     """Whether a listing would enter a folder of this key."""
-    return _is_utf8(key) and not any(map(_is_skipped, key.split("/")))
+    return is_utf8(key) and not any(map(_is_skipped, key.split("/")))
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
     """Whether a name, as `os.fsdecode` gives it, was valid UTF-8 on disk."""
     try:
         name.encode()
@@ -302,7 +302,7 @@ class _Walk:
         return [f"{prefix}{name}/" for name in wanted if self._can_be_stored(prefix + name)]
 
     def _can_be_stored(self, key: str) -> bool:
-        if _is_utf8(key):
+        if is_utf8(key):
             return True
         self._problem(key, "its name is not valid UTF-8 and cannot be stored")
         return False

@@ -105,7 +105,7 @@ class Database:
     def open(self, name: str) -> Table | None:
         """Open the table of that name; None where there is none."""
         with translated(f"the store {self.uri} cannot be read"):
-            if self.folder is not None and not self.folder.exists():
+            if self.folder is not None and not _exists(self.folder):
                 return None  # connecting would make the folder
             try:
                 table: Table = self._connect().open_table(name)
@@ -292,6 +292,15 @@ class KeyedTable:
     def _filters(self, keys: Sequence[str]) -> Iterator[Expr]:
         for start in range(0, len(keys), KEYS_PER_FILTER):
             yield col(self._key).isin([check_key(k) for k in keys[start : start + KEYS_PER_FILTER]])
+
+
+def _exists(folder: Path) -> bool:
+    """Whether something is there; an error of the system is not taken for nothing."""
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _local_folder(uri: str) -> Path | None:

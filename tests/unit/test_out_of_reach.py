@@ -19,6 +19,7 @@ from pipeline.models.recipe import recipe_of
 from pipeline.project import Project
 from pipeline.search.searcher import Question, Searcher
 from pipeline.source.listing import Unknown, look_at
+from store.errors import StoreError
 from store.schema import Stamp
 from store.table.store import Store
 from tests.support.rows import make_row
@@ -70,6 +71,27 @@ def test_the_other_folders_are_labels_still(config: Path, loop: Path) -> None:
     with Project.open(load(config)) as project:
         assert project.folders() == {"pets"}
         assert project.key_of(loop) == "loop.mp4"
+
+
+def test_a_root_whose_links_cannot_be_followed_holds_what_is_written_below_it(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a folder of another user's process."""
+
+    def refuse(path: object) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    with Project.open(load(config)) as project:
+        monkeypatch.setattr(os.path, "realpath", refuse)
+        assert project.key_of(project.collection.root / "a.mp4") == "a.mp4"
+        assert project.key_of(config) is None
+
+
+def test_a_store_out_of_reach_is_no_empty_one(config: Path) -> None:
+    (config.parent / "loop").symlink_to(config.parent / "loop")
+    for uri, reason in (("loop", "Too many levels"), (TOO_LONG, "File name too long")):
+        with pytest.raises(StoreError, match=f"{uri} cannot be read: .*{reason}"):
+            Project.open(load(config, [f"store.uri={uri}"]))
 
 
 def test_weights_are_named_with_the_reason(config: Path) -> None:
