@@ -61,7 +61,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     from pipeline.commands.output import write
     from pipeline.commands.parser import parse
+    from pipeline.errors import SettingsError
 
+    if any("\0" in argument for argument in arguments):
+        raise SettingsError("an argument holds NUL, which no name of a file can")
     try:
         return parse(arguments or ["--help"])
     except SystemExit:

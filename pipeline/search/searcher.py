@@ -179,6 +179,7 @@ class Searcher:
         from pipeline.models.loaded import Models
 
         if self._models is None:
+            _ = self._project.recipe  # refuses names of models before a file is read
             self._models = Models(self._settings, say)
         return self._models
 

@@ -15,6 +15,7 @@ from store.table.store import Store
 from tests.support.asking import ask, imports
 from tests.support.program import Run
 from tests.support.projects import UserProject, put
+from tests.support.rows import make_row
 
 HEAVY = {"torch", "open_clip", "faster_whisper", "ctranslate2", "lancedb", "av"}
 
@@ -39,6 +40,8 @@ def test_help_is_quick_to_come(run: Run, arguments: tuple[str, ...]) -> None:
         (("frobnicate",), "frobnicate"),
         (("scan", "--frobnicate"), "--frobnicate"),
         (("scan", "no/such/folder"), "no/such/folder"),
+        (("scan", "no\0name"), "NUL"),
+        (("query", "--text", "k\udcf6ln"), "--text"),
     ],
 )
 def test_wrong_usage_is_named_and_exits_with_2(
@@ -63,6 +66,32 @@ def test_a_collection_that_is_not_there_is_named(
     assert ended.returncode == 2
     assert "data.dir" in ended.stderr
     assert str(project.videos) in ended.stderr
+
+
+def test_a_collection_whose_name_cannot_be_stored_is_refused(
+    run: Run, new_project: Callable[..., UserProject], tmp_path: Path
+) -> None:
+    project = new_project(tmp_path / "project")
+    folder = tmp_path / os.fsdecode(b"k\xf6ln")
+    folder.mkdir()
+    ended = run("--config", project.config, "scan", folder)
+    assert ended.returncode == 2
+    assert "k\\udcf6ln: its name is not valid UTF-8" in ended.stderr
+    assert not project.store.exists()
+
+
+def test_a_question_refuses_a_wrong_model_before_it_reads_the_video(
+    run: Run, new_project: Callable[..., UserProject], tmp_path: Path
+) -> None:
+    project = new_project(tmp_path / "project")
+    with Store.open(str(project.store), writer=True) as store:
+        store.upsert([make_row("a.mp4")])
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    wrong = ("--set", "whisper.model=nonsense")
+    for question in (("--video", broken), ("--text", "a dog")):
+        ended = run("--config", project.config, *wrong, "query", *question)
+        assert (ended.returncode, "whisper.model = 'nonsense'" in ended.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("setting", ["whisper.model", "clip.model"])
