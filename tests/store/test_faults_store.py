@@ -22,6 +22,8 @@ from tests.support.disks import fill, small_disk
 from tests.support.program import ROOT
 from tests.support.rows import assert_same, make_row
 
+pytestmark = pytest.mark.process
+
 KILLS = int(os.environ.get("KILLS", "4"))
 LONGEST_SECONDS = 0.6  # until the kill: some ten commits, or several exports
 

@@ -11,6 +11,8 @@ import pytest
 
 from store.table.lazy_import import initialise_late
 
+pytestmark = pytest.mark.process
+
 NAME = "late_example"
 
 

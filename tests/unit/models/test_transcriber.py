@@ -21,6 +21,8 @@ from pipeline.models.whisper import Language, _repeats
 from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechStatus, SpeechWindow, Transcript
 from tests.support.words import ASK_NOT, error_rate, words
 
+pytestmark = pytest.mark.model
+
 
 def seconds_of(value: float) -> int:
     return round(value * SAMPLE_RATE_HZ)
