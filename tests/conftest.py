@@ -26,7 +26,6 @@ ASSETS = ROOT / "tests" / "assets"
 OURS = ("pipeline", "store", "watchdog")
 LEAK_GRACE_SECONDS = 5.0
 
-
 # Tests of a folder have its marker.
 MARKERS = {"process": "process", "quality": "model", "web": "browser", "cluster": "cluster"}
 
@@ -83,8 +82,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def made(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """`made(name)`: a clip of the catalogue in tests.support.media, made at its first use, once for
-    all workers. Do not change it."""
+    """`made(name)`: a clip of the catalogue in tests.support.media. Do not change it.
+
+    A clip is made when it is first asked for, once for all workers.
+    """
     unfinished = tmp_path_factory.mktemp("media")
 
     @functools.cache
@@ -101,8 +102,10 @@ def made(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[st
 
 @pytest.fixture(scope="session")
 def known(run: Run, whisper_dir: Path, shared: Path) -> Known:
-    """100 small videos of which everything is known, scanned once for all workers. Do not change
-    them."""
+    """100 small videos of which everything is known. Do not change them.
+
+    They are made and scanned once for all workers.
+    """
     collection = planned(seed=1)
     folder = shared / "known"
     with FileLock(shared / "known.lock"):

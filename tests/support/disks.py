@@ -14,8 +14,14 @@ import pytest
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """The folder as the mount point of a file system of that size; skips the test where mounting
-    one is not permitted."""
+    """Mount a file system of that size on the folder.
+
+    Skips the test where mounting one is not permitted.
+
+    Args:
+        folder: made here.
+        megabytes: size of the file system.
+    """
     if sys.platform != "linux":
         pytest.skip("only Linux mounts a tmpfs")
     folder.mkdir()
@@ -30,7 +36,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 def fill(disk: Path, *, leave: int) -> Path:
-    """A file that takes all the room but so many bytes."""
+    """Write a file that leaves only `leave` bytes of the disk free."""
     room = os.statvfs(disk)
     filler = disk / "filler"
     filler.write_bytes(bytes(max(room.f_bavail * room.f_frsize - leave, 0)))

@@ -63,8 +63,10 @@ def clip_folder(size: Literal["base", "small"]) -> Path:
 
 
 def _write_clip(folder: Path, config: dict[str, Any]) -> None:
-    """open_clip's own initial weights, seeded: pictures and texts land well apart (0.1 to 0.8 from
-    the mean of their kind), so that no scaling is needed to tell a right vector from a wrong one.
+    """Write open_clip's own initial weights, seeded.
+
+    Pictures and texts land well apart (0.1 to 0.8 from the mean of their kind), so that no scaling
+    is needed to tell a right vector from a wrong one.
     """
     import open_clip
     import torch

@@ -70,8 +70,16 @@ def put(clip: Path, target: Path) -> Path:
 
 
 def distinct_copy(clip: Path, target: Path, number: int) -> Path:
-    """The same video with other bytes: an MP4 with a box of `number` at its end, which readers
-    skip (ISO/IEC 14496-12, section 8.1.2: free space box)."""
+    """Copy a video so that it shows the same and has other bytes.
+
+    The MP4 gets a box of `number` at its end, which readers skip (ISO/IEC 14496-12, section 8.1.2:
+    free space box).
+
+    Args:
+        clip: an MP4.
+        target: path of the copy.
+        number: another one for other bytes.
+    """
     put(clip, target)
     with target.open("ab") as file:
         file.write((16).to_bytes(4, "big") + b"free" + number.to_bytes(8, "big"))

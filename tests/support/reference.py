@@ -155,8 +155,12 @@ class Reference:
         return {"vector": vector, "transcript": " ".join(segments).strip(), "indices": indices}
 
     def extract(self, folder: Path) -> dict[str, Any]:
-        """A collection, as the three artifacts hold it: `labeled`, `unlabeled`, `transcripts`;
-        and `indices` by path, `skipped` paths. Paths are relative to the folder."""
+        """Embed a collection.
+
+        Returns:
+            What the three artifacts hold: `labeled`, `unlabeled`, `transcripts`; and `indices` by
+            path, `skipped` paths. Paths are relative to the folder.
+        """
         done, skipped = {}, []
         files = [file for file in folder.rglob("*") if file.is_file()]
         for name in sorted(file.relative_to(folder).as_posix() for file in files):

@@ -1,5 +1,4 @@
-"""Texts: captions that say some of what a scene shows, in many wordings, and texts about nothing
-that is drawn."""
+"""Texts: captions of scenes in many wordings, and texts about nothing that is drawn."""
 
 from __future__ import annotations
 
