@@ -14,9 +14,11 @@ Each name is imported when it is first used (PEP 562).
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # typing is not imported before Ctrl-C is handled
 if TYPE_CHECKING:
+    from typing import Any
+
     from pipeline.config import Settings
     from pipeline.config import load as load_settings
     from pipeline.errors import ModelError, PipelineError, SettingsError, VideoError
