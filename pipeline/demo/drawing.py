@@ -98,7 +98,7 @@ def every_scene() -> list[Scene]:
 
 
 def nearly(scene: Scene, dice: random.Random) -> Scene:
-    """The same scene but for one thing."""
+    """Change one thing about a scene."""
     fixed = "count" if scene.count == 1 else "place"  # one shape has a place, several have none
     name = dice.choice([name for name in VALUES if name != fixed])
     current = getattr(scene, name)

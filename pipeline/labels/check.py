@@ -45,7 +45,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """The same clip in several places.
+    """One clip in several places.
 
     Args:
         videos: the places.
