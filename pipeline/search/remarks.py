@@ -34,8 +34,8 @@ NOT_JUDGED = Remark(
 
 
 def on_hits(hits: Sequence[Hit]) -> Remark | None:
-    """The remark on hits of which some may match well."""
-    return NOT_JUDGED if all(hit.match is None for hit in hits) else None
+    """The remark on hits of which some may match well, or could not be judged."""
+    return NOT_JUDGED if any(hit.match is None for hit in hits) else None
 
 
 def on_nothing(store: Store, queries: Sequence[Query], only: Filter) -> Remark | None:

@@ -146,7 +146,8 @@ def test_filters_and_paths(query: Query, project: UserProject) -> None:
 def test_a_table_tells_why(query: Query, picture: Path) -> None:
     ended = query("--image", picture)
     header, first, *_ = ended.stdout.splitlines()
-    assert header.split() == ["score", "label", "path", "why", "transcript"]
+    assert header.split() == ["match", "label", "path", "why", "transcript"]
+    assert first.startswith("100%")  # the very picture
     assert "picture at 00:00" in first
     assert "Not enough videos" in ended.stderr
     said = query("--words", "country").stdout
