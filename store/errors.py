@@ -5,6 +5,10 @@ class StoreError(Exception):
     """The store cannot be read or written; the text says why and what to do about it."""
 
 
+class RecordError(StoreError):
+    """One record cannot be stored as it is; others can."""
+
+
 class StoreBusyError(StoreError):
     """Another process of this machine is writing the store.
 

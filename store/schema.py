@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from store.errors import StoreError
+from store.errors import RecordError
 
 SCHEMA_VERSION = 2
 
@@ -125,7 +125,7 @@ class Row:
         offline: whether its file was not there at the last look.
 
     Raises:
-        StoreError: the path is not valid Unicode (a file name of other bytes), or the
+        RecordError: the path is not valid Unicode (a file name of other bytes), or the
             modification time or another count does not fit 64 bits.
         ValueError: a shape, a type or a number is wrong.
     """
@@ -261,16 +261,16 @@ def check_key(key: str) -> str:
     """Check a key, and give it back.
 
     Raises:
-        StoreError: it is empty or not valid Unicode, and cannot be stored.
+        RecordError: it is empty or not valid Unicode, and cannot be stored.
     """
     try:
         key.encode()
     except UnicodeEncodeError as error:
-        raise StoreError(
+        raise RecordError(
             f"{key!a}: the name is not valid UTF-8 and cannot be stored; rename the file"
         ) from error
     if not key:
-        raise StoreError("an empty path cannot be stored")
+        raise RecordError("an empty path cannot be stored")
     return key
 
 
@@ -278,12 +278,12 @@ def _check_integers(record: Row | FailedFile, *names: str) -> None:
     """Check that numbers fit their columns of 64 bits.
 
     Raises:
-        StoreError: one does not.
+        RecordError: one does not.
     """
     for name in names:
         number = getattr(record, name)
         if not EARLIEST_NS <= number <= LATEST_NS:
-            raise StoreError(f"{record.path}: {name} {number} does not fit 64 bits")
+            raise RecordError(f"{record.path}: {name} {number} does not fit 64 bits")
 
 
 def _check(row: Row, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> None:

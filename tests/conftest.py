@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from pipeline.demo.videos import RECORDING
 from pipeline.demo.weights import TINY_CLIP
@@ -20,6 +21,10 @@ from tests.support.program import ROOT, Run, Spawn, run_here, run_in_process, sp
 from tests.support.projects import UserProject
 
 ASSETS = ROOT / "tests" / "assets"
+
+# No test asserts a time: other work may run on the machine.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 # Libraries keep daemon threads of their own for as long as the process lives (LanceDB's event
 # loop, tqdm's monitor); threads of the project and its observers end with what started them.

@@ -23,10 +23,11 @@ from pipeline.records import (
     VideoFile,
 )
 from pipeline.source.listing import look_at
+from store.errors import RecordError
 from store.schema import Recipe, Row
 from store.table.store import Store
 
-REFUSALS = (ValueError, OverflowError)
+REFUSALS = (RecordError, ValueError, OverflowError)
 """What records and Arrow raise for values that a row cannot hold."""
 
 log = logging.getLogger(__name__)

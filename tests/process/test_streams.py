@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from store.table.store import Store
-from tests.support.program import ROOT, Finished, Run
+from tests.support.program import ROOT, Finished
 from tests.support.projects import UserProject
 from tests.support.rows import failed, make_row
 
@@ -96,12 +96,16 @@ sys.addaudithook(interrupt)
     "module", ["argparse", "pipeline.commands.arguments", "pydantic", "store.table.lance"]
 )
 def test_an_interrupt_during_imports_ends_without_a_traceback(
-    project: UserProject, tmp_path: Path, run_process: Run, module: str, command: str
+    project: UserProject, tmp_path: Path, module: str, command: str
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTING.format(module=module))
-    env = {"PYTHONPATH": str(tmp_path)}
-    ended = run_process("--config", project.config, *command.split(), env=env)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (128 + signal.SIGINT, "", "")
+    ended = subprocess.run(
+        [sys.executable, ROOT / "run.py", "--config", project.config, *command.split()],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, timeout=120,
+        # The tests themselves may be a job in the background, which ignores it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (128 + signal.SIGINT, b"", b"")
 
 
 def test_an_interrupt_that_is_ignored_stays_ignored(project: UserProject, tmp_path: Path) -> None:
