@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
@@ -19,6 +20,9 @@ from tests.support import media, models
 from tests.support.meaning.collection import Known, planned, write
 from tests.support.program import ROOT, Run, Spawn, run_here, run_in_process, spawning
 from tests.support.projects import UserProject
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ASSETS = ROOT / "tests" / "assets"
 
@@ -121,6 +125,18 @@ def known(run: Run, whisper_dir: Path, shared: Path) -> Known:
         ended = run("--config", project.config, "scan")
         assert ended.returncode == 0, ended.stderr
     return Known(project, collection)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium. Each test opens a page of its own and closes it.
+
+    Started once a module: while it runs, asyncio.run fails in the thread of the tests.
+    """
+    from tests.support.browsers import opened_browser
+
+    with opened_browser() as browser:
+        yield browser
 
 
 @pytest.fixture
