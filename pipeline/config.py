@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.fields import FieldInfo
 
 from pipeline.errors import SettingsError
+from pipeline.terminal import nearest
 
 LOCAL_DIR = "local-dir:"
 CONFIG_VARIABLE = "VIDEO_VECTORS_CONFIG"
@@ -230,7 +231,7 @@ def load(file: Path, overrides: Sequence[str] = ()) -> Settings:
         sources[key.strip()] = f"--set {override}"
     if "base" in values:
         source = _source("base", sources) or file
-        raise SettingsError(f"{source}: base: there is no such setting; {_known_keys('')}")
+        raise SettingsError(f"{source}: {_unknown('base')}")
     try:
         return Settings(base=Path(os.path.realpath(file)).parent, **values)
     except ValidationError as error:
@@ -296,10 +297,21 @@ def _explain(error: ValidationError, file: Path, sources: dict[str, str]) -> str
         key = ".".join(str(part) for part in problem["loc"])
         source = _source(key, sources) or str(file)
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{source}: {key}: there is no such setting; {_known_keys(key)}")
+            lines.append(f"{source}: {_unknown(key)}")
         else:
             lines.append(f"{source}: {key} = {problem['input']!r}: it should be {_allowed(key)}")
     return "\n".join(lines)
+
+
+def _unknown(key: str) -> str:
+    """Say that there is no such setting, and what may be meant: in its section, or in another."""
+    section, _, name = key.rpartition(".")
+    meant: list[str] = []
+    for places in ([section], _names_in("")):
+        near = nearest(name, [each for place in places for each in _names_in(place)])
+        meant = meant or [f"{p}.{near}".lstrip(".") for p in places if near in _names_in(p)]
+    hint = f"did you mean {' or '.join(meant)}?" if meant else _known_keys(section)
+    return f"{key}: there is no such setting; {hint}"
 
 
 def _source(key: str, sources: dict[str, str]) -> str | None:
@@ -320,6 +332,14 @@ def _allowed(key: str) -> str:
 
 
 def _known_keys(key: str) -> str:
-    section = Settings.model_fields.get(key.partition(".")[0])
-    fields = getattr(section.annotation, "model_fields", {}) if section else Settings.model_fields
-    return "known: " + ", ".join(name for name in fields if name != "base")
+    section = key.partition(".")[0]
+    return "known: " + ", ".join(_names_in(section) or _names_in(""))
+
+
+def _names_in(section: str) -> list[str]:
+    """Names of the settings in a section; of sections and settings in none for the empty name."""
+    model: Any = Settings
+    if section:
+        field = Settings.model_fields.get(section)
+        model = field.annotation if field else None
+    return [name for name in getattr(model, "model_fields", ()) if name != "base"]

@@ -6,7 +6,9 @@ import io
 import json
 import os
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from difflib import get_close_matches
 
 
 def printable(text: str) -> str:
@@ -27,6 +29,11 @@ def start_of(text: str, characters: int) -> str:
         return text
     cut = text[: characters - 1]
     return (cut.rpartition(" ")[0] or cut) + "…"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Find the known word that is spelled most like this one; None where none is near."""
+    return next(iter(get_close_matches(word, list(known), n=1)), None)
 
 
 def say(text: str) -> None:

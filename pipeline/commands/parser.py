@@ -6,7 +6,6 @@ The flags of the program may stand before the command or after it.
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline.commands import GROUPS, NAMES
+from pipeline.terminal import nearest
 
 INSTALLED = "video-vectors"
 
@@ -122,5 +122,5 @@ def _grouped_help(commands: dict[str, Any]) -> str:
 
 
 def _did_you_mean(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(word, known)
+    return f"; did you mean {near}?" if near else ""

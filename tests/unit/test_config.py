@@ -121,9 +121,9 @@ def test_the_same_in_a_file_names_the_file(config: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "known"),
     [
-        ("clip.frame=3", "known: model, pretrained, frames, sampling, transcript"),
-        ("clp.frames=3", "known: device, data, store"),
-        ("frames=3", "known: device, data, store"),
+        ("clip.qqq=3", "known: model, pretrained, frames, sampling, transcript"),
+        ("qqq.frames=3", "known: device, data, store"),
+        ("qqq=3", "known: device, data, store"),
         ("base=/tmp", "known: device, data, store"),
         ("base.x=1", "known: device, data, store"),
     ],
@@ -235,3 +235,25 @@ def test_settings_cannot_be_changed(config: Path) -> None:
     settings = load(config)
     with pytest.raises(ValueError, match="frozen"):
         settings.clip.frames = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("clip.frame", "did you mean clip.frames?"),
+        ("frames", "did you mean clip.frames?"),
+        ("whisper.frames", "did you mean clip.frames?"),
+        ("model", "did you mean clip.model or whisper.model?"),
+        ("clp.frames", "did you mean clip?"),
+        ("devcie", "did you mean device?"),
+    ],
+)
+@pytest.mark.parametrize("by_flag", [False, True])
+def test_a_wrong_setting_brings_the_nearest_right_one(
+    tmp_path: Path, wrong: str, meant: str, by_flag: bool
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("" if by_flag else f"{wrong} = 1", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load(file, [f"{wrong}=1"] if by_flag else [])
+    assert str(caught.value).endswith(f": there is no such setting; {meant}")
