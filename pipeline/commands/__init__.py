@@ -7,7 +7,7 @@ and prints what it returns: results on stdout, all else on stderr. Each imports 
 
 GROUPS = {
     "start": ("demo", "scan", "watch"),
-    "find and sort": ("query", "suggest", "check", "plot"),
+    "find and sort": ("web", "query", "suggest", "check", "plot"),
     "train": ("export",),
     "look after": ("status", "failures", "retry", "forget", "doctor", "config"),
 }

@@ -122,13 +122,15 @@ def of_recipe(recipe: Recipe, *, offline: bool = False) -> Expr:
     return reduce(and_, [*same, *present])
 
 
-def read_rows(snapshot: Snapshot | None, columns: Sequence[str], where: Expr) -> pa.Table:
+def read_rows(
+    snapshot: Snapshot | None, columns: Sequence[str], where: Expr | None = None
+) -> pa.Table:
     """Read row ids, paths, labels and further columns, in path order.
 
     Args:
         snapshot: the table; None where there is none yet.
         columns: further columns.
-        where: which rows.
+        where: which rows; None for all.
 
     Raises:
         StoreError: the store cannot be read.
@@ -138,14 +140,8 @@ def read_rows(snapshot: Snapshot | None, columns: Sequence[str], where: Expr) ->
         empty = video_schema(1).empty_table().select(names)
         return empty.append_column("_rowid", pa.array([], pa.uint64()))
     with snapshot.videos.reading():
-        scan = (
-            snapshot.table.search()
-            .where(where)
-            .select(names)
-            .limit(None)
-            .with_row_id(with_row_id=True)
-        )
-        return scan.to_arrow().sort_by("path")
+        scan = snapshot.table.search().select(names).limit(None).with_row_id(with_row_id=True)
+        return (scan if where is None else scan.where(where)).to_arrow().sort_by("path")
 
 
 def width_of(snapshot: Snapshot | None, without: int = 0) -> int:

@@ -61,6 +61,8 @@ def test_a_stage_does_not_know_the_tables(stage: str) -> None:
         ("faster_whisper", ("pipeline/models/",)),
         ("lancedb", ("store/table/lance.py",)),
         ("watchdog", ("pipeline/source/observer.py",)),
+        ("starlette", ("pipeline/web/",)),
+        ("uvicorn", ("pipeline/web/server.py",)),
     ],
 )
 def test_a_heavy_library_stays_at_home(library: str, homes: tuple[str, ...]) -> None:

@@ -1,0 +1,86 @@
+"""Answers as JSON, and what goes wrong as a status and a sentence."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pipeline.errors import ModelError, PipelineError, SettingsError
+from store.errors import StoreBusyError, StoreError
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+log = logging.getLogger(__name__)
+
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+
+BUG = "this is a bug; the terminal in which `web` runs has the details"
+
+
+class ApiError(Exception):
+    """A request that cannot be answered.
+
+    Args:
+        status: of HTTP.
+        text: what is wrong and what to do.
+    """
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An answer that is not ready yet; whoever asked asks again.
+
+    Args:
+        waiting: what is being done, a sentence.
+    """
+
+    waiting: str
+
+
+def answer(content: Any) -> Response:
+    """Make the response of an answer: dataclasses, lists, dicts, numpy arrays."""
+    headers = {"cache-control": "no-store"}
+    if isinstance(content, Waiting):
+        headers["retry-after"] = "1"
+        return _json(content, 202, headers)
+    return _json(content, 200, headers)
+
+
+def failed(status: int, text: str) -> Response:
+    """Make the response of an error."""
+    return _json({"error": _sentence(text)}, status, {"cache-control": "no-store"})
+
+
+def failed_with(error: Exception) -> Response:
+    """Make the response of an exception; one that is no error of ours is a bug, and logged."""
+    if isinstance(error, ApiError):
+        return failed(error.status, str(error))
+    if isinstance(error, StoreBusyError):
+        return failed(409, str(error))
+    if isinstance(error, StoreError | ModelError):
+        return failed(503, str(error))
+    if isinstance(error, SettingsError):
+        return failed(400, str(error))
+    if isinstance(error, PipelineError):
+        return failed(409, str(error))
+    log.error("a request failed", exc_info=error)
+    return failed(500, f"{type(error).__name__}: {BUG}")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _json(content: Any, status: int, headers: dict[str, str]) -> Response:
+    from starlette.responses import Response
+
+    body = orjson.dumps(content, option=_OPTIONS)
+    return Response(body, status, headers, media_type="application/json")

@@ -1,0 +1,137 @@
+"""The application: routes to answers, behind the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as Path
+
+from pipeline.web import videos
+from pipeline.web.answers import answer, failed, failed_with
+from pipeline.web.assets import START, Assets
+from pipeline.web.guard import Guard, TooLargeError
+from pipeline.web.media import OTHER_TYPE, TYPES, locate, send_file
+from pipeline.web.routes import Route, describe, read_body, read_query
+from pipeline.web.thumbs import Thumbs
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from pipeline.web.guard import Door
+    from pipeline.web.site import Site
+
+VERSION = 1
+"""Of the API: another one where an answer changes so that a client would have to."""
+
+FOR_EVER = "private, max-age=31536000, immutable"
+
+ROUTES: tuple[Route, ...] = videos.ROUTES
+
+BINARY = (
+    {"method": "GET", "path": "/thumb/{content}", "text": "the thumbnail of a content, a JPEG"},
+    {"method": "GET", "path": "/media/{key}", "text": "the video, or its preview; by byte range"},
+)
+
+
+def make_app(site: Site, door: Door) -> ASGIApp:
+    """Make the application of a page.
+
+    Args:
+        site: what it shows.
+        door: who may ask.
+    """
+    assets, thumbs = Assets(), Thumbs(site)
+    paths = [_path(site, route) for route in ROUTES]
+    paths += [
+        _get("/api", lambda _: _described()),
+        _get("/", lambda request: _asset(assets, START, request)),
+        _get(
+            "/assets/{name:path}", lambda request: _asset(assets, _part(request, "name"), request)
+        ),
+        _get("/thumb/{content}", lambda request: _thumb(thumbs, request)),
+        _get("/media/{key}", lambda request: _media(site, request)),
+    ]
+    handlers: Any = {HTTPException: _refused, Exception: _bug}
+    app = Starlette(routes=paths, exception_handlers=handlers)
+    app.router.redirect_slashes = False
+    return Guard(app, door)
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def _get(path: str, handler: Handler) -> Path:
+    return Path(path, _caught(handler), methods=["GET"])
+
+
+def _path(site: Site, route: Route) -> Path:
+    async def handle(request: Request) -> Response:
+        values = read_query(route, request.query_params.multi_items())
+        if route.method not in ("GET", "HEAD"):
+            values |= read_body(route, await request.body())
+        call = partial(route.call, site, **request.path_params, **values)
+        return answer(await getattr(site.threads, route.lane).run(call))
+
+    return Path(route.path, _caught(handle), methods=[route.method])
+
+
+def _caught(handler: Handler) -> Handler:
+    """Turn exceptions into answers."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except TooLargeError as error:
+            return failed(413, str(error))
+        except Exception as error:  # noqa: BLE001 - a bug is logged and answered
+            return failed_with(error)
+
+    return handle
+
+
+async def _described() -> Response:
+    return answer({"api": VERSION, "routes": [*map(describe, ROUTES), *BINARY]})
+
+
+async def _asset(assets: Assets, name: str, request: Request) -> Response:
+    return assets.get(name, request.headers.get("if-none-match"))
+
+
+async def _thumb(thumbs: Thumbs, request: Request) -> Response:
+    jpeg = await thumbs.get(_part(request, "content"))
+    return Response(jpeg, 200, {"cache-control": FOR_EVER}, "image/jpeg")
+
+
+async def _media(site: Site, request: Request) -> Response:
+    file = await site.threads.store.run(lambda: _file_of(site, _part(request, "key")))
+    location = await site.threads.files.run(lambda: locate(site.project.collection.root, file))
+    kind = TYPES.get(location.suffix.lower(), OTHER_TYPE)
+    asked = request.headers.get("range")
+    headers = {"cache-control": "private, no-cache"}
+    head = request.method == "HEAD"
+    return await send_file(site.threads.files, location, kind, headers, asked, head=head)
+
+
+def _file_of(site: Site, key: str) -> str:
+    overview, place = site.place_of(key)
+    return overview.videos([place])[0].path
+
+
+def _part(request: Request, name: str) -> str:
+    return str(request.path_params[name])
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    known = {404: "there is no such address; GET /api lists them", 405: "not by this method"}
+    return failed(error.status_code, known.get(error.status_code, str(error.detail)))
+
+
+async def _bug(_: Request, error: Exception) -> Response:
+    return failed_with(error)

@@ -1,0 +1,262 @@
+"""The light columns of all rows at one version of the table: what lists and filters are made of.
+
+They are read once a version, about 150 bytes a row, so that a page of a list takes no look into
+the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from hashlib import blake2b
+from typing import Any, Literal
+from unicodedata import normalize
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from store.analysis.vectors import read_rows
+from store.table.snapshot import Snapshot
+
+Order = Literal["path", "new", "long"]
+
+COLUMNS = (
+    "content_hash",
+    "duration_seconds",
+    "width",
+    "height",
+    "language",
+    "speech_status",
+    "offline",
+    "embedded_at",
+    "mtime_ns",
+)
+KEY_BYTES = 10  # of 100,000 paths, two have one key with a probability of 1e-14
+SELECTIONS_KEPT = 16
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which videos are listed; all conditions have to hold.
+
+    Args:
+        folders: names of folders, any of which may be the video's; empty for all.
+        unlabeled: only videos in no folder, or also those where folders are named.
+        offline: only videos whose file is not there; else they are left out.
+        language: language that is spoken.
+        min_seconds: shortest length.
+        max_seconds: longest length.
+        since: earliest modification time of the file.
+    """
+
+    folders: tuple[str, ...] = ()
+    unlabeled: bool = False
+    offline: bool = False
+    language: str | None = None
+    min_seconds: float | None = None
+    max_seconds: float | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Media:
+    """How a video plays.
+
+    Args:
+        url: what to play.
+        kind: `file`, or `preview` where a browser cannot play the file itself; None where nobody
+            has looked yet.
+    """
+
+    url: str
+    kind: str | None
+
+
+@dataclass(frozen=True)
+class Video:
+    """One row, as a list shows it.
+
+    Args:
+        key: names the row; another one after a move.
+        content: hash of the file's bytes.
+        path: path below the collection's root, to be shown.
+        name: its last part.
+        folder: the folder that is its label; None for an unlabeled video.
+        seconds: length.
+        width: pixels, upright.
+        height: pixels, upright.
+        language: language that is spoken; None where nobody speaks.
+        speech: whether somebody speaks.
+        offline: whether the file was not there at the last look.
+        embedded_at: time, ISO 8601.
+        modified_at: modification time of the file, ISO 8601.
+        media: how it plays.
+        thumb: URL of its thumbnail.
+    """
+
+    key: str
+    content: str
+    path: str
+    name: str
+    folder: str | None
+    seconds: float
+    width: int
+    height: int
+    language: str | None
+    speech: bool
+    offline: bool
+    embedded_at: datetime
+    modified_at: datetime
+    media: Media
+    thumb: str
+
+
+class Overview:
+    """The rows of one version, in path order.
+
+    Args:
+        snapshot: the table at that version; None where there is none yet.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+
+    def __init__(self, snapshot: Snapshot | None) -> None:
+        self.snapshot = snapshot
+        self.version = snapshot.version if snapshot else 0
+        self._rows = read_rows(snapshot, COLUMNS).combine_chunks()
+        self.select = lru_cache(SELECTIONS_KEPT)(self._select)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """The key of each row."""
+        return [key_of(path) for path in self._column("path").to_pylist()]
+
+    @cached_property
+    def place_of_key(self) -> dict[str, int]:
+        """The place of each row, by key."""
+        return {key: place for place, key in enumerate(self.keys)}
+
+    @cached_property
+    def place_of_path(self) -> dict[str, int]:
+        """The place of each row, by path."""
+        return {path: place for place, path in enumerate(self._column("path").to_pylist())}
+
+    @cached_property
+    def places_of_content(self) -> dict[str, list[int]]:
+        """The places of the rows of each content, in path order."""
+        places: dict[str, list[int]] = {}
+        for place, content in enumerate(self._column("content_hash").to_pylist()):
+            places.setdefault(content, []).append(place)
+        return places
+
+    @cached_property
+    def folders(self) -> dict[str | None, int]:
+        """How many rows that are not offline each folder has; None for the unlabeled ones."""
+        return self._counted("label")
+
+    @cached_property
+    def languages(self) -> dict[str | None, int]:
+        """In how many rows that are not offline each language is spoken."""
+        return self._counted("language")
+
+    @cached_property
+    def offline(self) -> int:
+        """How many rows are offline."""
+        return int(pc.sum(self._column("offline")).as_py() or 0)
+
+    def row_ids(self, places: Sequence[int]) -> np.ndarray:
+        """Row ids in the snapshot, uint64 `[n]`."""
+        ids: np.ndarray = self._column("_rowid").take(pa.array(places, pa.int64())).to_numpy()
+        return ids
+
+    def videos(self, places: Sequence[int] | np.ndarray) -> list[Video]:
+        """Describe the rows of these places."""
+        return [_video(row) for row in self._rows.take(pa.array(places, pa.int64())).to_pylist()]
+
+    def _select(self, filters: Filters, order: Order = "path") -> np.ndarray:
+        """Choose rows: places, int64 `[n]`, in this order; equals in path order."""
+        places = np.flatnonzero(self._mask(filters))
+        if order == "path":
+            return places
+        column = "mtime_ns" if order == "new" else "duration_seconds"
+        values = self._column(column).to_numpy()[places]
+        chosen: np.ndarray = places[np.argsort(-values, kind="stable")]
+        return chosen
+
+    def _mask(self, filters: Filters) -> np.ndarray:
+        """bool `[n]`: the rows that fulfil the filters."""
+        parts = [pc.equal(self._column("offline"), filters.offline)]
+        label = self._column("label")
+        if filters.folders:
+            named = pc.is_in(label, pa.array(spellings(filters.folders), pa.string()))
+            unlabeled = pc.is_null(label)
+            parts.append(pc.or_(named, unlabeled) if filters.unlabeled else named)
+        elif filters.unlabeled:
+            parts.append(pc.is_null(label))
+        if filters.language is not None:
+            parts.append(pc.equal(self._column("language"), filters.language.lower()))
+        if filters.min_seconds is not None:
+            parts.append(pc.greater_equal(self._column("duration_seconds"), filters.min_seconds))
+        if filters.max_seconds is not None:
+            parts.append(pc.less_equal(self._column("duration_seconds"), filters.max_seconds))
+        if filters.since is not None:
+            nanoseconds = int(filters.since.timestamp() * 1e9)
+            parts.append(pc.greater_equal(self._column("mtime_ns"), nanoseconds))
+        whole = [pc.fill_null(part, fill_value=False) for part in parts]
+        masks = [part.to_numpy(zero_copy_only=False) for part in whole]
+        chosen: np.ndarray = np.logical_and.reduce(masks)
+        return chosen
+
+    def _counted(self, column: str) -> dict[str | None, int]:
+        online = self._column(column).filter(pc.invert(self._column("offline")))
+        counts = online.value_counts().to_pylist()
+        return {each["values"]: each["counts"] for each in counts}
+
+    def _column(self, name: str) -> pa.Array:
+        column = self._rows.column(name)
+        return column.chunk(0) if column.num_chunks else pa.array([], column.type)
+
+
+def key_of(path: str) -> str:
+    """Name a row by a hash of its path, so that no address has a path in it."""
+    return blake2b(path.encode(), digest_size=KEY_BYTES).hexdigest()
+
+
+def spellings(names: Sequence[str]) -> list[str]:
+    """Spell names in each Unicode normal form: macOS decomposes letters, keyboards compose them."""
+    forms = (names, [normalize("NFC", name) for name in names])
+    return sorted(
+        {name for form in (*forms, [normalize("NFD", n) for n in names]) for name in form}
+    )
+
+
+def _video(row: dict[str, Any]) -> Video:
+    path, key = row["path"], key_of(row["path"])
+    return Video(
+        key=key,
+        content=row["content_hash"],
+        path=path,
+        name=path.rpartition("/")[2],
+        folder=row["label"],
+        seconds=row["duration_seconds"],
+        width=row["width"],
+        height=row["height"],
+        language=row["language"],
+        speech=row["speech_status"] == "speech",
+        offline=row["offline"],
+        embedded_at=row["embedded_at"],
+        modified_at=_time_of(row["mtime_ns"]),
+        media=Media(f"/media/{key}", None),
+        thumb=f"/thumb/{row['content_hash']}",
+    )
+
+
+def _time_of(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)
