@@ -11,7 +11,7 @@ Records that hold arrays compare by identity (`eq=False`): arrays have no single
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -374,9 +374,14 @@ class Left:
     """A file that was no longer as listed when it was read: gone, changed or out of reach.
 
     That is no fault of its content. What comes after it finds the file again, if it is there.
+
+    Args:
+        file: as it was listed.
+        why: what was seen of it; empty where it has gone.
     """
 
     file: VideoFile
+    why: str = field(default="", compare=False)
 
     @property
     def content_hash(self) -> None:

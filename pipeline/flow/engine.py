@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,9 +15,42 @@ from pipeline.flow.claims import Claims
 from pipeline.flow.heartbeat import Heartbeat
 from pipeline.flow.journal import Journal
 from pipeline.flow.workers import Channel, StageGroup
-from pipeline.records import Transcript, VideoFile, Written
+from pipeline.records import Failure, Left, Result, Task, Transcript, VideoFile, Written
 
 EncodeTexts = Callable[[Sequence[str]], np.ndarray]
+
+
+class Decoded(Protocol):
+    """A decoded video, wherever its frames are."""
+
+    @property
+    def task(self) -> Task:
+        """What to make of it."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that it holds while it waits."""
+
+
+class Reader(Protocol):
+    """Reads files, wherever that is done. Safe in any thread."""
+
+    def hash(self, file: VideoFile) -> str | Failure | Left:
+        """Hash a file's bytes."""
+
+    def decode(self, task: Task, words: Transcript | None) -> Decoded | Failure | Left:
+        """Decode what a task needs; `words` are of the stored row, where they are kept."""
+
+
+class VideoEmbedder(Protocol):
+    """Runs the models on batches, wherever that is done. Safe in any thread."""
+
+    def embed(self, videos: Sequence[Any]) -> Sequence[Result]:
+        """Embed what a `Reader` decoded; one result a video.
+
+        Raises:
+            ModelError: a model or its device cannot be used.
+        """
 
 
 @dataclass(frozen=True)

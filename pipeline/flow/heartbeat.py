@@ -7,13 +7,11 @@ that goes round in circles; that can only be noticed from outside.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipeline.records import VideoFile
-
-Beat = Callable[[], None]
-"""Notes that reading goes on."""
+from pipeline.stages.read import Beat
 
 
 class Heartbeat:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pipeline.config import Settings
 from pipeline.flow.engine import EncodeTexts, Line, Shared
-from pipeline.flow.intake import Intake, Intaken
-from pipeline.flow.model_stage import ModelStage
-from pipeline.flow.workers import AtStop, Channel, StageGroup
+from pipeline.flow.journal import Journal
+from pipeline.flow.wiring import Shape, wire
+from pipeline.flow.workers import StageGroup
 from pipeline.models.devices import expects_gpu, share_cores, usable_cores
 from pipeline.models.loaded import Models
-from pipeline.records import DecodedVideo, VideoFile, Written
+from pipeline.records import (
+    DecodedVideo,
+    EmbeddedVideo,
+    Failure,
+    Left,
+    Task,
+    Transcript,
+    VideoFile,
+)
 from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder
-
-RESULTS = 256  # that wait for the writer: a few commits
+from pipeline.stages.read import decode_file, hash_file
 
 
 class LocalEngine:
@@ -42,40 +49,56 @@ class LocalEngine:
 
     def connect(self, stages: StageGroup, shared: Shared) -> Line:
         queue, threads = self._settings.queue, self._threads
-        files: Channel[VideoFile] = stages.channel(threads.decode)
-        decoded: Channel[Intaken] = stages.channel(
+        shape = Shape(
+            threads.decode,
+            threads.models,
+            threads.videos,
             queue.items,
-            nbytes=queue.megabytes << 20,
-            producers=threads.decode,
-            at_stop=AtStop.CLEAR,
-        )
-        results: Channel[Written] = stages.channel(
-            RESULTS, producers=threads.models, at_stop=AtStop.KEEP
-        )
-        intake = Intake(shared, lambda: Decoder(self._settings, self._models.preprocess()))
-        model_stage = ModelStage(self._embedder(), shared.journal)
-        stages.stage(
-            "decode", intake.take_each, files, decoded, threads=threads.decode, size_of=_nbytes
-        )
-        stages.stage(
-            "models",
-            model_stage.embed_each,
-            decoded,
-            results,
-            threads=threads.models,
-            most=threads.videos,
+            queue.megabytes << 20,
             cores=max(threads.per_model, 1),
         )
-        return Line(files, results)
+        reader = _LocalReader(self._decoder, shared)
+        embedder = _LocalEmbedder(Embedder.of(self._settings, self._models), shared.journal)
+        return wire(stages, shared, reader, embedder, shape)
 
     def text_encoder(self) -> EncodeTexts | None:
         clip = self._models.loaded_clip
         return clip.encode_texts if clip else None
 
-    def _embedder(self) -> Embedder:
-        first_only = self._settings.clip.transcript == "first_window"
-        return Embedder(self._models.clip, self._models.whisper, first_window_only=first_only)
+    def _decoder(self) -> Decoder:
+        return Decoder(self._settings, self._models.preprocess())
 
 
-def _nbytes(item: Intaken) -> int:
-    return item.nbytes if isinstance(item, DecodedVideo) else 0
+class _LocalReader:
+    """Reads files in the thread that asks, which the journal and the heartbeat know of.
+
+    Args:
+        decoder: gives the decoder; called only when a file is decoded.
+        shared: has both.
+    """
+
+    def __init__(self, decoder: Callable[[], Decoder], shared: Shared) -> None:
+        self._decoder = decoder
+        self._journal, self._heartbeat = shared.journal, shared.heartbeat
+
+    def hash(self, file: VideoFile) -> str | Failure | Left:
+        with self._journal.in_hand([file.path]), self._heartbeat.reading(file) as beat:
+            return hash_file(file, beat)
+
+    def decode(self, task: Task, words: Transcript | None) -> DecodedVideo | Failure | Left:
+        with self._journal.in_hand([task.file.path]):
+            decoder = self._decoder()
+            with self._heartbeat.reading(task.file) as beat:
+                return decode_file(decoder, task, words, beat)
+
+
+class _LocalEmbedder:
+    """Embeds in the thread that asks, which the journal knows of."""
+
+    def __init__(self, embedder: Embedder, journal: Journal) -> None:
+        self._embedder = embedder
+        self._journal = journal
+
+    def embed(self, videos: Sequence[DecodedVideo]) -> list[EmbeddedVideo | Failure]:
+        with self._journal.in_hand([video.task.file.path for video in videos]):
+            return self._embedder.embed(videos)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pipeline.errors import ModelError
+from pipeline.flow.engine import VideoEmbedder
 from pipeline.flow.intake import Intaken
-from pipeline.flow.journal import Journal
-from pipeline.records import DecodedVideo, Failure, Result
-from pipeline.stages.embed import Embedder
+from pipeline.records import Failure, Left, Result, Reused
 
 FAILURES_IN_A_ROW = 20  # of the models, before the run gives up
 
@@ -39,12 +38,10 @@ class ModelStage:
 
     Args:
         embedder: both models.
-        journal: notes which files are in hand.
     """
 
-    def __init__(self, embedder: Embedder, journal: Journal) -> None:
+    def __init__(self, embedder: VideoEmbedder) -> None:
         self._embedder = embedder
-        self._journal = journal
         self._streak = FailureStreak()
 
     def embed_each(self, batch: Sequence[Intaken]) -> Iterator[Result]:
@@ -53,10 +50,9 @@ class ModelStage:
         Raises:
             ModelError: a model cannot be loaded, or fails again and again.
         """
-        videos = [each for each in batch if isinstance(each, DecodedVideo)]
-        yield from (each for each in batch if not isinstance(each, DecodedVideo))
-        with self._journal.in_hand([video.task.file.path for video in videos]):
-            made = self._embedder.embed(videos) if videos else []
-        for result in made:
+        ready = [each for each in batch if isinstance(each, Reused | Failure | Left)]
+        yield from ready
+        videos = [each for each in batch if not isinstance(each, Reused | Failure | Left)]
+        for result in self._embedder.embed(videos) if videos else ():
             self._streak.note(result)
             yield result

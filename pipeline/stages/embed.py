@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import Self, TypeVar, cast
 
 import numpy as np
 
+from pipeline.config import Settings
 from pipeline.errors import VideoError
+from pipeline.models.loaded import Models
 from pipeline.models.protocols import ImageTextEncoder, SpeechRecogniser
 from pipeline.models.text_windows import text_windows
 from pipeline.records import (
@@ -50,6 +52,12 @@ class Embedder:
         self._encoder = encoder
         self._recogniser = recogniser
         self._first_window_only = first_window_only
+
+    @classmethod
+    def of(cls, settings: Settings, models: Models) -> Self:
+        """Make one that loads its models when they are needed."""
+        first_only = settings.clip.transcript == "first_window"
+        return cls(models.clip, models.whisper, first_window_only=first_only)
 
     def embed(self, videos: Sequence[DecodedVideo]) -> list[EmbeddedVideo | Failure]:
         """Make what each video needs.

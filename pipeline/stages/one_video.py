@@ -25,11 +25,7 @@ def embed_video(settings: Settings, location: Path, models: Models) -> EmbeddedV
         ModelError: a model cannot be loaded.
     """
     file = VideoFile(location.name, location.absolute(), size=0, mtime_ns=0)
-    embedder = Embedder(
-        models.clip,
-        models.whisper,
-        first_window_only=settings.clip.transcript == "first_window",
-    )
+    embedder = Embedder.of(settings, models)
     try:
         decoded = Decoder(settings, models.preprocess()).decode(Task(file, content_hash=""))
         (result,) = embedder.embed([decoded])
