@@ -1,0 +1,97 @@
+// A video in a grid: its picture, what it is called, where it is, and why it was found.
+
+import { button, el, icon, marked } from "./dom.js";
+import { clock, count } from "./format.js";
+import { playsUnderMouse } from "./hover.js";
+import { href } from "./router.js";
+
+/** Cells of a grid; found ones have room for the reason. */
+export const CELL = { width: 168, ratio: 1.2, extra: 46 };
+export const FOUND_CELL = { width: 200, ratio: 1.2, extra: 84 };
+
+/**
+ * Makes a card of `{video, percent, why}`. `choice` is the selection that it can be a part of;
+ * `onChoose(event)` is called where its box is pressed.
+ */
+export function makeCard(item, { choice, onChoose, found }) {
+  const { video, percent, why } = item;
+  const at = why?.seconds ?? null;
+  const box = picture(video);
+  const link = el(
+    "a",
+    { href: href({ open: video.key, at: at ? at.toFixed(1) : null }), class: "face", draggable: "false" },
+    box,
+    el("span", { class: "name", title: video.path }, video.name),
+  );
+  const card = el(
+    "div",
+    { class: "card", role: "listitem" },
+    link,
+    el("span", { class: "where" }, folderOf(video), video.offline && el("em", {}, "offline")),
+    found && reason(why),
+    typeof percent === "number" && el("span", { class: "match", title: "How well it matches" },
+      `${Math.floor(percent)}%`),
+    el("span", { class: "tools" },
+      choice && chooser(video, choice, onChoose),
+      el("a", {
+        href: href({ view: "search", like: video.key, text: null, picture: null, open: null, at: null }),
+        class: "tool", title: "More like this (l)", "aria-label": `More like ${video.name}`, tabIndex: -1,
+      }, icon("like"))),
+  );
+  playsUnderMouse(card, box, video, at ?? 0);
+  return card;
+}
+
+/** The thumbnail with the length; a quiet sign where there is none. */
+export function picture(video, { length = true } = {}) {
+  const sign = () => el("span", { class: "no-picture" }, icon("film"));
+  const image = video.thumb && el("img", { src: video.thumb, alt: "", loading: "eager", decoding: "async",
+    onerror: () => image.replaceWith(sign()) });
+  return el("span", { class: "picture" }, image || sign(),
+    length && el("span", { class: "length" }, clock(video.seconds)));
+}
+
+/** The folder of a video in words. */
+export function folderOf(video) {
+  return el("span", { class: video.folder === null ? "folder none" : "folder", title: video.folder },
+    video.folder ?? "unlabeled");
+}
+
+/** Why it was found: the moment, and the sentence with the words marked. */
+export function reason(why) {
+  if (!why) return el("span", { class: "why" });
+  const time = why.seconds !== null && el("time", {}, clock(why.seconds));
+  if (why.kind === "picture") return el("span", { class: "why" }, "picture ", time);
+  const text = why.text ?? "";
+  // A mark far into a long sentence is brought into the two lines that are shown.
+  const from = Math.max(0, (why.marks?.[0]?.[0] ?? 0) - 24);
+  const start = from ? text.indexOf(" ", from) + 1 : 0;
+  const marks = (why.marks ?? []).map(([a, b]) => [a - start, b - start]).filter(([a]) => a >= 0);
+  return el("span", { class: "why", title: text }, time, " ", start > 0 && "… ", marked(text.slice(start), marks));
+}
+
+function chooser(video, choice, onChoose) {
+  return el("input", {
+    type: "checkbox", class: "choose", checked: choice.has(video.key), tabIndex: -1,
+    "aria-label": `Select ${video.name}`, onclick: onChoose,
+  });
+}
+
+/** A row of small cards that can be opened; `live` ones play by themselves. */
+export function strip(videos, { live = 0, label = "" } = {}) {
+  return el("ul", { class: "strip", "aria-label": label || null }, videos.map((video, index) => {
+    const box = picture(video, { length: false });
+    const item = el("li", {}, el("a", { href: href({ open: video.key, at: null }), title: video.path,
+      "aria-label": video.name }, box));
+    if (index < live && video.media && !video.offline) {
+      box.append(el("video", { src: video.media.url, muted: true, loop: true, autoplay: true, playsinline: true,
+        preload: "metadata", tabIndex: -1, "aria-hidden": "true" }));
+    } else {
+      playsUnderMouse(item, box, video);
+    }
+    return item;
+  }));
+}
+
+/** "3 copies" and the like, as a button. */
+export const more = (n, onclick) => button(`${count(n)} more`, onclick, { class: "link" });

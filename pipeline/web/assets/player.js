@@ -1,0 +1,202 @@
+// The player: one video in a dialog, at the moment that was found, with what is said beside it.
+
+import { get } from "./api.js";
+import { picture, strip } from "./card.js";
+import { button, el, fill } from "./dom.js";
+import { askFolder } from "./folders.js";
+import { ago, clock, counted, language } from "./format.js";
+import { stop as stopHover } from "./hover.js";
+import { bind } from "./keys.js";
+import { move } from "./moves.js";
+import { address, go, kept } from "./router.js";
+import { failed, loading } from "./states.js";
+import { toast } from "./toast.js";
+
+const STEP_SECONDS = 5;
+const dialog = document.getElementById("player");
+let shown = null; // the key of the video
+let video = null; // its element
+let control = null;
+let free = () => {};
+let neighbour = () => null;
+
+dialog.addEventListener("close", () => {
+  unload();
+  if (address().open) leave();
+});
+dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+
+/** Shows what the address says; `find(key, by)` knows the next video of the view. */
+export function update({ open, at }, find) {
+  neighbour = find ?? (() => null);
+  if (!open) {
+    if (dialog.open) dialog.close();
+    return;
+  }
+  if (open === shown) {
+    if (at && video) seek(Number(at));
+    return;
+  }
+  load(open, Number(at ?? 0));
+}
+
+/** Closing goes back where opening came from, so that Forward and Back mean what they say. */
+function leave() {
+  if (kept("opened")) history.back();
+  else go({ open: null, at: null }, { replace: true });
+}
+
+function unload() {
+  control?.abort();
+  free();
+  free = () => {};
+  shown = null;
+  if (!video) return;
+  video.pause();
+  video.removeAttribute("src");
+  video.load();
+  video = null;
+}
+
+async function load(key, at) {
+  unload();
+  stopHover();
+  shown = key;
+  control = new AbortController();
+  const { signal } = control;
+  fill(dialog, frame("", loading()));
+  if (!dialog.open) dialog.showModal();
+  free = bind("Player", bindings(), { modal: true });
+  try {
+    const answer = await get(`/api/videos/${encodeURIComponent(key)}`, {}, { signal });
+    if (shown === key) show(answer, at);
+  } catch (error) {
+    if (error.name !== "AbortError") fill(dialog, frame("Not here", failed(error, error.status === 404 ? null : () => load(key, at))));
+  }
+}
+
+function frame(name, ...content) {
+  return [
+    el("header", {}, el("h2", { id: "player-title", title: name }, name || "Video"),
+      button("Close", () => dialog.close(), { icon: "close", bare: true, class: "quiet" })),
+    ...content,
+  ];
+}
+
+function show({ video: one, segments, copies }, at) {
+  const lines = segments.map((segment) => el("li", {}, button(
+    segment.text, () => seek(segment.start, true), { class: "line" },
+  )));
+  lines.forEach((line, index) => line.firstChild.prepend(el("time", {}, clock(segments[index].start))));
+  const words = el("ol", { class: "transcript", tabIndex: lines.length ? 0 : -1, "aria-label": "Transcript" }, lines);
+  const stage = el("div", { class: "stage" });
+  fill(dialog, frame(one.name,
+    el("div", { class: "split" }, stage,
+      el("div", { class: "beside" },
+        el("div", { class: "facts" },
+          el("p", {}, el("span", { class: "folder" }, one.folder ?? "unlabeled"), " ",
+            facts(one).join(" · ")),
+          el("p", { class: "path" }, one.path),
+          el("p", { class: "actions" },
+            button("Move", () => moveOne(one), { icon: "folder", key: "v" }),
+            button("More like this", () => like(one), { icon: "like", key: "l" }))),
+        lines.length ? words : el("p", { class: "quiet-text silent" }, "Nobody speaks in this video."),
+        copies.length > 0 && el("div", { class: "copies" }, el("h3", {}, counted(copies.length, "copy", "copies")),
+          strip(copies, { label: "Copies" }))))));
+  play(stage, one, at, (time) => light(words, lines, segments, time));
+}
+
+function facts(one) {
+  return [
+    clock(one.seconds), `${one.width} × ${one.height}`, one.language && language(one.language),
+    one.embedded_at && `added ${ago(one.embedded_at)}`,
+  ].filter(Boolean);
+}
+
+function play(stage, one, at, onTime) {
+  if (one.offline || !one.media) {
+    fill(stage, picture(one, { length: false }), el("p", { class: "over" }, "This file is offline: connect its drive to play it."));
+    return;
+  }
+  video = el("video", { controls: true, playsinline: true, loop: true, preload: "auto", "aria-label": one.name,
+    poster: one.thumb, src: at ? `${one.media.url}#t=${at}` : one.media.url });
+  const mine = video;
+  const note = el("p", { class: "over", role: "status" });
+  const preview = one.media.kind === "preview";
+  if (preview) note.textContent = "Making a preview that this browser can play…";
+  video.addEventListener("loadeddata", () => { note.textContent = preview ? "preview" : ""; });
+  video.addEventListener("timeupdate", () => onTime(mine.currentTime));
+  video.addEventListener("seeked", () => onTime(mine.currentTime));
+  video.addEventListener("error", () => {
+    if (mine !== video) return;
+    note.textContent = "This video cannot be played here: the file has gone or is damaged.";
+  });
+  fill(stage, video, note);
+  start(mine);
+  if (!dialog.contains(document.activeElement)) mine.focus();
+}
+
+/** Plays; without sound where the browser wants to be asked first. */
+function start(mine) {
+  mine.play().catch((error) => {
+    if (error.name !== "NotAllowedError") return;
+    mine.muted = true;
+    mine.play().catch(() => {});
+  });
+}
+
+function light(list, lines, segments, time) {
+  segments.forEach(({ start: from, end }, index) => {
+    const now = time >= from && time < end;
+    if (now === lines[index].classList.contains("now")) return;
+    lines[index].classList.toggle("now", now);
+    lines[index].firstChild.setAttribute("aria-current", String(now));
+    if (now && !list.matches(":hover, :focus-within")) {
+      list.scrollTop = lines[index].offsetTop - list.offsetTop - list.clientHeight / 3;
+    }
+  });
+}
+
+function seek(time, andPlay = false) {
+  if (!video) return;
+  video.currentTime = time;
+  if (andPlay) start(video);
+}
+
+function like(one) {
+  go({ view: "search", like: one.key, text: null, picture: null, open: null, at: null });
+}
+
+async function moveOne(one) {
+  const folder = await askFolder(`Move ${one.name}`, { unlabeled: one.folder !== null });
+  if (folder === undefined || folder === one.folder) return;
+  try {
+    const done = await move([{ keys: [one.key], folder }]);
+    const next = done.moved[0]?.new_key;
+    if (next && shown === one.key) go({ open: next }, { replace: true, state: history.state });
+  } catch (error) {
+    toast(error.message, { error: true });
+  }
+}
+
+/** Another video of the view takes this one's place in the history. */
+function step(by) {
+  const next = neighbour(shown, by);
+  if (next) go({ open: next.key, at: next.at }, { replace: true, state: history.state });
+}
+
+function bindings() {
+  const jump = (seconds) => video && seek(Math.max(0, video.currentTime + seconds));
+  return [
+    ["Space", "play or pause", () => video && (video.paused ? start(video) : video.pause())],
+    ["ArrowLeft", "5 seconds back", () => jump(-STEP_SECONDS)],
+    ["ArrowRight", "5 seconds on", () => jump(STEP_SECONDS)],
+    ["j", "next video", () => step(1)],
+    ["k", "previous video", () => step(-1)],
+    ["m", "sound on or off", () => video && (video.muted = !video.muted)],
+    ["f", "whole screen", () => video && (document.fullscreenElement ? document.exitFullscreen() : video.requestFullscreen())],
+    ["l", "more like this", () => document.querySelector("#player .actions button:last-child")?.click()],
+    ["v", "move it to a folder", () => document.querySelector("#player .actions button")?.click()],
+    ["Escape", "close", () => dialog.close()],
+  ];
+}

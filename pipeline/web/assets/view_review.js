@@ -1,0 +1,208 @@
+// Review: what would harm a classifier, one case at a time and side by side. Decisions are kept by
+// content, so a case that was decided does not come back.
+
+import { get, post, remove } from "./api.js";
+import { picture, strip } from "./card.js";
+import { button, el, fill, kbd, reducedMotion } from "./dom.js";
+import { askFolder } from "./folders.js";
+import { clock, count, counted, percent } from "./format.js";
+import { bind } from "./keys.js";
+import { move, undo } from "./moves.js";
+import { go, href } from "./router.js";
+import { failed, loading, notice } from "./states.js";
+import { toast } from "./toast.js";
+
+const TITLES = { duplicate: "The same clip in two places", misplaced: "Probably in the wrong folder", overlap: "Folders that look alike" };
+
+export const title = "Review";
+
+export function mount(root, address) {
+  const body = el("div", { class: "body" });
+  const left = el("p", { class: "answered", role: "status" });
+  const kinds = el("div", { class: "tabs", role: "group", "aria-label": "Kinds" });
+  const view = el("div", { class: "view review" }, el("div", { class: "bar" }, left, kinds), body);
+  root.append(view);
+  const control = new AbortController();
+  const decided = [];
+  let cases = [];
+  let small = [];
+  let remark = null;
+  let at = address;
+  let ready = false;
+
+  const open = () => (at.kind ? cases.filter(({ kind }) => kind === at.kind) : cases);
+  const current = () => open().find(({ id }) => id === at.item) ?? open()[0];
+
+  async function load() {
+    fill(body, loading());
+    try {
+      const answer = await get("/api/review", {}, { signal: control.signal, waiting: (text) => fill(body, loading(text)) });
+      remark = answer.remark?.text ?? answer.remark;
+      small = answer.small ?? [];
+      cases = [...answer.groups, ...answer.overlaps.map((each) => ({ ...each, kind: "overlap", videos: [] }))];
+      ready = true;
+      draw();
+    } catch (error) {
+      if (error.name !== "AbortError") fill(body, failed(error, load));
+    }
+  }
+
+  function draw() {
+    if (!ready) return;
+    const item = current();
+    const number = open().indexOf(item) + 1;
+    left.textContent = item ? `${count(number)} of ${count(open().length)}` : "";
+    fill(kinds, cases.length > 0 && [[null, "All"], ...Object.entries(TITLES)].map(([kind, text]) => {
+      const n = kind ? cases.filter((each) => each.kind === kind).length : cases.length;
+      return (n > 0 || at.kind === kind) && el("a", { href: href({ kind, item: null }), "aria-current": String((at.kind ?? null) === kind) },
+        text, el("small", {}, count(n)));
+    }));
+    if (!item) {
+      fill(body, notice("check", "Nothing to review", remark ?? "No clip is in two folders, and no video looks misplaced."), smallFolders());
+      return;
+    }
+    fill(body, el("div", { class: "case" },
+      el("header", {}, el("h2", {}, TITLES[item.kind]), el("p", {}, item.text)),
+      item.kind === "overlap" ? overlap(item) : sides(item),
+      el("p", { class: "row actions" }, choices(item).map(([key, text, run]) => button(text, run, { key })))),
+    smallFolders());
+  }
+
+  function sides(item) {
+    const shown = item.kind === "misplaced" ? item.videos.slice(0, 1) : item.videos;
+    return el("div", { class: "sides" },
+      shown.map((video, index) => side(video, item.kind === "duplicate" ? String(index + 1) : null)),
+      item.kind === "misplaced" && el("figure", { class: "side near" },
+        strip(item.videos.slice(1, 5), { live: reducedMotion.matches ? 0 : 4, label: `Videos in ${item.likely}` }),
+        el("figcaption", {}, el("strong", {}, item.likely), el("span", {}, `looks like these, ${percent(item.confidence ?? 0)}`))));
+  }
+
+  function side(video, key) {
+    const player = video.media && !video.offline
+      ? el("video", { src: video.media.url, poster: video.thumb, controls: true, loop: true, muted: true, playsinline: true,
+        autoplay: !reducedMotion.matches, preload: "metadata", "aria-label": video.name })
+      : picture(video);
+    return el("figure", { class: "side" }, player, el("figcaption", {},
+      el("strong", {}, key && kbd(key), video.folder ?? "unlabeled"),
+      el("a", { href: href({ open: video.key, at: null }), title: video.path }, video.name),
+      el("span", { class: "quiet-text" }, `${clock(video.seconds)} · ${video.width} × ${video.height}`)));
+  }
+
+  const overlap = ({ folders, share }) => el("p", { class: "overlap" },
+    el("strong", {}, folders[0]), el("span", {}, `${percent(share)} look alike`), el("strong", {}, folders[1]),
+    el("a", { href: href({ folder: folders }, { view: "search" }) }, "Look at both"));
+
+  function smallFolders() {
+    return small.length > 0 && el("section", { class: "small-folders" }, el("h3", {}, "Folders with few videos"),
+      el("ul", {}, small.map(({ folder, clips }) => el("li", {}, el("a", { href: href({ folder: [folder] }, { view: "search" }) }, folder),
+        el("small", {}, counted(clips, "clip"))))));
+  }
+
+  /** What can be done with a case: `[key, text, run]`. */
+  function choices(item) {
+    if (!item) return [];
+    const found = [];
+    const [first] = item.videos;
+    if (item.kind === "misplaced") {
+      found.push(["1", `Stays in ${first.folder}`, () => keepIt(item)],
+        ["2", `Move to ${item.likely}`, () => moveThem(item, [first], item.likely)],
+        ["n", "Another folder", () => elsewhere(item, [first])]);
+    } else if (item.kind === "duplicate") {
+      const names = [...new Set(item.videos.map(({ folder }) => folder).filter((folder) => folder !== null))];
+      item.videos.forEach(({ folder }, index) => {
+        if (folder === null || names.indexOf(folder) < 0) return;
+        names.splice(names.indexOf(folder), 1);
+        found.push([String(index + 1), `All to ${folder}`,
+          () => moveThem(item, item.videos.filter((video) => video.folder !== folder), folder)]);
+      });
+      found.push(["n", "All to another folder", () => elsewhere(item, item.videos)], ["k", "Keep as it is", () => keepIt(item)]);
+    } else {
+      found.push(["k", "Keep as it is", () => keepIt(item)]);
+    }
+    return [...found, ["s", "Later", () => step(1)], ["u", "Undo", back]];
+  }
+
+  function step(by) {
+    const all = open();
+    const next = all[(all.indexOf(current()) + by + all.length) % all.length];
+    if (next) go({ item: next.id }, { replace: true });
+  }
+
+  /** Takes a case from the list; the one that follows is shown. */
+  function settle(item, done) {
+    const all = open();
+    const next = all[all.indexOf(item) + 1] ?? all[all.indexOf(item) - 1];
+    decided.push({ item, place: cases.indexOf(item), ...done });
+    cases = cases.filter((each) => each !== item);
+    if ((next?.id ?? null) === (at.item ?? null)) draw();
+    else go({ item: next?.id ?? null }, { replace: true });
+  }
+
+  function restore({ item, place }) {
+    cases.splice(place, 0, item);
+    if (at.item === item.id) draw();
+    else go({ item: item.id }, { replace: true });
+  }
+
+  async function keepIt(item) {
+    settle(item, { kept: true });
+    try {
+      await post("/api/decisions", { id: item.id, decision: "keep" });
+      toast("Kept; it does not come back.", { action: ["Undo", back, "u"] });
+    } catch (error) {
+      toast(error.message, { error: true });
+      restore(decided.pop());
+    }
+  }
+
+  async function moveThem(item, videos, folder) {
+    try {
+      const done = await move([{ keys: videos.map(({ key }) => key), folder }]);
+      if (!done.left.length) settle(item, { batch: done.batch });
+    } catch (error) {
+      toast(error.message, { error: true });
+    }
+  }
+
+  async function elsewhere(item, videos) {
+    const folder = await askFolder("Move to", { likely: [item.likely].filter(Boolean) });
+    if (folder) await moveThem(item, videos.filter((video) => video.folder !== folder), folder);
+  }
+
+  async function back() {
+    const last = decided.pop();
+    if (last?.kept) {
+      restore(last);
+      await remove("/api/decisions", { id: last.item.id }).catch((error) => toast(error.message, { error: true }));
+    } else {
+      const done = await undo(last?.batch);
+      if (last && done.moved.length) restore(last);
+    }
+  }
+
+  const press = (event, key) => choices(current()).find(([each]) => each === key)?.[2]() ?? undefined;
+  const ends = [bind("Review", [
+    ["1–9", "the folder with that number is right", () => false],
+    ["1|2|3|4|5|6|7|8|9", null, press],
+    ["k", "keep as it is", press],
+    ["n", "another folder", press],
+    ["s|j|ArrowRight", "later: the next case", () => step(1)],
+    ["ArrowLeft", "the case before", () => step(-1)],
+    ["u", "undo", back],
+  ])];
+  load();
+
+  return {
+    update: (now) => {
+      const before = at;
+      at = now;
+      if (before.item !== now.item || before.kind !== now.kind) draw();
+    },
+    neighbour: null,
+    unmount: () => {
+      control.abort();
+      ends.forEach((end) => end());
+      view.remove();
+    },
+  };
+}

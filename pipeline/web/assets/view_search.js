@@ -1,0 +1,332 @@
+// Search: one box, filters, and a grid of what was found; with nothing asked, the whole collection.
+
+import { get, postPicture } from "./api.js";
+import { button, el, fill, icon } from "./dom.js";
+import { CELL, FOUND_CELL, makeCard } from "./card.js";
+import { failureList } from "./failures.js";
+import { clearFilters, filterPanel, filtersOf, filtersSet } from "./filters.js";
+import { counted } from "./format.js";
+import { blanks, Grid } from "./grid.js";
+import { stop as stopHover } from "./hover.js";
+import { bind } from "./keys.js";
+import { on } from "./live.js";
+import { go, keep, kept } from "./router.js";
+import { selection } from "./selection.js";
+import { failed, loading, notice } from "./states.js";
+import { toast } from "./toast.js";
+
+const TYPING_MS = 350;
+const WAYS = [["both", "Picture and speech"], ["picture", "Picture"], ["speech", "Speech"], ["words", "Exact words"]];
+const ORDERS = [["path", "By name"], ["new", "Newest first"], ["long", "Longest first"]];
+const MOVES = "ArrowLeft|ArrowRight|ArrowUp|ArrowDown|PageUp|PageDown|Home|End";
+const pictures = new Map(); // id -> what was dropped, to be shown while this page is open
+
+export const title = "Search";
+
+export function mount(root, address) {
+  const answered = el("p", { class: "answered", role: "status" });
+  const body = el("div", { class: "body" });
+  const panel = filterPanel();
+  const chosen = selection({
+    onChange: () => grid?.each(mark),
+    onMoved: () => grid?.refresh(),
+  });
+  const box = searchBox();
+  const order = el("select", { "aria-label": "Order", onchange: () => go({ order: order.value === "path" ? null : order.value }) },
+    ORDERS.map(([value, text]) => el("option", { value }, text)));
+  const narrow = button("Filters", () => {
+    const open = side.classList.toggle("open");
+    narrow.setAttribute("aria-expanded", String(open));
+  }, { icon: "filter", class: "narrow", "aria-expanded": "false" });
+  const clear = button("Clear filters", clearFilters, { class: "link" });
+  const side = el("aside", { class: "side", "aria-label": "Filters" }, panel.node);
+  const view = el("div", { class: "view search" }, box.node, side,
+    el("div", { class: "results" }, el("div", { class: "bar" }, answered, clear, narrow, order), body, chosen.node));
+  root.append(view);
+
+  let grid = null;
+  let asked = null;
+  let last = -1;
+  const ends = [
+    bind("Search", [
+      ["/", "write in the search box", () => box.focus()],
+      [MOVES, null, (event, key) => grid?.move(key)],
+      ["←→↑↓", "go from video to video; Enter opens one", () => false],
+      ["l", "more like this", () => withFocus((card) => go({ like: card.item.video.key, text: null, picture: null }))],
+      ["x|Space", "select this video", () => withFocus((card) => choose(card.item.video.key))],
+      ["a", "select all that are loaded here", () => chosen.set(loadedKeys())],
+      ["v", "move the selected videos", () => chosen.ask()],
+      ["Escape", "clear the selection", () => (chosen.size ? chosen.clear() : false)],
+    ]),
+    on("version", () => { panel.update(now); if (!now.failed) grid?.refresh(); }),
+    on("moved", () => { panel.update(now); grid?.refresh(); }),
+  ];
+  let now = address;
+
+  function withFocus(run) {
+    const card = document.activeElement?.closest(".card");
+    if (!card?.item) return false;
+    run(card);
+    return true;
+  }
+
+  function choose(key, range = false) {
+    const at = grid.indexOf(key);
+    if (range && last >= 0) {
+      const [from, to] = [Math.min(at, last), Math.max(at, last)];
+      const keys = Array.from({ length: to - from + 1 }, (_, i) => grid.item(from + i)?.video.key);
+      chosen.set(keys.filter(Boolean));
+    } else {
+      chosen.toggle(key);
+    }
+    last = at;
+  }
+
+  const loadedKeys = () => [...grid.pages.values()].flatMap((items) => items ?? []).map((item) => item.video.key);
+
+  function mark(card, item) {
+    const on = chosen.has(item.video.key);
+    card.classList.toggle("on", on);
+    const input = card.querySelector(".choose");
+    if (input) input.checked = on;
+  }
+
+  function update(next) {
+    now = next;
+    box.update(next);
+    panel.update(next);
+    const set = filtersSet(next);
+    clear.hidden = !set;
+    narrow.querySelector("span").textContent = set ? `Filters (${set})` : "Filters";
+    order.value = next.order ?? "path";
+    order.hidden = isSearch(next) || Boolean(next.failed);
+    const question = questionOf(next);
+    if (JSON.stringify(question) === JSON.stringify(asked)) return;
+    asked = question;
+    last = -1;
+    chosen.clear();
+    ask(question);
+  }
+
+  async function ask({ path, params }) {
+    grid?.close();
+    grid = null;
+    stopHover();
+    clearTimeout(keeping);
+    if (now.failed) {
+      answered.textContent = "Videos that could not be embedded";
+      fill(body, el("div", { class: "scroll" }, failureList()));
+      return;
+    }
+    const found = path === "/api/search";
+    const cell = found ? FOUND_CELL : CELL;
+    const scroller = el("div", { class: "scroll coming" });
+    const top = kept("scroll") ?? 0;
+    let first = null;
+    body.classList.add("old");
+    if (!body.children.length) body.append(el("div", { class: "scroll waiting" }, blanks(cell)));
+    body.append(scroller);
+    const mine = grid = new Grid(scroller, {
+      cell, label: found ? "Videos found" : "Videos",
+      load: async (offset, limit, signal) => {
+        const answer = await get(path, { ...params, offset, limit }, { signal, waiting: (text) => waiting(text) });
+        if (!offset) first = answer;
+        return { total: answer.total, items: answer.hits ?? answer.videos.map((video) => ({ video })) };
+      },
+      make: (item) => {
+        const card = makeCard(item, { choice: chosen, found, onChoose: (event) => choose(item.video.key, event.shiftKey) });
+        card.classList.toggle("on", chosen.has(item.video.key));
+        return card;
+      },
+      onTotal: () => mine === grid && say(first, found),
+      onError: (error) => (mine === grid && !first ? problem(error) : toast(error.message, { error: true })),
+    });
+    await mine.start(top);
+    if (mine !== grid || !first) return;
+    body.classList.remove("old");
+    scroller.classList.remove("coming");
+    for (const old of [...body.children]) if (old !== scroller) old.remove();
+    scroller.addEventListener("scroll", () => remember(scroller), { passive: true });
+    if (first.total === 0) scroller.prepend(empty(first, found));
+    else if (first.weak) scroller.prepend(weak(first));
+  }
+
+  let keeping = 0;
+  function remember(scroller) {
+    stopHover();
+    clearTimeout(keeping);
+    keeping = setTimeout(() => keep({ scroll: scroller.scrollTop }), 200);
+  }
+
+  function waiting(text) {
+    if (!body.querySelector(".loading")) {
+      for (const old of body.querySelectorAll(".scroll:not(.coming)")) old.remove();
+      body.append(loading(text));
+    }
+    body.querySelector(".loading p").textContent = text;
+    body.classList.remove("old");
+  }
+
+  function problem(error) {
+    body.classList.remove("old");
+    answered.textContent = "";
+    fill(body, failed(error, () => ask(asked)));
+  }
+
+  function say(first, found) {
+    const { total } = first;
+    answered.textContent = found ? `${counted(total, "video")} found` : counted(total, "video");
+  }
+
+  function empty(first, found) {
+    const remark = first.remark?.text ?? first.remark;
+    if (found) {
+      return notice("search", first.weak ? "Nothing matches well" : "Nothing found", remark ?? "No video matches.",
+        first.weak && button("Show the nearest", () => go({ nearest: "1" }), { class: "primary" }),
+        filtersSet(now) > 0 && button("Clear filters", clearFilters));
+    }
+    if (filtersSet(now)) {
+      return notice("filter", "No such videos", "No video fits these filters.", button("Clear filters", clearFilters, { class: "primary" }));
+    }
+    return notice("film", "No videos yet", remark ?? "Put videos into the collection's folder, and run `run.py scan`. They appear here as they are embedded.");
+  }
+
+  function weak(first) {
+    const remark = first.remark?.text ?? first.remark ?? "Nothing matches well; these are the nearest.";
+    return el("p", { class: "remark", role: "status" }, remark);
+  }
+
+  const drop = picturesInto(view, async (file) => {
+    try {
+      const { picture } = await postPicture(file);
+      pictures.set(picture, await createImageBitmap(file).catch(() => null));
+      go({ picture, text: null, like: null, nearest: null });
+    } catch (error) {
+      toast(error.message, { error: true });
+    }
+  });
+  ends.push(drop.end);
+  box.onPicture = drop.take;
+  update(address);
+
+  return {
+    update,
+    neighbour: (key, by) => {
+      const at = grid ? grid.indexOf(key) : -1;
+      const item = at < 0 ? null : grid.item(at + by);
+      if (item) grid.reveal(at + by);
+      return item ? { key: item.video.key, at: item.why?.seconds ?? null } : null;
+    },
+    unmount: () => {
+      clearTimeout(keeping);
+      stopHover();
+      grid?.close();
+      ends.forEach((end) => end());
+      view.remove();
+    },
+  };
+}
+
+const isSearch = ({ text, like, picture }) => Boolean(text || like || picture);
+
+/** What an address asks the server. */
+function questionOf(address) {
+  const { text, by, like, picture, nearest, order } = address;
+  const filters = filtersOf(address);
+  if (address.failed) return { path: "/api/failures", params: {} };
+  if (!isSearch(address)) return { path: "/api/videos", params: { ...filters, order } };
+  const part = like ? { like } : picture ? { picture } : by === "words" ? { words: text } : { text };
+  return { path: "/api/search", params: { ...part, by: by === "words" ? null : by, nearest, ...filters } };
+}
+
+/** The box, how to look, and the picture or the video that is asked with. */
+function searchBox() {
+  let typing = false;
+  let timer = 0;
+  const input = el("input", {
+    type: "search", id: "ask", placeholder: "Search what is shown or said", "aria-label": "Search", autocomplete: "off",
+    enterkeyhint: "search",
+    oninput: () => {
+      clearTimeout(timer);
+      timer = setTimeout(send, TYPING_MS);
+    },
+    onblur: () => { typing = false; },
+    onkeydown: (event) => {
+      if (event.key === "Escape" && !input.value) input.blur();
+      if (event.key === "ArrowDown") {
+        event.preventDefault();
+        document.querySelector(".grid a[tabindex='0'], .grid a")?.focus();
+      }
+    },
+  });
+  const way = el("select", { "aria-label": "Where to look", onchange: () => go({ by: way.value === "both" ? null : way.value, nearest: null }) },
+    WAYS.map(([value, text]) => el("option", { value }, text)));
+  const file = el("input", { type: "file", accept: "image/*", hidden: true, onchange: () => {
+    if (file.files[0]) box.onPicture(file.files[0]);
+    file.value = "";
+  } });
+  const chip = el("span", { class: "chip", hidden: true });
+  const node = el("form", { class: "ask", role: "search", onsubmit: (event) => { event.preventDefault(); send(); typing = false; } },
+    el("div", { class: "field" }, icon("search"), chip, input),
+    way, button("Search by a picture", () => file.click(), { icon: "image", bare: true }), file);
+
+  function send() {
+    clearTimeout(timer);
+    const text = input.value.trim() || null;
+    if (text === (box.now.text ?? null)) return;
+    go({ text, like: text ? null : box.now.like, picture: text ? null : box.now.picture, nearest: null }, { replace: typing });
+    typing = true;
+  }
+
+  function example({ like, picture }) {
+    chip.hidden = !(like || picture);
+    if (chip.hidden) return;
+    const end = button("Remove", () => go({ like: null, picture: null, nearest: null }), { icon: "close", bare: true, class: "quiet" });
+    const name = el("span", {}, like ? "More like this" : "Like this picture");
+    fill(chip, picture ? shrunk(pictures.get(picture)) : icon("like"), name, end);
+    if (like) {
+      get(`/api/videos/${like}`).then(({ video }) => { name.textContent = `More like ${video.name}`; }).catch(() => {});
+    }
+  }
+
+  const box = {
+    node, now: {}, onPicture: () => {},
+    focus: () => input.select(),
+    update: (address) => {
+      const before = box.now;
+      box.now = address;
+      if (document.activeElement !== input || (address.text ?? "") !== input.value.trim()) input.value = address.text ?? "";
+      way.value = address.by ?? "both";
+      way.disabled = false;
+      if (before.like !== address.like || before.picture !== address.picture) example(address);
+    },
+  };
+  return box;
+}
+
+/** A dropped picture, small, on a canvas: no address of it is needed. */
+function shrunk(bitmap) {
+  if (!bitmap) return icon("image");
+  const side = 28;
+  const scale = side / Math.min(bitmap.width, bitmap.height);
+  const canvas = el("canvas", { width: side, height: side, "aria-hidden": "true" });
+  const [w, h] = [bitmap.width * scale, bitmap.height * scale];
+  canvas.getContext("2d").drawImage(bitmap, (side - w) / 2, (side - h) / 2, w, h);
+  return canvas;
+}
+
+/** Takes pictures that are dropped on the view or pasted. */
+function picturesInto(view, use) {
+  const control = new AbortController();
+  const { signal } = control;
+  const take = (file) => (file?.type.startsWith("image/") ? use(file) : toast("That is no picture.", { error: true }));
+  const over = (on) => view.classList.toggle("dropping", on);
+  view.addEventListener("dragover", (event) => { event.preventDefault(); over(true); }, { signal });
+  view.addEventListener("dragleave", (event) => !view.contains(event.relatedTarget) && over(false), { signal });
+  view.addEventListener("drop", (event) => { event.preventDefault(); over(false); take(event.dataTransfer.files[0]); }, { signal });
+  document.addEventListener("paste", (event) => {
+    const file = [...event.clipboardData.files].find((each) => each.type.startsWith("image/"));
+    if (file) { event.preventDefault(); take(file); }
+  }, { signal });
+  return { take, end: () => control.abort() };
+}

@@ -1,0 +1,337 @@
+// Sort: the unlabeled videos, one after the other. A key moves the file and the next one, loaded
+// already, is there at once; what the server says of the move comes after.
+
+import { get, post, remove } from "./api.js";
+import { strip } from "./card.js";
+import { button, el, fill, kbd, reducedMotion } from "./dom.js";
+import { askFolder, folders } from "./folders.js";
+import { clock, count, counted, language, percent } from "./format.js";
+import { bind } from "./keys.js";
+import { on } from "./live.js";
+import { acceptAll } from "./accept_all.js";
+import { move, undo } from "./moves.js";
+import { go } from "./router.js";
+import { failed, loading, notice } from "./states.js";
+import { toast } from "./toast.js";
+
+const AHEAD = 40; // suggestions that are asked for at a time
+const FEW = 8; // left, when more are asked for
+const NUMBERS = 9;
+const WITNESSES = 3;
+let sound = false;
+
+export const title = "Sort";
+
+export function mount(root, address) {
+  const queue = []; // suggestions, the current one first
+  const seen = new Set(); // keys that were in the queue
+  const decided = []; // what was done here, the newest last
+  let skipped = 0;
+  let total = 0;
+  let all = []; // the collection's folders
+  let order = address.order;
+  let control = new AbortController();
+  let asking = null;
+  let remark = null;
+
+  const stage = el("div", { class: "stage", tabIndex: -1 });
+  const facts = el("div", { class: "facts" });
+  const choices = el("ol", { class: "choices", "aria-label": "Folders" });
+  const left = el("p", { class: "answered", role: "status" });
+  const how = el("select", { "aria-label": "Order", onchange: () => go({ order: how.value === "unsure" ? null : how.value }) },
+    el("option", { value: "unsure" }, "Least certain first"), el("option", { value: "sure" }, "Most certain first"));
+  const work = el("div", { class: "work" }, el("div", { class: "watch" }, stage, facts),
+    el("div", { class: "decide" }, choices, el("p", { class: "row actions" },
+      button("New folder", newFolder, { key: "n" }), button("Skip", skip, { key: "s" }),
+      button("Reject", reject, { key: "x" }), button("Undo", back, { key: "u" }))));
+  const other = el("div", { class: "body" });
+  const view = el("div", { class: "view sort" }, el("div", { class: "bar" }, left,
+    button("Accept all above…", bulk, { icon: "check" }), how), work, other);
+  root.append(view);
+  const players = new Map(); // key -> video element; the current one and the next
+
+  const current = () => queue[0];
+  const likely = () => current()?.folders ?? [];
+  /** The folders of the keys 1 to 9: the likely ones, then the largest others. */
+  const numbered = () => {
+    const first = likely().map(({ name }) => name);
+    return [...first, ...all.map(({ name }) => name).filter((name) => !first.includes(name))].slice(0, NUMBERS);
+  };
+
+  async function more() {
+    if (asking) return asking;
+    const mine = control;
+    asking = (async () => {
+      const answer = await get("/api/suggestions", { order: order ?? "unsure", offset: skipped, limit: AHEAD },
+        { signal: mine.signal, waiting: (text) => !queue.length && show(loading(text)) });
+      remark = answer.remark?.text ?? answer.remark;
+      const fresh = answer.items.filter(({ video }) => !seen.has(video.key));
+      fresh.forEach(({ video }) => seen.add(video.key));
+      queue.push(...fresh);
+      total = Math.max(answer.total - skipped, queue.length);
+    })();
+    try {
+      await asking;
+    } finally {
+      if (mine === control) asking = null;
+    }
+  }
+
+  /** Asks for suggestions where few are left, and draws. */
+  async function ask() {
+    const before = current();
+    try {
+      if (queue.length < FEW) await more();
+      if (current() !== before || !before) draw();
+      else preload();
+    } catch (error) {
+      if (error.name !== "AbortError" && !queue.length) show(failed(error, ask));
+    }
+  }
+
+  function show(node) {
+    work.hidden = true;
+    fill(other, node);
+    other.hidden = false;
+  }
+
+  function draw() {
+    left.textContent = queue.length ? `${counted(total, "video")} to sort` : "";
+    const item = current();
+    if (!item) {
+      unload();
+      show(skipped
+        ? notice("sort", "Nothing else to sort", `${counted(skipped, "video")} skipped.`,
+          button("Show the skipped ones", again, { class: "primary" }))
+        : notice("check", "Everything is sorted", remark ?? "Every video is in a folder. New ones appear here as they are embedded."));
+      return;
+    }
+    work.hidden = false;
+    other.hidden = true;
+    const { video } = item;
+    preload();
+    for (const [key, element] of players) {
+      const now = key === video.key;
+      element.hidden = !now;
+      element.muted = !now || !sound;
+      if (now && !reducedMotion.matches) element.play().catch(() => {});
+      else element.pause();
+    }
+    fill(facts, el("h2", { title: video.path }, video.name),
+      el("p", { class: "quiet-text" }, [clock(video.seconds), `${video.width} × ${video.height}`,
+        video.language && language(video.language), video.media?.kind === "preview" && "preview"].filter(Boolean).join(" · ")));
+    fill(choices, numbered().map((name, index) => choice(name, index, item.folders[index])));
+    if (!choices.children.length) {
+      fill(choices, el("li", { class: "quiet-text" }, remark ?? "There is no folder yet: n makes one."));
+    }
+  }
+
+  function choice(name, index, guess) {
+    const press = button(name, () => { decide(name); stage.focus(); }, { class: "choice", "aria-keyshortcuts": String(index + 1) });
+    press.prepend(kbd(String(index + 1)));
+    if (guess) {
+      const meter = el("meter", { min: 0, max: 1, value: guess.probability, "aria-hidden": "true" });
+      press.append(meter, el("b", {}, percent(guess.probability)));
+      if (index === 0) press.append(kbd("Enter"));
+    } else {
+      const known = all.find((each) => each.name === name);
+      press.append(el("small", {}, known ? count(known.videos) : ""));
+    }
+    const live = index === 0 && !reducedMotion.matches ? WITNESSES : 0;
+    return el("li", { class: guess ? "likely" : "" }, press,
+      guess?.witnesses?.length > 0 && strip(guess.witnesses.slice(0, 4), { live, label: `Videos that speak for ${name}` }));
+  }
+
+  /** Keeps the players of the current video and of the next, and of no other. */
+  function preload() {
+    const wanted = queue.slice(0, 2).filter(({ video }) => video.media && !video.offline);
+    for (const [key, element] of players) {
+      if (wanted.some(({ video }) => video.key === key)) continue;
+      release(element);
+      players.delete(key);
+    }
+    for (const { video } of wanted) {
+      if (players.has(video.key)) continue;
+      const element = el("video", { src: video.media.url, poster: video.thumb, preload: "auto", loop: true, muted: true,
+        playsinline: true, controls: true, hidden: true, "aria-label": video.name });
+      players.set(video.key, element);
+      stage.append(element);
+    }
+    stage.classList.toggle("offline", Boolean(current()?.video.offline));
+  }
+
+  function release(element) {
+    element.pause();
+    element.removeAttribute("src");
+    element.load();
+    element.remove();
+  }
+
+  function unload() {
+    players.forEach(release);
+    players.clear();
+  }
+
+  function advance() {
+    const item = queue.shift();
+    draw();
+    ask();
+    return item;
+  }
+
+  async function decide(folder) {
+    if (!current()) return;
+    total -= 1;
+    const item = advance();
+    try {
+      const done = await move([{ keys: [item.video.key], folder }], { quiet: true });
+      if (done.left.length) seen.delete(item.video.key);
+      else {
+        decided.push({ item, batch: done.batch });
+        toast(`${item.video.name} → ${folder}`, { action: ["Undo", back, "u"] });
+      }
+    } catch (error) {
+      toast(`${item.video.name} was not moved. ${error.message}`, { error: true });
+      total += 1;
+      queue.splice(1, 0, item);
+      draw();
+    }
+  }
+
+  function accept() {
+    const [first] = likely();
+    if (first) decide(first.name);
+    else toast("There is no suggestion for this video: choose a folder, or make one with n.");
+  }
+
+  async function newFolder() {
+    const item = current();
+    if (!item) return;
+    const folder = await askFolder(`Move ${item.video.name}`, { likely: item.folders.map(({ name }) => name) });
+    stage.focus();
+    if (folder && current() === item) decide(folder);
+  }
+
+  function skip() {
+    if (!current()) return;
+    skipped += 1;
+    total -= 1;
+    decided.push({ item: advance(), skipped: true });
+    stage.focus();
+  }
+
+  async function reject() {
+    const item = current();
+    const [first] = likely();
+    if (!first) return;
+    const body = { content: item.video.content, folder: first.name };
+    item.folders = item.folders.slice(1);
+    decided.push({ item, rejected: first, body });
+    draw();
+    stage.focus();
+    try {
+      await post("/api/rejections", body);
+      toast(`${first.name} is not suggested again for this video.`, { action: ["Undo", back, "u"] });
+    } catch (error) {
+      toast(error.message, { error: true });
+      restore(decided.splice(decided.findIndex((each) => each.body === body), 1)[0]);
+    }
+  }
+
+  /** Takes the last decision back, whatever it was. */
+  async function back() {
+    const last = decided.pop();
+    stage.focus();
+    if (last?.skipped) {
+      skipped -= 1;
+      total += 1;
+      queue.unshift(last.item);
+      draw();
+    } else if (last?.rejected) {
+      restore(last);
+      await remove("/api/rejections", last.body).catch((error) => toast(error.message, { error: true }));
+    } else {
+      const done = await undo(last?.batch);
+      if (!done.moved.length) return;
+      if (last?.item) {
+        total += 1;
+        queue.unshift(last.item);
+        draw();
+      } else {
+        again();
+      }
+    }
+  }
+
+  function restore({ item, rejected }) {
+    item.folders = [rejected, ...item.folders];
+    if (current() !== item) {
+      const at = queue.indexOf(item);
+      if (at > 0) queue.splice(at, 1);
+      queue.unshift(item);
+    }
+    draw();
+  }
+
+  /** Begins anew. */
+  function again() {
+    control.abort();
+    control = new AbortController();
+    asking = null;
+    queue.length = 0;
+    seen.clear();
+    skipped = 0;
+    ask();
+  }
+
+  async function bulk() {
+    if (await acceptAll()) {
+      decided.push({});
+      again();
+    }
+  }
+
+  const learn = async () => {
+    const known = await folders().catch(() => null);
+    if (!known) return;
+    all = [...known.folders].sort((a, b) => b.videos - a.videos);
+    if (current()) draw();
+  };
+  const digits = Array.from({ length: NUMBERS }, (_, i) => String(i + 1)).join("|");
+  const ends = [
+    bind("Sort", [
+      ["1–9", "move it to that folder", () => false],
+      [digits, null, (event, key) => { const name = numbered()[key - 1]; if (name) decide(name); }],
+      ["Enter", "accept the first folder", accept],
+      ["n", "another or a new folder", newFolder],
+      ["s", "skip", skip],
+      ["x", "reject the first folder: it is not suggested again", reject],
+      ["u", "undo", back],
+      ["Space", "play or pause", () => { const video = players.get(current()?.video.key); if (video) video.paused ? video.play() : video.pause(); }],
+      ["m", "sound on or off", () => { sound = !sound; draw(); }],
+      ["a", "accept all above a confidence", bulk],
+    ]),
+    on("version", () => { learn(); if (queue.length < FEW) ask(); }),
+  ];
+  show(loading());
+  learn();
+  ask();
+
+  return {
+    update: (now) => {
+      how.value = now.order ?? "unsure";
+      if (now.order !== order) {
+        order = now.order;
+        again();
+      }
+      players.get(current()?.video.key)?.[now.open || reducedMotion.matches ? "pause" : "play"]();
+    },
+    neighbour: null,
+    unmount: () => {
+      control.abort();
+      unload();
+      ends.forEach((end) => end());
+      view.remove();
+    },
+  };
+}

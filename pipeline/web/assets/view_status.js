@@ -1,0 +1,130 @@
+// Status: how the collection and its store stand, what is running now, what failed, and whether this
+// machine has what a scan needs.
+
+import { get } from "./api.js";
+import { button, el, fill, icon } from "./dom.js";
+import { failureList } from "./failures.js";
+import { bytes, count, counted, span } from "./format.js";
+import { on } from "./live.js";
+import { undo } from "./moves.js";
+import { href } from "./router.js";
+import { failed, loading } from "./states.js";
+
+const SYMBOLS = { ok: "check", warning: "warning", problem: "warning" };
+
+export const title = "Status";
+
+export function mount(root) {
+  const control = new AbortController();
+  const { signal } = control;
+  const numbers = el("section", { "aria-label": "The collection" }, loading());
+  const run = el("section", { "aria-labelledby": "running-title" });
+  const recipes = el("section", { "aria-labelledby": "recipes-title" });
+  const failures = el("section", { "aria-labelledby": "failures-title" });
+  const doctor = el("section", { "aria-labelledby": "doctor-title" });
+  const view = el("div", { class: "view status scroll", tabIndex: 0, role: "region", "aria-label": "Status" }, el("div", { class: "sections" }, numbers, run, failures, recipes, doctor));
+  root.append(view);
+  let failing = null;
+
+  async function load() {
+    try {
+      show(await get("/api/status", {}, { signal }));
+    } catch (error) {
+      if (error.name !== "AbortError") fill(numbers, failed(error, load));
+    }
+  }
+
+  function show(now) {
+    fill(numbers, equation(now));
+    fill(run, running(now));
+    fill(recipes, made(now));
+    if (now.failed !== failing) {
+      failing = now.failed;
+      fill(failures, el("h2", { id: "failures-title" }, "Failures"), failureList());
+    }
+  }
+
+  async function examine() {
+    const say = (text) => fill(doctor, heading, loading(text));
+    say("Each check runs in a process of its own; this takes a moment.");
+    try {
+      const { findings } = await get("/api/doctor", {}, { signal, waiting: say });
+      fill(doctor, heading, el("ul", { class: "findings" }, findings.map(finding)), button("Check again", examine));
+    } catch (error) {
+      if (error.name !== "AbortError") fill(doctor, heading, failed(error, examine));
+    }
+  }
+
+  const heading = el("h2", { id: "doctor-title" }, "This machine");
+  fill(doctor, heading, el("p", { class: "quiet-text" }, "Whether everything is there that a scan needs: packages, devices, weights, folders, disk, table."),
+    button("Check now", examine));
+  const ends = [on("status", show), on("version", load)];
+  load();
+  return {
+    update: () => {},
+    neighbour: null,
+    unmount: () => {
+      control.abort();
+      ends.forEach((end) => end());
+      view.remove();
+    },
+  };
+}
+
+/** on disk = embedded + waiting + failed, as numbers and as one bar. */
+function equation(now) {
+  const search = (change) => href(change, { view: "search" });
+  const parts = [
+    ["embedded", now.embedded, "embedded", search({})],
+    ["pending", now.pending, "waiting", null],
+    ["failed", now.failed, "failed", search({ failed: "1" })],
+  ];
+  const number = ([kind, n, text, link]) => el(link ? "a" : "span", { class: `number ${kind}`, href: link }, el("b", {}, count(n)), text);
+  return el("div", {},
+    el("h2", {}, now.data_dir),
+    now.problem && el("p", { class: "remark", role: "alert" }, now.problem),
+    el("p", { class: "equation" }, number(["disk", now.on_disk, "on disk", null]), el("i", {}, "="), number(parts[0]),
+      el("i", {}, "+"), number(parts[1]), el("i", {}, "+"), number(parts[2])),
+    el("div", { class: "share", "aria-hidden": "true" }, parts.map(([kind, n]) => {
+      const part = el("span", { class: kind });
+      part.style.flexGrow = n;
+      return part;
+    })),
+    el("p", { class: "quiet-text" },
+      el("a", { href: search({ unlabeled: "1" }) }, counted(now.unlabeled, "unlabeled video")), " · ",
+      el("a", { href: search({ offline: "1" }) }, `${count(now.offline)} offline`), " · ", now.store,
+      now.bytes_on_disk !== null && now.bytes_on_disk !== undefined && ` · ${bytes(now.bytes_on_disk)}`),
+    now.undo && el("p", {}, button(`Undo: ${now.undo.text ?? counted(now.undo.moves, "move")}`, () => undo(), { icon: "undo", key: "u" })));
+}
+
+function running(now) {
+  const work = now.running;
+  const head = el("h2", { id: "running-title" }, "Running now");
+  if (!work) {
+    return [head, el("p", { class: "quiet-text" }, now.pending
+      ? `Nothing. ${counted(now.pending, "video")} wait for run.py scan.`
+      : "Nothing. run.py watch embeds videos as they land.")];
+  }
+  const { files_done: done, files_total: all, rate, left_seconds: left } = work;
+  return [head,
+    el("p", {}, el("strong", {}, work.command), " ", all ? `${count(done ?? 0)} of ${counted(all, "file")}` : counted(done ?? 0, "file"),
+      rate ? `, ${rate < 10 ? rate.toFixed(1) : Math.round(rate)} a second` : "", left ? `, ${span(left)} left` : ""),
+    el("progress", { max: all || 1, value: all ? done ?? 0 : null, "aria-label": "Progress" }),
+    work.now?.length > 0 && el("ul", { class: "now" }, work.now.map((path) => el("li", {}, path)))];
+}
+
+function made({ recipes }) {
+  return [
+    el("h2", { id: "recipes-title" }, "Recipes"),
+    recipes.length ? el("div", { class: "recipes" }, recipes.map((each) => el("dl", {},
+      el("dt", {}, counted(each.rows, "video")), el("dd", {}, each.current ? "made with the settings in force" : "made with other settings: the next scan makes them again"),
+      el("dt", {}, "picture"), el("dd", {}, each.visual),
+      el("dt", {}, "words"), el("dd", {}, each.transcript),
+      el("dt", {}, "speech"), el("dd", {}, each.speech)))) : el("p", { class: "quiet-text" }, "Nothing is embedded yet."),
+  ];
+}
+
+function finding({ part, state, text, advice }) {
+  return el("li", { class: state }, icon(SYMBOLS[state] ?? "warning"),
+    el("div", {}, el("strong", {}, part), el("span", { class: "sr" }, state), " ", text, advice && el("p", { class: "quiet-text" }, advice)));
+}
