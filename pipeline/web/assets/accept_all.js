@@ -1,12 +1,12 @@
 // "Accept all above": shows which videos would go where before it moves any of them.
 
 import { post } from "./api.js";
+import { openDialog } from "./dialog.js";
 import { button, el, fill } from "./dom.js";
 import { counted } from "./format.js";
-import { bind } from "./keys.js";
 import { move } from "./moves.js";
 import { failed, loading } from "./states.js";
-import { toast } from "./toast.js";
+import { attempt } from "./toast.js";
 
 const FIRST = 90; // per cent
 const PICTURES = 8;
@@ -14,7 +14,6 @@ const LATER_MS = 200;
 
 /** Resolves to whether something was moved. */
 export function acceptAll() {
-  const dialog = document.getElementById("ask");
   return new Promise((resolve) => {
     let would = [];
     let asked = 0;
@@ -61,25 +60,24 @@ export function acceptAll() {
     async function run() {
       accept.disabled = true;
       const groups = Map.groupBy(would, ({ folder }) => folder);
-      try {
-        moved = (await move([...groups].map(([folder, items]) => ({ folder, keys: items.map(({ key }) => key) })))).moved.length > 0;
-        dialog.close();
-      } catch (error) {
-        toast(error.message, { error: true });
-        accept.disabled = false;
-      }
+      const moves = [...groups].map(([folder, items]) => ({ folder, keys: items.map(({ key }) => key) }));
+      const done = await attempt(() => move(moves));
+      accept.disabled = false;
+      if (!done) return;
+      moved = done.moved.length > 0;
+      dialog.close();
     }
 
     value.textContent = `${FIRST}%`;
-    fill(dialog,
-      el("header", {}, el("h2", { id: "ask-title" }, "Accept all above"),
-        button("Close", () => dialog.close(), { icon: "close", bare: true, class: "quiet" })),
-      el("p", { class: "row" }, el("label", { for: "above" }, "Confidence of at least"), range, value), plan,
-      el("p", { class: "row end" }, button("Cancel", () => dialog.close()), accept));
     fill(plan, loading("Looking at the suggestions"));
-    const free = bind("Accept all above", [["Escape", "close", () => dialog.close()]], { modal: true });
-    dialog.addEventListener("close", () => { asked += 1; clearTimeout(timer); free(); resolve(moved); }, { once: true });
-    dialog.showModal();
+    const dialog = openDialog("ask", "Accept all above", [
+      el("p", { class: "row" }, el("label", { for: "above" }, "Confidence of at least"), range, value), plan,
+      el("p", { class: "row end" }, button("Cancel", () => dialog.close()), accept),
+    ], () => {
+      asked += 1;
+      clearTimeout(timer);
+      resolve(moved);
+    });
     range.focus();
     preview();
   });

@@ -61,7 +61,7 @@ async function send(address, options) {
   throw new ApiError(said.error || `The server answered ${answer.status}.`, answer.status);
 }
 
-function pause(ms, signal) {
+export function pause(ms, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
     signal?.addEventListener("abort", () => {

@@ -1,12 +1,13 @@
 // A video in a grid: its picture, what it is called, where it is, and why it was found.
 
-import { button, el, icon, marked } from "./dom.js";
-import { clock, count } from "./format.js";
+import { el, icon, marked } from "./dom.js";
+import { clock, language } from "./format.js";
 import { playsUnderMouse } from "./hover.js";
+import { film, isPlayable } from "./media.js";
 import { href } from "./router.js";
 
 /** Cells of a grid; found ones have room for the reason. */
-export const CELL = { width: 168, ratio: 1.2, extra: 46 };
+export const CELL = { width: 152, ratio: 1.2, extra: 46 };
 export const FOUND_CELL = { width: 200, ratio: 1.2, extra: 84 };
 
 /**
@@ -27,7 +28,9 @@ export function makeCard(item, { choice, onChoose, found }) {
     "div",
     { class: "card", role: "listitem" },
     link,
-    el("span", { class: "where" }, folderOf(video), video.offline && el("em", {}, "offline")),
+    el("span", { class: "where" }, 
+      el("span", { class: video.folder === null ? "folder none" : "folder", title: video.folder }, video.folder ?? "unlabeled"),
+      video.offline && el("em", {}, "offline")),
     found && reason(why),
     typeof percent === "number" && el("span", { class: "match", title: "How well it matches" },
       `${Math.floor(percent)}%`),
@@ -51,12 +54,6 @@ export function picture(video, { length = true } = {}) {
     length && el("span", { class: "length" }, clock(video.seconds)));
 }
 
-/** The folder of a video in words. */
-export function folderOf(video) {
-  return el("span", { class: video.folder === null ? "folder none" : "folder", title: video.folder },
-    video.folder ?? "unlabeled");
-}
-
 /** Why it was found: the moment, and the sentence with the words marked. */
 export function reason(why) {
   if (!why) return el("span", { class: "why" });
@@ -77,21 +74,17 @@ function chooser(video, choice, onChoose) {
   });
 }
 
-/** A row of small cards that can be opened; `live` ones play by themselves. */
-export function strip(videos, { live = 0, label = "" } = {}) {
-  return el("ul", { class: "strip", "aria-label": label || null }, videos.map((video, index) => {
+/** Length, size and language in a few words. */
+export const facts = (video) => [clock(video.seconds), `${video.width} × ${video.height}`,
+  video.language && language(video.language)].filter(Boolean).join(" · ");
+
+/** A row of small cards that can be opened; the first `live` ones play by themselves. */
+export function strip(videos, { live = 0, label }) {
+  return el("ul", { class: "strip", "aria-label": label }, videos.map((video, index) => {
     const box = picture(video, { length: false });
-    const item = el("li", {}, el("a", { href: href({ open: video.key, at: null }), title: video.path,
-      "aria-label": video.name }, box));
-    if (index < live && video.media && !video.offline) {
-      box.append(el("video", { src: video.media.url, muted: true, loop: true, autoplay: true, playsinline: true,
-        preload: "metadata", tabIndex: -1, "aria-hidden": "true" }));
-    } else {
-      playsUnderMouse(item, box, video);
-    }
+    const item = el("li", {}, el("a", { href: href({ open: video.key, at: null }), title: video.path, "aria-label": video.name }, box));
+    if (index < live && isPlayable(video)) box.append(film(video, { muted: true, autoplay: true, tabIndex: -1, "aria-hidden": "true", "aria-label": null }));
+    else playsUnderMouse(item, box, video);
     return item;
   }));
 }
-
-/** "3 copies" and the like, as a button. */
-export const more = (n, onclick) => button(`${count(n)} more`, onclick, { class: "link" });

@@ -1,9 +1,9 @@
 // The folders of the collection, and the dialog that asks for one of them or for a new one.
 
 import { get } from "./api.js";
-import { button, el, fill } from "./dom.js";
+import { openDialog } from "./dialog.js";
+import { el, fill } from "./dom.js";
 import { count } from "./format.js";
-import { bind } from "./keys.js";
 import { on } from "./live.js";
 
 let answer = null;
@@ -26,12 +26,10 @@ on("version", forgetFolders);
  */
 export async function askFolder(title, { unlabeled = false, likely = [] } = {}) {
   const known = (await folders().catch(() => ({ folders: [] }))).folders;
-  const dialog = document.getElementById("folder");
   return new Promise((resolve) => {
     let choices = [];
     let at = 0;
     const finish = (value) => {
-      free();
       resolve(value);
       dialog.close();
     };
@@ -75,14 +73,9 @@ export async function askFolder(title, { unlabeled = false, likely = [] } = {}) 
       list.children[at]?.scrollIntoView({ block: "nearest" });
     }
 
-    fill(dialog,
-      el("header", {}, el("h2", { id: "folder-title" }, title),
-        button("Close", () => dialog.close(), { icon: "close", bare: true, class: "quiet" })),
-      el("label", { for: "folder-name" }, "Folder, or the name of a new one"), input, problem, list);
-    dialog.addEventListener("close", () => finish(undefined), { once: true });
-    const free = bind("Folder", [["Escape", null, () => dialog.close()]], { modal: true });
+    const dialog = openDialog("folder", title,
+      [el("label", { for: "folder-name" }, "Folder, or the name of a new one"), input, problem, list], resolve);
     draw();
-    dialog.showModal();
     input.focus();
   });
 }

@@ -3,6 +3,7 @@
 // that was passed by goes on loading.
 
 import { el, reducedMotion } from "./dom.js";
+import { isPlayable, release } from "./media.js";
 
 const WAIT_MS = 200;
 const player = el("video", { class: "hover", preload: "metadata", muted: true, loop: true, playsinline: true,
@@ -10,18 +11,17 @@ const player = el("video", { class: "hover", preload: "metadata", muted: true, l
 let timer = 0;
 
 player.addEventListener("playing", () => player.classList.add("on"));
-player.addEventListener("error", () => player.classList.remove("on"));
 
-/** Plays a video inside `box` from some second, while the mouse is over `area` or it has the focus. */
+/** Plays a video in `box` from some second, while the mouse is over `area` or it has the focus. */
 export function playsUnderMouse(area, box, video, at = 0) {
-  if (!video.media || video.offline) return;
-  const start = () => {
+  if (!isPlayable(video)) return;
+  const enter = () => {
     stop();
-    if (!reducedMotion.matches) timer = setTimeout(() => mount(box, video.media.url, at), WAIT_MS);
+    if (!reducedMotion.matches) timer = setTimeout(mount, WAIT_MS, box, video.media.url, at);
   };
-  area.addEventListener("pointerenter", (event) => event.pointerType !== "touch" && start());
+  area.addEventListener("pointerenter", (event) => event.pointerType !== "touch" && enter());
   area.addEventListener("pointerleave", stop);
-  area.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && start());
+  area.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && enter());
   area.addEventListener("focusout", stop);
 }
 
@@ -35,10 +35,6 @@ function mount(box, url, at) {
 /** Unloads it. */
 export function stop() {
   clearTimeout(timer);
-  if (!player.hasAttribute("src")) return;
   player.classList.remove("on");
-  player.pause();
-  player.removeAttribute("src");
-  player.load();
-  player.remove();
+  release(player);
 }

@@ -2,9 +2,8 @@
 // are shown. The newest scope is asked first, and a dialog hides what is below it. Keys belong to
 // whoever types: a text field keeps its letters and arrows.
 
-import { button, el, fill, kbd } from "./dom.js";
-
 const scopes = [];
+const always = new Map();
 let prefix = "";
 
 /**
@@ -20,6 +19,9 @@ export function bind(title, bindings, { modal = false } = {}) {
     if (at >= 0) scopes.splice(at, 1);
   };
 }
+
+/** Binds a key that also works in dialogs. */
+export const bindAlways = (key, run) => always.set(key, run);
 
 /** Whether an element takes letters itself. */
 function types(node) {
@@ -40,9 +42,9 @@ document.addEventListener("keydown", (event) => {
   // A control keeps the keys that press it.
   if (["Enter", "Space"].includes(key) && at?.matches("a[href], button, summary, [role=option]")) return;
   if (at?.type === "radio" && key.startsWith("Arrow")) return;
-  if (key === "?") {
+  if (always.has(key)) {
     event.preventDefault();
-    showKeys();
+    always.get(key)();
     return;
   }
   const pressed = prefix ? `${prefix} ${key}` : key;
@@ -60,29 +62,8 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-/** Shows the keys that work now, or hides them. */
-export function showKeys() {
-  const dialog = document.getElementById("help");
-  if (dialog.open) {
-    dialog.close();
-    return;
-  }
+/** The scopes that are not hidden by a dialog, the newest first. */
+export function visibleScopes() {
   const hidden = scopes.findLastIndex((scope) => scope.modal);
-  const shown = scopes.slice(Math.max(0, hidden)).reverse();
-  const tables = shown.map(({ title, bindings }) =>
-    el("section", {}, el("h3", {}, title), el("dl", {}, bindings.filter(([, what]) => what).map(row))));
-  fill(
-    dialog,
-    el("header", {}, el("h2", { id: "help-title" }, "Keys"),
-      button("Close", () => dialog.close(), { icon: "close", bare: true, class: "quiet" })),
-    el("div", { class: "columns" }, tables),
-  );
-  dialog.showModal();
-  const free = bind("Keys", [["Escape", null, () => dialog.close()]], { modal: true });
-  dialog.addEventListener("close", free, { once: true });
-}
-
-function row([keys, what]) {
-  const shown = keys.split("|").map((each) => each.split(" ").map(kbd));
-  return el("div", {}, el("dt", {}, shown), el("dd", {}, what));
+  return scopes.slice(Math.max(0, hidden)).reverse();
 }

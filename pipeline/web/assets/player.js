@@ -1,16 +1,18 @@
 // The player: one video in a dialog, at the moment that was found, with what is said beside it.
 
 import { get } from "./api.js";
-import { picture, strip } from "./card.js";
+import { facts, picture, strip } from "./card.js";
+import { head } from "./dialog.js";
 import { button, el, fill } from "./dom.js";
 import { askFolder } from "./folders.js";
-import { ago, clock, counted, language } from "./format.js";
+import { ago, clock, counted } from "./format.js";
 import { stop as stopHover } from "./hover.js";
 import { bind } from "./keys.js";
+import { film, isPlayable, release, start, toggle } from "./media.js";
 import { move } from "./moves.js";
 import { address, go, kept } from "./router.js";
-import { failed, loading } from "./states.js";
-import { toast } from "./toast.js";
+import { failed, loading, throwBug } from "./states.js";
+import { attempt } from "./toast.js";
 
 const STEP_SECONDS = 5;
 const dialog = document.getElementById("player");
@@ -51,10 +53,7 @@ function unload() {
   free();
   free = () => {};
   shown = null;
-  if (!video) return;
-  video.pause();
-  video.removeAttribute("src");
-  video.load();
+  release(video);
   video = null;
 }
 
@@ -64,23 +63,16 @@ async function load(key, at) {
   shown = key;
   control = new AbortController();
   const { signal } = control;
-  fill(dialog, frame("", loading()));
+  fill(dialog, head(dialog, "Video"), loading());
   if (!dialog.open) dialog.showModal();
   free = bind("Player", bindings(), { modal: true });
   try {
     const answer = await get(`/api/videos/${encodeURIComponent(key)}`, {}, { signal });
     if (shown === key) show(answer, at);
   } catch (error) {
-    if (error.name !== "AbortError") fill(dialog, frame("Not here", failed(error, error.status === 404 ? null : () => load(key, at))));
+    if (!(error.status >= 0)) throwBug(error);
+    else fill(dialog, head(dialog, "Not here"), failed(error, error.status !== 404 && (() => load(key, at))));
   }
-}
-
-function frame(name, ...content) {
-  return [
-    el("header", {}, el("h2", { id: "player-title", title: name }, name || "Video"),
-      button("Close", () => dialog.close(), { icon: "close", bare: true, class: "quiet" })),
-    ...content,
-  ];
 }
 
 function show({ video: one, segments, copies }, at) {
@@ -90,59 +82,33 @@ function show({ video: one, segments, copies }, at) {
   lines.forEach((line, index) => line.firstChild.prepend(el("time", {}, clock(segments[index].start))));
   const words = el("ol", { class: "transcript", tabIndex: lines.length ? 0 : -1, "aria-label": "Transcript" }, lines);
   const stage = el("div", { class: "stage" });
-  fill(dialog, frame(one.name,
-    el("div", { class: "split" }, stage,
-      el("div", { class: "beside" },
-        el("div", { class: "facts" },
-          el("p", {}, el("span", { class: "folder" }, one.folder ?? "unlabeled"), " ",
-            facts(one).join(" · ")),
-          el("p", { class: "path" }, one.path),
-          el("p", { class: "actions" },
-            button("Move", () => moveOne(one), { icon: "folder", key: "v" }),
-            button("More like this", () => like(one), { icon: "like", key: "l" }))),
-        lines.length ? words : el("p", { class: "quiet-text silent" }, "Nobody speaks in this video."),
-        copies.length > 0 && el("div", { class: "copies" }, el("h3", {}, counted(copies.length, "copy", "copies")),
-          strip(copies, { label: "Copies" }))))));
+  fill(dialog, head(dialog, one.name), el("div", { class: "split" }, stage, el("div", { class: "beside" },
+    el("div", { class: "facts" },
+      el("p", {}, el("span", { class: "folder" }, one.folder ?? "unlabeled"), " ", facts(one),
+        one.embedded_at && ` · added ${ago(one.embedded_at)}`),
+      el("p", { class: "path" }, one.path),
+      el("p", { class: "actions" },
+        button("Move", () => moveOne(one), { icon: "folder", key: "v" }),
+        button("More like this", () => like(one), { icon: "like", key: "l" }))),
+    lines.length ? words : el("p", { class: "quiet-text silent" }, "Nobody speaks in this video."),
+    copies.length > 0 && el("div", { class: "copies" }, el("h3", {}, counted(copies.length, "copy", "copies")),
+      strip(copies, { label: "Copies" })))));
   play(stage, one, at, (time) => light(words, lines, segments, time));
 }
 
-function facts(one) {
-  return [
-    clock(one.seconds), `${one.width} × ${one.height}`, one.language && language(one.language),
-    one.embedded_at && `added ${ago(one.embedded_at)}`,
-  ].filter(Boolean);
-}
-
 function play(stage, one, at, onTime) {
-  if (one.offline || !one.media) {
-    fill(stage, picture(one, { length: false }), el("p", { class: "over" }, "This file is offline: connect its drive to play it."));
+  const note = el("p", { class: "over", role: "status" });
+  if (!isPlayable(one)) {
+    note.textContent = "This file is offline: connect its drive to play it.";
+    fill(stage, picture(one, { length: false }), note);
     return;
   }
-  video = el("video", { controls: true, playsinline: true, loop: true, preload: "auto", "aria-label": one.name,
-    poster: one.thumb, src: at ? `${one.media.url}#t=${at}` : one.media.url });
-  const mine = video;
-  const note = el("p", { class: "over", role: "status" });
-  const preview = one.media.kind === "preview";
-  if (preview) note.textContent = "Making a preview that this browser can play…";
-  video.addEventListener("loadeddata", () => { note.textContent = preview ? "preview" : ""; });
-  video.addEventListener("timeupdate", () => onTime(mine.currentTime));
-  video.addEventListener("seeked", () => onTime(mine.currentTime));
-  video.addEventListener("error", () => {
-    if (mine !== video) return;
-    note.textContent = "This video cannot be played here: the file has gone or is damaged.";
-  });
-  fill(stage, video, note);
+  const mine = film(one, { at, controls: true, preload: "auto", say: (text) => { note.textContent = text; } });
+  video = mine;
+  for (const event of ["timeupdate", "seeked"]) mine.addEventListener(event, () => onTime(mine.currentTime));
+  fill(stage, mine, note);
   start(mine);
-  if (!dialog.contains(document.activeElement)) mine.focus();
-}
-
-/** Plays; without sound where the browser wants to be asked first. */
-function start(mine) {
-  mine.play().catch((error) => {
-    if (error.name !== "NotAllowedError") return;
-    mine.muted = true;
-    mine.play().catch(() => {});
-  });
+  mine.focus();
 }
 
 function light(list, lines, segments, time) {
@@ -170,13 +136,8 @@ function like(one) {
 async function moveOne(one) {
   const folder = await askFolder(`Move ${one.name}`, { unlabeled: one.folder !== null });
   if (folder === undefined || folder === one.folder) return;
-  try {
-    const done = await move([{ keys: [one.key], folder }]);
-    const next = done.moved[0]?.new_key;
-    if (next && shown === one.key) go({ open: next }, { replace: true, state: history.state });
-  } catch (error) {
-    toast(error.message, { error: true });
-  }
+  const next = (await attempt(() => move([{ keys: [one.key], folder }])))?.moved[0]?.new_key;
+  if (next && shown === one.key) go({ open: next }, { replace: true, state: history.state });
 }
 
 /** Another video of the view takes this one's place in the history. */
@@ -186,17 +147,18 @@ function step(by) {
 }
 
 function bindings() {
+  const press = (key) => dialog.querySelector(`[aria-keyshortcuts=${key}]`)?.click();
   const jump = (seconds) => video && seek(Math.max(0, video.currentTime + seconds));
   return [
-    ["Space", "play or pause", () => video && (video.paused ? start(video) : video.pause())],
+    ["Space", "play or pause", () => toggle(video)],
     ["ArrowLeft", "5 seconds back", () => jump(-STEP_SECONDS)],
     ["ArrowRight", "5 seconds on", () => jump(STEP_SECONDS)],
     ["j", "next video", () => step(1)],
     ["k", "previous video", () => step(-1)],
     ["m", "sound on or off", () => video && (video.muted = !video.muted)],
     ["f", "whole screen", () => video && (document.fullscreenElement ? document.exitFullscreen() : video.requestFullscreen())],
-    ["l", "more like this", () => document.querySelector("#player .actions button:last-child")?.click()],
-    ["v", "move it to a folder", () => document.querySelector("#player .actions button")?.click()],
+    ["l", "more like this", () => press("l")],
+    ["v", "move it to a folder", () => press("v")],
     ["Escape", "close", () => dialog.close()],
   ];
 }

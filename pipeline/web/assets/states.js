@@ -1,6 +1,7 @@
 // What a view shows in place of its content: that it is loading, empty, or failed.
 
-import { button, el, icon } from "./dom.js";
+import { get } from "./api.js";
+import { button, el, fill, icon } from "./dom.js";
 
 /** A title and a sentence in the middle, with what can be done. */
 export function notice(symbol, title, text, ...actions) {
@@ -10,9 +11,8 @@ export function notice(symbol, title, text, ...actions) {
 
 /** What went wrong, and another try. */
 export function failed(error, again) {
-  const title = error.status === 0 ? "No answer" : "That did not work";
-  const node = notice(error.status === 0 ? "offline" : "warning", title, error.message,
-    again && button("Try again", again, { class: "primary" }));
+  const [symbol, title] = error.status === 0 ? ["offline", "No answer"] : ["warning", "That did not work"];
+  const node = notice(symbol, title, error.message, again && button("Try again", again, { class: "primary" }));
   node.setAttribute("role", "alert");
   return node;
 }
@@ -22,3 +22,22 @@ export function loading(text = "Loading") {
   return el("div", { class: "notice loading", role: "status" },
     el("span", { class: "bar", "aria-hidden": "true" }), el("p", {}, text));
 }
+
+/** Asks for something and gives it to `show`; meanwhile, or where it fails, `node` says so. */
+export async function load(node, path, show, { params, signal, quiet = false } = {}) {
+  if (!quiet) fill(node, loading());
+  try {
+    show(await get(path, params, { signal, waiting: (text) => fill(node, loading(text)) }));
+  } catch (error) {
+    if (!(error.status >= 0)) throwBug(error);
+    else fill(node, failed(error, () => load(node, path, show, { params, signal })));
+  }
+}
+
+/** What was given up is nothing to talk about; all else is a bug. */
+export function throwBug(error) {
+  if (error.name !== "AbortError") throw error;
+}
+
+/** The sentence of a remark of the server. */
+export const remarkOf = ({ remark }) => remark?.text ?? remark ?? null;

@@ -1,12 +1,135 @@
-// Map: the collection in the plane.
+// Map: the collection in the plane, alike beside alike. A click opens a video; what a line is drawn
+// around is selected, and can be moved together.
 
-import { el } from "./dom.js";
-import { loading } from "./states.js";
+import { get } from "./api.js";
+import { picture } from "./card.js";
+import { button, el, fill } from "./dom.js";
+import { count } from "./format.js";
+import { bind } from "./keys.js";
+import { on } from "./live.js";
+import { PointMap } from "./map.js";
+import { go } from "./router.js";
+import { selection } from "./selection.js";
+import { load, notice, remarkOf } from "./states.js";
+
+const REST_MS = 150; // of the mouse on a point, before the name of its video is asked for
+const GOLDEN = 137.508; // degrees between hues of folders that come after each other
 
 export const title = "Map";
 
 export function mount(root) {
-  const view = el("div", { class: "view map" }, loading());
-  root.append(view);
-  return { update: () => {}, neighbour: null, unmount: () => view.remove() };
+  const control = new AbortController();
+  const { signal } = control;
+  const canvas = el("canvas", { tabIndex: 0, role: "application", "aria-roledescription": "map",
+    "aria-label": "Map of the videos: arrow keys go from video to video, Enter opens one, plus and minus zoom" });
+  const body = el("div", { class: "body" });
+  const place = el("div", { class: "plane" }, canvas);
+  const legend = el("div", { class: "rows side" });
+  const card = el("div", { class: "tip", hidden: true });
+  const said = el("p", { class: "answered", role: "status" });
+  const drawing = button("Draw a region", toggleDrawing, { key: "d", "aria-pressed": "false" });
+  const chosen = selection(ring);
+  root.append(el("div", { class: "view maps" }, el("div", { class: "bar" }, said, drawing,
+    button("Zoom in", () => map?.zoom(), { bare: true, icon: "plus" }),
+    button("Zoom out", () => map?.zoom(1 / 1.4), { bare: true, icon: "minus" }),
+    button("Show all", () => map?.reset(), { key: "0" })), legend, body, chosen.node));
+  let map = null;
+  let keys = [];
+  let contents = [];
+  let resting = 0;
+  let later = 0;
+
+  function show(answer) {
+    ({ keys, contents } = answer);
+    const { folders, folder, x, y } = answer;
+    said.textContent = `${count(keys.length)} videos`;
+    if (!keys.length) {
+      fill(legend);
+      fill(body, notice("map", "No map yet", remarkOf(answer) ?? "There is nothing to draw: no video is embedded."));
+      return;
+    }
+    const colours = answer.colours ?? folders.map((name, i) => (name === null ? "#8b9092" : `hsl(${(i * GOLDEN) % 360} 62% ${45 + 12 * (i % 2)}%)`));
+    const points = { x, y, group: folder, colours };
+    if (!body.contains(place)) fill(body, place, card);
+    if (map) map.setPoints(points);
+    else map = new PointMap(canvas, points, { hover, open: (i) => i >= 0 && go({ open: keys[i], at: null }), region });
+    entries(folders, folder, colours);
+    ring();
+  }
+
+  function entries(folders, folder, colours) {
+    const counts = new Uint32Array(folders.length);
+    for (const i of folder) counts[i] += 1;
+    fill(legend, folders.map((name, i) => {
+      const dot = el("i", { class: "dot" });
+      dot.style.background = colours[i];
+      return el("label", { title: name }, el("input", { type: "checkbox", checked: !map.hidden.has(i), onchange: () => {
+        map.hidden[map.hidden.has(i) ? "delete" : "add"](i);
+        map.draw();
+      } }), dot, el("span", {}, name ?? "unlabeled"), el("small", {}, count(counts[i])));
+    }));
+  }
+
+  function ring() {
+    if (!map) return;
+    map.selected = new Set(keys.flatMap((key, i) => (chosen.has(key) ? [i] : [])));
+    map.draw();
+  }
+
+  function region(points) {
+    chosen.set(points.map((i) => keys[i]));
+    if (map.drawsRegion) toggleDrawing();
+  }
+
+  function toggleDrawing() {
+    if (!map) return;
+    map.drawsRegion = !map.drawsRegion;
+    drawing.setAttribute("aria-pressed", String(map.drawsRegion));
+    canvas.classList.toggle("draws", map.drawsRegion);
+  }
+
+  /** The picture of a point at once, its name when the mouse rests there. */
+  function hover(i) {
+    clearTimeout(resting);
+    card.hidden = i < 0;
+    if (i < 0) return;
+    const name = el("strong", {}, " ");
+    fill(card, picture({ thumb: contents[i] && `/thumb/${contents[i]}` }, { length: false }), name);
+    const [x, y] = map.placeOf(i);
+    card.style.left = `${Math.min(x + 16, place.clientWidth - 196)}px`;
+    card.style.top = `${Math.min(y + 16, place.clientHeight - 180)}px`;
+    resting = setTimeout(async () => {
+      const answer = await get(`/api/videos/${keys[i]}`, {}, { signal }).catch(() => null);
+      if (answer) name.textContent = answer.video.name;
+      if (document.activeElement === canvas && answer) said.textContent = `${answer.video.name}, ${answer.video.folder ?? "unlabeled"}`;
+    }, REST_MS);
+  }
+
+  const ask = (quiet) => load(body, "/api/map", show, { signal, quiet });
+  const renew = () => {
+    clearTimeout(later);
+    later = setTimeout(ask, 1000, true);
+  };
+  const ends = [
+    bind("Map", [
+      ["←→↑↓", "on the map: go from video to video; Enter opens one", () => false],
+      ["+ - 0", "on the map: zoom in, out, show all", () => false],
+      ["d", "draw round videos to select them (or Shift and drag)", toggleDrawing],
+      ...chosen.keys,
+      ["0", null, () => map?.reset()],
+    ]),
+    on("version", renew), on("moved", renew),
+  ];
+  ask(false);
+
+  return {
+    update: () => {},
+    unmount: () => {
+      control.abort();
+      clearTimeout(resting);
+      clearTimeout(later);
+      map?.close();
+      ends.forEach((end) => end());
+    },
+  };
 }

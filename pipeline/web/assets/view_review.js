@@ -1,16 +1,17 @@
 // Review: what would harm a classifier, one case at a time and side by side. Decisions are kept by
 // content, so a case that was decided does not come back.
 
-import { get, post, remove } from "./api.js";
-import { picture, strip } from "./card.js";
+import { post, remove } from "./api.js";
+import { facts, picture, strip } from "./card.js";
 import { button, el, fill, kbd, reducedMotion } from "./dom.js";
 import { askFolder } from "./folders.js";
-import { clock, count, counted, percent } from "./format.js";
+import { count, counted, percent } from "./format.js";
 import { bind } from "./keys.js";
+import { film, isPlayable } from "./media.js";
 import { move, undo } from "./moves.js";
 import { go, href } from "./router.js";
-import { failed, loading, notice } from "./states.js";
-import { toast } from "./toast.js";
+import { load, notice, remarkOf } from "./states.js";
+import { attempt, toast } from "./toast.js";
 
 const TITLES = { duplicate: "The same clip in two places", misplaced: "Probably in the wrong folder", overlap: "Folders that look alike" };
 
@@ -33,19 +34,13 @@ export function mount(root, address) {
   const open = () => (at.kind ? cases.filter(({ kind }) => kind === at.kind) : cases);
   const current = () => open().find(({ id }) => id === at.item) ?? open()[0];
 
-  async function load() {
-    fill(body, loading());
-    try {
-      const answer = await get("/api/review", {}, { signal: control.signal, waiting: (text) => fill(body, loading(text)) });
-      remark = answer.remark?.text ?? answer.remark;
-      small = answer.small ?? [];
-      cases = [...answer.groups, ...answer.overlaps.map((each) => ({ ...each, kind: "overlap", videos: [] }))];
-      ready = true;
-      draw();
-    } catch (error) {
-      if (error.name !== "AbortError") fill(body, failed(error, load));
-    }
-  }
+  const ask = () => load(body, "/api/review", (answer) => {
+    remark = remarkOf(answer);
+    small = answer.small ?? [];
+    cases = [...answer.groups, ...answer.overlaps.map((each) => ({ ...each, kind: "overlap", videos: [] }))];
+    ready = true;
+    draw();
+  }, { signal: control.signal });
 
   function draw() {
     if (!ready) return;
@@ -78,14 +73,14 @@ export function mount(root, address) {
   }
 
   function side(video, key) {
-    const player = video.media && !video.offline
-      ? el("video", { src: video.media.url, poster: video.thumb, controls: true, loop: true, muted: true, playsinline: true,
-        autoplay: !reducedMotion.matches, preload: "metadata", "aria-label": video.name })
+    const note = el("p", { class: "over", role: "status" });
+    const player = isPlayable(video)
+      ? film(video, { controls: true, muted: true, autoplay: !reducedMotion.matches, preload: "metadata", say: (text) => { note.textContent = text; } })
       : picture(video);
-    return el("figure", { class: "side" }, player, el("figcaption", {},
+    return el("figure", { class: "side" }, el("div", { class: "stage" }, player, note), el("figcaption", {},
       el("strong", {}, key && kbd(key), video.folder ?? "unlabeled"),
       el("a", { href: href({ open: video.key, at: null }), title: video.path }, video.name),
-      el("span", { class: "quiet-text" }, `${clock(video.seconds)} · ${video.width} × ${video.height}`)));
+      el("span", { class: "quiet-text" }, facts(video))));
   }
 
   const overlap = ({ folders, share }) => el("p", { class: "overlap" },
@@ -146,22 +141,16 @@ export function mount(root, address) {
 
   async function keepIt(item) {
     settle(item, { kept: true });
-    try {
-      await post("/api/decisions", { id: item.id, decision: "keep" });
+    if (await attempt(() => post("/api/decisions", { id: item.id, decision: "keep" }))) {
       toast("Kept; it does not come back.", { action: ["Undo", back, "u"] });
-    } catch (error) {
-      toast(error.message, { error: true });
+    } else {
       restore(decided.pop());
     }
   }
 
   async function moveThem(item, videos, folder) {
-    try {
-      const done = await move([{ keys: videos.map(({ key }) => key), folder }]);
-      if (!done.left.length) settle(item, { batch: done.batch });
-    } catch (error) {
-      toast(error.message, { error: true });
-    }
+    const done = await attempt(() => move([{ keys: videos.map(({ key }) => key), folder }]));
+    if (done && !done.left.length) settle(item, { batch: done.batch });
   }
 
   async function elsewhere(item, videos) {
@@ -173,7 +162,7 @@ export function mount(root, address) {
     const last = decided.pop();
     if (last?.kept) {
       restore(last);
-      await remove("/api/decisions", { id: last.item.id }).catch((error) => toast(error.message, { error: true }));
+      await attempt(() => remove("/api/decisions", { id: last.item.id }));
     } else {
       const done = await undo(last?.batch);
       if (last && done.moved.length) restore(last);
@@ -190,7 +179,7 @@ export function mount(root, address) {
     ["ArrowLeft", "the case before", () => step(-1)],
     ["u", "undo", back],
   ])];
-  load();
+  ask();
 
   return {
     update: (now) => {

@@ -12,8 +12,8 @@ import { bind } from "./keys.js";
 import { on } from "./live.js";
 import { go, keep, kept } from "./router.js";
 import { selection } from "./selection.js";
-import { failed, loading, notice } from "./states.js";
-import { toast } from "./toast.js";
+import { failed, loading, notice, remarkOf } from "./states.js";
+import { attempt, complain, toast } from "./toast.js";
 
 const TYPING_MS = 350;
 const WAYS = [["both", "Picture and speech"], ["picture", "Picture"], ["speech", "Speech"], ["words", "Exact words"]];
@@ -27,10 +27,7 @@ export function mount(root, address) {
   const answered = el("p", { class: "answered", role: "status" });
   const body = el("div", { class: "body" });
   const panel = filterPanel();
-  const chosen = selection({
-    onChange: () => grid?.each(mark),
-    onMoved: () => grid?.refresh(),
-  });
+  const chosen = selection(() => grid?.each(mark));
   const box = searchBox();
   const order = el("select", { "aria-label": "Order", onchange: () => go({ order: order.value === "path" ? null : order.value }) },
     ORDERS.map(([value, text]) => el("option", { value }, text)));
@@ -55,8 +52,7 @@ export function mount(root, address) {
       ["l", "more like this", () => withFocus((card) => go({ like: card.item.video.key, text: null, picture: null }))],
       ["x|Space", "select this video", () => withFocus((card) => choose(card.item.video.key))],
       ["a", "select all that are loaded here", () => chosen.set(loadedKeys())],
-      ["v", "move the selected videos", () => chosen.ask()],
-      ["Escape", "clear the selection", () => (chosen.size ? chosen.clear() : false)],
+      ...chosen.keys,
     ]),
     on("version", () => { panel.update(now); if (!now.failed) grid?.refresh(); }),
     on("moved", () => { panel.update(now); grid?.refresh(); }),
@@ -139,7 +135,7 @@ export function mount(root, address) {
         return card;
       },
       onTotal: () => mine === grid && say(first, found),
-      onError: (error) => (mine === grid && !first ? problem(error) : toast(error.message, { error: true })),
+      onError: (error) => (mine === grid && !first ? problem(error) : complain(error)),
     });
     await mine.start(top);
     if (mine !== grid || !first) return;
@@ -179,7 +175,7 @@ export function mount(root, address) {
   }
 
   function empty(first, found) {
-    const remark = first.remark?.text ?? first.remark;
+    const remark = remarkOf(first);
     if (found) {
       return notice("search", first.weak ? "Nothing matches well" : "Nothing found", remark ?? "No video matches.",
         first.weak && button("Show the nearest", () => go({ nearest: "1" }), { class: "primary" }),
@@ -191,19 +187,14 @@ export function mount(root, address) {
     return notice("film", "No videos yet", remark ?? "Put videos into the collection's folder, and run `run.py scan`. They appear here as they are embedded.");
   }
 
-  function weak(first) {
-    const remark = first.remark?.text ?? first.remark ?? "Nothing matches well; these are the nearest.";
-    return el("p", { class: "remark", role: "status" }, remark);
-  }
+  const weak = (first) => el("p", { class: "remark", role: "status" },
+    remarkOf(first) ?? "Nothing matches well; these are the nearest.");
 
   const drop = picturesInto(view, async (file) => {
-    try {
-      const { picture } = await postPicture(file);
-      pictures.set(picture, await createImageBitmap(file).catch(() => null));
-      go({ picture, text: null, like: null, nearest: null });
-    } catch (error) {
-      toast(error.message, { error: true });
-    }
+    const answer = await attempt(() => postPicture(file));
+    if (!answer) return;
+    pictures.set(answer.picture, await createImageBitmap(file).catch(() => null));
+    go({ picture: answer.picture, text: null, like: null, nearest: null });
   });
   ends.push(drop.end);
   box.onPicture = drop.take;

@@ -1,18 +1,19 @@
 // Sort: the unlabeled videos, one after the other. A key moves the file and the next one, loaded
 // already, is there at once; what the server says of the move comes after.
 
+import { acceptAll } from "./accept_all.js";
 import { get, post, remove } from "./api.js";
-import { strip } from "./card.js";
+import { facts, strip } from "./card.js";
 import { button, el, fill, kbd, reducedMotion } from "./dom.js";
 import { askFolder, folders } from "./folders.js";
-import { clock, count, counted, language, percent } from "./format.js";
+import { count, counted, percent } from "./format.js";
 import { bind } from "./keys.js";
 import { on } from "./live.js";
-import { acceptAll } from "./accept_all.js";
+import { film, isPlayable, release, start, toggle } from "./media.js";
 import { move, undo } from "./moves.js";
 import { go } from "./router.js";
-import { failed, loading, notice } from "./states.js";
-import { toast } from "./toast.js";
+import { failed, loading, notice, remarkOf, throwBug } from "./states.js";
+import { attempt, toast } from "./toast.js";
 
 const AHEAD = 40; // suggestions that are asked for at a time
 const FEW = 8; // left, when more are asked for
@@ -34,13 +35,14 @@ export function mount(root, address) {
   let asking = null;
   let remark = null;
 
-  const stage = el("div", { class: "stage", tabIndex: -1 });
-  const facts = el("div", { class: "facts" });
+  const note = el("p", { class: "over", role: "status" });
+  const stage = el("div", { class: "stage", tabIndex: -1 }, note);
+  const about = el("div", { class: "facts" });
   const choices = el("ol", { class: "choices", "aria-label": "Folders" });
   const left = el("p", { class: "answered", role: "status" });
   const how = el("select", { "aria-label": "Order", onchange: () => go({ order: how.value === "unsure" ? null : how.value }) },
     el("option", { value: "unsure" }, "Least certain first"), el("option", { value: "sure" }, "Most certain first"));
-  const work = el("div", { class: "work" }, el("div", { class: "watch" }, stage, facts),
+  const work = el("div", { class: "work" }, el("div", { class: "watch" }, stage, about),
     el("div", { class: "decide" }, choices, el("p", { class: "row actions" },
       button("New folder", newFolder, { key: "n" }), button("Skip", skip, { key: "s" }),
       button("Reject", reject, { key: "x" }), button("Undo", back, { key: "u" }))));
@@ -64,7 +66,7 @@ export function mount(root, address) {
     asking = (async () => {
       const answer = await get("/api/suggestions", { order: order ?? "unsure", offset: skipped, limit: AHEAD },
         { signal: mine.signal, waiting: (text) => !queue.length && show(loading(text)) });
-      remark = answer.remark?.text ?? answer.remark;
+      remark = remarkOf(answer);
       const fresh = answer.items.filter(({ video }) => !seen.has(video.key));
       fresh.forEach(({ video }) => seen.add(video.key));
       queue.push(...fresh);
@@ -85,7 +87,8 @@ export function mount(root, address) {
       if (current() !== before || !before) draw();
       else preload();
     } catch (error) {
-      if (error.name !== "AbortError" && !queue.length) show(failed(error, ask));
+      if (!(error.status >= 0)) throwBug(error);
+      else if (!queue.length) show(failed(error, ask));
     }
   }
 
@@ -114,12 +117,10 @@ export function mount(root, address) {
       const now = key === video.key;
       element.hidden = !now;
       element.muted = !now || !sound;
-      if (now && !reducedMotion.matches) element.play().catch(() => {});
+      if (now && !reducedMotion.matches) start(element);
       else element.pause();
     }
-    fill(facts, el("h2", { title: video.path }, video.name),
-      el("p", { class: "quiet-text" }, [clock(video.seconds), `${video.width} × ${video.height}`,
-        video.language && language(video.language), video.media?.kind === "preview" && "preview"].filter(Boolean).join(" · ")));
+    fill(about, el("h2", { title: video.path }, video.name), el("p", { class: "quiet-text" }, facts(video)));
     fill(choices, numbered().map((name, index) => choice(name, index, item.folders[index])));
     if (!choices.children.length) {
       fill(choices, el("li", { class: "quiet-text" }, remark ?? "There is no folder yet: n makes one."));
@@ -144,27 +145,20 @@ export function mount(root, address) {
 
   /** Keeps the players of the current video and of the next, and of no other. */
   function preload() {
-    const wanted = queue.slice(0, 2).filter(({ video }) => video.media && !video.offline);
+    const wanted = queue.slice(0, 2).map(({ video }) => video).filter(isPlayable);
     for (const [key, element] of players) {
-      if (wanted.some(({ video }) => video.key === key)) continue;
+      if (wanted.some((video) => video.key === key)) continue;
       release(element);
       players.delete(key);
     }
-    for (const { video } of wanted) {
+    for (const video of wanted) {
       if (players.has(video.key)) continue;
-      const element = el("video", { src: video.media.url, poster: video.thumb, preload: "auto", loop: true, muted: true,
-        playsinline: true, controls: true, hidden: true, "aria-label": video.name });
+      const element = film(video, { preload: "auto", muted: true, controls: true, hidden: true,
+        say: (text) => { element.said = text; if (video.key === current()?.video.key) note.textContent = text; } });
       players.set(video.key, element);
       stage.append(element);
     }
-    stage.classList.toggle("offline", Boolean(current()?.video.offline));
-  }
-
-  function release(element) {
-    element.pause();
-    element.removeAttribute("src");
-    element.load();
-    element.remove();
+    note.textContent = isPlayable(current().video) ? players.get(current().video.key)?.said ?? "" : "This file is offline.";
   }
 
   function unload() {
@@ -183,16 +177,12 @@ export function mount(root, address) {
     if (!current()) return;
     total -= 1;
     const item = advance();
-    try {
-      const done = await move([{ keys: [item.video.key], folder }], { quiet: true });
-      if (done.left.length) seen.delete(item.video.key);
-      else {
-        decided.push({ item, batch: done.batch });
-        toast(`${item.video.name} → ${folder}`, { action: ["Undo", back, "u"] });
-      }
-    } catch (error) {
-      toast(`${item.video.name} was not moved. ${error.message}`, { error: true });
-      total += 1;
+    const done = await attempt(() => move([{ keys: [item.video.key], folder }], { quiet: true }));
+    if (done && !done.left.length) {
+      decided.push({ item, batch: done.batch });
+      toast(`${item.video.name} → ${folder}`, { action: ["Undo", back, "u"] });
+    } else {
+      total += 1; // it comes again after this one; the message says why
       queue.splice(1, 0, item);
       draw();
     }
@@ -229,11 +219,9 @@ export function mount(root, address) {
     decided.push({ item, rejected: first, body });
     draw();
     stage.focus();
-    try {
-      await post("/api/rejections", body);
+    if (await attempt(() => post("/api/rejections", body))) {
       toast(`${first.name} is not suggested again for this video.`, { action: ["Undo", back, "u"] });
-    } catch (error) {
-      toast(error.message, { error: true });
+    } else {
       restore(decided.splice(decided.findIndex((each) => each.body === body), 1)[0]);
     }
   }
@@ -249,7 +237,7 @@ export function mount(root, address) {
       draw();
     } else if (last?.rejected) {
       restore(last);
-      await remove("/api/rejections", last.body).catch((error) => toast(error.message, { error: true }));
+      await attempt(() => remove("/api/rejections", last.body));
     } else {
       const done = await undo(last?.batch);
       if (!done.moved.length) return;
@@ -307,7 +295,7 @@ export function mount(root, address) {
       ["s", "skip", skip],
       ["x", "reject the first folder: it is not suggested again", reject],
       ["u", "undo", back],
-      ["Space", "play or pause", () => { const video = players.get(current()?.video.key); if (video) video.paused ? video.play() : video.pause(); }],
+      ["Space", "play or pause", () => toggle(players.get(current()?.video.key))],
       ["m", "sound on or off", () => { sound = !sound; draw(); }],
       ["a", "accept all above a confidence", bulk],
     ]),

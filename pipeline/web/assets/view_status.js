@@ -1,14 +1,13 @@
 // Status: how the collection and its store stand, what is running now, what failed, and whether this
 // machine has what a scan needs.
 
-import { get } from "./api.js";
 import { button, el, fill, icon } from "./dom.js";
 import { failureList } from "./failures.js";
 import { bytes, count, counted, span } from "./format.js";
 import { on } from "./live.js";
 import { undo } from "./moves.js";
 import { href } from "./router.js";
-import { failed, loading } from "./states.js";
+import { load } from "./states.js";
 
 const SYMBOLS = { ok: "check", warning: "warning", problem: "warning" };
 
@@ -17,7 +16,7 @@ export const title = "Status";
 export function mount(root) {
   const control = new AbortController();
   const { signal } = control;
-  const numbers = el("section", { "aria-label": "The collection" }, loading());
+  const numbers = el("section", { "aria-label": "The collection" });
   const run = el("section", { "aria-labelledby": "running-title" });
   const recipes = el("section", { "aria-labelledby": "recipes-title" });
   const failures = el("section", { "aria-labelledby": "failures-title" });
@@ -26,13 +25,7 @@ export function mount(root) {
   root.append(view);
   let failing = null;
 
-  async function load() {
-    try {
-      show(await get("/api/status", {}, { signal }));
-    } catch (error) {
-      if (error.name !== "AbortError") fill(numbers, failed(error, load));
-    }
-  }
+  const ask = (quiet) => load(numbers, "/api/status", show, { signal, quiet });
 
   function show(now) {
     fill(numbers, equation(now));
@@ -44,22 +37,15 @@ export function mount(root) {
     }
   }
 
-  async function examine() {
-    const say = (text) => fill(doctor, heading, loading(text));
-    say("Each check runs in a process of its own; this takes a moment.");
-    try {
-      const { findings } = await get("/api/doctor", {}, { signal, waiting: say });
-      fill(doctor, heading, el("ul", { class: "findings" }, findings.map(finding)), button("Check again", examine));
-    } catch (error) {
-      if (error.name !== "AbortError") fill(doctor, heading, failed(error, examine));
-    }
-  }
+  const findings = el("div");
+  const examine = () => load(findings, "/api/doctor", (answer) => fill(findings,
+    el("ul", { class: "findings" }, answer.findings.map(finding)), button("Check again", examine)), { signal });
 
-  const heading = el("h2", { id: "doctor-title" }, "This machine");
-  fill(doctor, heading, el("p", { class: "quiet-text" }, "Whether everything is there that a scan needs: packages, devices, weights, folders, disk, table."),
+  fill(findings, el("p", { class: "quiet-text" }, "Whether everything is there that a scan needs: packages, devices, weights, folders, disk, table."),
     button("Check now", examine));
-  const ends = [on("status", show), on("version", load)];
-  load();
+  fill(doctor, el("h2", { id: "doctor-title" }, "This machine"), findings);
+  const ends = [on("status", show), on("version", () => ask(true))];
+  ask(false);
   return {
     update: () => {},
     neighbour: null,
