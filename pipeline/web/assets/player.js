@@ -81,7 +81,7 @@ function show({ video: one, segments, copies }, at) {
   )));
   lines.forEach((line, index) => line.firstChild.prepend(el("time", {}, clock(segments[index].start))));
   const words = el("ol", { class: "transcript", tabIndex: lines.length ? 0 : -1, "aria-label": "Transcript" }, lines);
-  const stage = el("div", { class: "stage" });
+  const stage = el("div", { class: "stage", tabIndex: -1 });
   fill(dialog, head(dialog, one.name), el("div", { class: "split" }, stage, el("div", { class: "beside" },
     el("div", { class: "facts" },
       el("p", {}, el("span", { class: "folder" }, one.folder ?? "unlabeled"), " ", facts(one),
@@ -108,7 +108,7 @@ function play(stage, one, at, onTime) {
   for (const event of ["timeupdate", "seeked"]) mine.addEventListener(event, () => onTime(mine.currentTime));
   fill(stage, mine, note);
   start(mine);
-  mine.focus();
+  stage.focus();
 }
 
 function light(list, lines, segments, time) {

@@ -184,7 +184,7 @@ export function mount(root, address) {
     if (filtersSet(now)) {
       return notice("filter", "No such videos", "No video fits these filters.", button("Clear filters", clearFilters, { class: "primary" }));
     }
-    return notice("film", "No videos yet", remark ?? "Put videos into the collection's folder, and run `run.py scan`. They appear here as they are embedded.");
+    return notice("film", "No videos yet", remark ?? "Put videos into the collection's folder, and run “run.py scan”. They appear here as they are embedded.");
   }
 
   const weak = (first) => el("p", { class: "remark", role: "status" },
