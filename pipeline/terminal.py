@@ -7,8 +7,10 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from typing import TextIO
 
 
 def printable(text: str) -> str:
@@ -36,21 +38,82 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(word, list(known), n=1)), None)
 
 
+STYLES = {
+    "error": "red",
+    "critical": "red",
+    "problem": "red",
+    "warning": "yellow",
+    "ok": "green",
+    "match": "green",
+}
+"""Colours of words on a terminal, as rich names them."""
+
+
+def styled(text: str, word: str, stream: TextIO) -> str:
+    """Colour a text as a word of STYLES, where the stream is a terminal that shall have colours.
+
+    NO_COLOR (no-color.org) and TERM are honoured as rich does. Other words have no colour.
+    """
+    if not text or word not in STYLES or not stream.isatty():
+        return text
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream)
+    with console.capture() as captured:
+        console.print(Text(text, STYLES[word]), end="", soft_wrap=True)
+    return captured.get()
+
+
+@dataclass
+class _Voice:
+    """How this process writes to stderr."""
+
+    as_json: bool = False
+    is_quiet: bool = False
+
+
+_voice = _Voice()
+
+
+def set_voice(*, as_json: bool = False, is_quiet: bool = False) -> None:
+    """Set how this process writes to stderr from now on.
+
+    Args:
+        as_json: each message as one `json_line`.
+        is_quiet: errors and warnings only.
+    """
+    _voice.as_json, _voice.is_quiet = as_json, is_quiet
+
+
 def say(text: str) -> None:
-    """Print a line for a person on stderr."""
-    print(printable(text), file=sys.stderr)
+    """Print a line for a person on stderr, unless only errors and warnings are wanted."""
+    if not _voice.is_quiet:
+        _log("info", printable(text))
 
 
-def say_error(text: str, *, as_json: bool, level: str = "error", **facts: str) -> None:
+def warn(text: str) -> None:
+    """Print a warning on stderr."""
+    _log("warning", printable(text))
+
+
+def say_error(text: str, *, level: str = "error", **facts: str) -> None:
     """Print an error on stderr.
 
     Args:
         text: what is wrong; it may have several lines.
-        as_json: as one `json_line`.
-        level: of the JSON line.
-        facts: of the JSON line.
+        level: `error` or `critical`.
+        facts: more fields of a line of JSON.
     """
-    print(json_line(level, text, **facts) if as_json else f"{level}: {text}", file=sys.stderr)
+    _log(level, text, **facts)
+
+
+def _log(level: str, text: str, **facts: str) -> None:
+    if _voice.as_json:
+        print(json_line(level, text, **facts), file=sys.stderr)
+    else:
+        lead = "" if level == "info" else styled(f"{level}:", level, sys.stderr) + " "
+        print(f"{lead}{text}", file=sys.stderr)
 
 
 def prepare_streams() -> None:
@@ -74,7 +137,7 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def json_line(level: str, text: str, **facts: str) -> str:
+def json_line(level: str, text: str, **facts: object) -> str:
     """Format a log record as one JSON object, without the line break.
 
     Args:

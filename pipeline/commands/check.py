@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from pipeline.commands.output import add_json, print_json
+from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -30,28 +32,46 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         result = check_folders(project)
     if options.json:
         print_json(result.as_document(project.shown))
-    else:
-        nothing = f"Nothing was found in {result.videos} videos."
-        print_table(("finding", "where", "why"), [*_rows(result, project)], empty=nothing)
+        return 0
+    rows = [
+        *_duplicates(result, project),
+        *_folders(result, project, everything=options.verbosity > 0),
+    ]
+    nothing = f"Nothing was found in {result.videos} videos."
+    print_table(("finding", "where", "why"), rows, empty=nothing, cut=options.verbosity <= 0)
+    if result.misplaced:
+        expected = sum(each.confidence for each in result.misplaced)
+        say(
+            f"Each percentage is a probability: about {expected:.0f} of {len(result.misplaced)}"
+            " videos are really in the wrong folder."
+        )
     return 0
 
 
-def _rows(result: CheckResult, project: Project) -> Iterator[tuple[str, ...]]:
-    doubles = (
+def _duplicates(result: CheckResult, project: Project) -> Iterator[tuple[str, ...]]:
+    """Rows of one clip in several places, a place a line."""
+    for name, found in (
         ("in two folders", result.in_two_folders),
         ("labeled and unlabeled", result.labeled_and_unlabeled),
-    )
-    for name, found in doubles:
+    ):
         for each in found:
-            where = ", ".join(project.shown(video.path) for video in each.videos)
-            yield name, where, "the same bytes" if each.exact else "nearly the same"
-    for wrong in result.misplaced:
-        near = ", ".join(map(project.shown, wrong.neighbours))
-        why = f"{wrong.confidence:.0%} like {wrong.looks_like}: {near}"
+            why = "the same bytes as" if each.exact else "nearly the same as"
+            for place, video in enumerate(each.videos):
+                first = place == 0
+                yield name if first else "", project.shown(video.path), why if first else ""
+
+
+def _folders(
+    result: CheckResult, project: Project, *, everything: bool
+) -> Iterator[tuple[str, ...]]:
+    for wrong in sorted(result.misplaced, key=lambda each: -each.confidence):
+        shown = project.shown if everything else lambda path: PurePath(path).name
+        near = ", ".join(map(shown, wrong.neighbours))
+        why = f"{wrong.confidence:.0%}: rather {wrong.looks_like}, as {near}"
         yield "in the wrong folder", project.shown(wrong.path), why
     for small in result.small:
         plural = "" if small.clips == 1 else "s"
         yield "too few videos", small.label, f"{small.clips} different clip{plural}"
     for both in result.overlapping:
         why = f"{both.share:.0%} of their videos look like the other folder"
-        yield "overlapping", " and ".join(both.labels), why
+        yield "look alike", " and ".join(both.labels), why

@@ -6,19 +6,25 @@ import argparse
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.commands.output import INTERRUPTED, show
-from pipeline.terminal import json_line
+from pipeline.commands.output import INTERRUPTED, print_json, write
+from pipeline.terminal import json_line, printable
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
     from pipeline.flow.flow import Flow, Summary
     from pipeline.flow.progress import Report
+
+NAMED_FAILURES = 5  # of a run, by its summary
+
+COUNTS = {name: name for name in ("embedded", "moved", "copied", "removed", "unchanged")}
+COUNTS["failed"] = "failed (see `failures`)"
+"""The counts of a summary, and what a person reads."""
 
 
 def add_folder(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +34,22 @@ def add_folder(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@contextmanager
-def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
-    """Open a run over the folder that the flags name.
+def run_flow(
+    settings: Settings,
+    options: argparse.Namespace,
+    go: Callable[[Flow], Summary],
+    *,
+    tells_each: bool = False,
+) -> Summary:
+    """Run over the folder that the flags name, and print the summary.
 
-    The first signal ends it in good order, the second at once.
+    The first signal ends the run in good order, the second at once.
+
+    Args:
+        settings: values of the configuration.
+        options: of the command line.
+        go: `Flow.scan` or `Flow.watch`.
+        tells_each: whether each file that is embedded, moved, copied or removed has a line.
     """
     import logging
 
@@ -40,35 +57,72 @@ def flow_of(settings: Settings, options: argparse.Namespace) -> Iterator[Flow]:
     from pipeline.flow.progress import LogLines, Report
     from pipeline.project import Project
 
-    report = Report(as_json=options.log_format == "json")
+    report = Report(
+        as_json=options.log_format == "json",
+        is_quiet=options.verbosity < 0,
+        tells_each=tells_each or options.verbosity > 0,
+    )
     logging.basicConfig(level=logging.WARNING, handlers=[LogLines(report)], format="%(message)s")
     for ours in ("pipeline", "store"):
         logging.getLogger(ours).setLevel(logging.INFO)
     with Project.open_to_scan(settings, options.dir) as project:
         flow = Flow(project, report)
         with _stopped_by_signals(flow, report):
-            yield flow
+            summary = go(flow)
+        document = _document(summary, project.shown)
+    if report.as_json:
+        report.say("summary", event="summary", **document)
+    if options.json:
+        print_json(document)
+    elif not report.as_json and options.verbosity >= 0:
+        write("".join(f"{line}\n" for line in _lines(document, options.command)))
+        if options.verbosity:
+            _print_stages(document["stages"])
+    return summary
 
 
-def show_summary(summary: Summary, *, as_json: bool) -> None:
-    """Print counts, seconds and rate, and where the time went by stage."""
+def _document(summary: Summary, shown: Callable[[str], str]) -> dict[str, Any]:
+    """The JSON document of a run."""
     facts = asdict(summary)
     stages = facts.pop("stages")
-    done = summary.embedded + summary.moved + summary.copied
-    rate = done / summary.seconds if summary.seconds else 0.0
-    counts = ("embedded", "unchanged", "moved", "copied", "removed", "failed")
-    lines = [
-        ", ".join(f"{name} {facts[name]}" for name in counts),
-        f"{summary.seconds:.1f} s, {rate:.2f} videos/s",
-    ]
-    for name, times in stages.items():
+    for times in stages.values():
         takes, queued = times.pop("takes"), times.pop("queued")
-        spent = ", ".join(f"{key.replace('_', ' ')} {value:.1f} s" for key, value in times.items())
         if takes:
             times["mean_queue"] = queued / takes
-            spent += f"; {queued / takes:.1f} in its queue"
-        lines.append(f"  {name}: {spent}")
-    show({**facts, "videos_per_second": rate, "stages": stages}, lines, as_json=as_json)
+    failures = [{"path": shown(path), "reason": reason} for path, reason in summary.failures]
+    done = summary.embedded + summary.moved + summary.copied
+    working = summary.seconds - summary.loading_seconds
+    rate = done / working if working > 0 else 0.0
+    return {**facts, "failures": failures, "videos_per_second": rate, "stages": stages}
+
+
+def _lines(run: dict[str, Any], command: str) -> Iterator[str]:
+    """Say what happened, what to look at, and what to type next."""
+    if run["interrupted"] and (run["left"] or command == "scan"):
+        yield f"interrupted: {run['left']} videos wait for the next {command}"
+    happened = [f"{run[name]} {named}" for name, named in COUNTS.items() if run[name]]
+    yield f"{', '.join(happened) or 'nothing to do'} in {run['seconds']:.1f} s"
+    if run["videos_per_second"]:
+        loading = f"without the {run['loading_seconds']:.1f} s that loading the models took"
+        note = f", {loading}" if run["loading_seconds"] else ""
+        yield f"{run['videos_per_second']:.2f} videos/s{note}"
+    for failure in run["failures"][:NAMED_FAILURES]:
+        yield f"failed: {printable(failure['path'])}: {printable(failure['reason'])}"
+    if run["embedded"] and not run["interrupted"]:
+        yield 'next: `query "what you look for"`, `suggest`, `check`, `plot` or `export`'
+
+
+def _print_stages(stages: dict[str, dict[str, float]]) -> None:
+    """Print the seconds of each stage's threads, added up, and the mean length of its queue."""
+    from pipeline.commands.tables import print_table
+
+    times = ("busy", "cpu", "waiting_for_input", "waiting_for_core", "waiting_for_output")
+    header = ("stage", "busy s", "cpu s", "no input s", "no core s", "no room s", "queue")
+    rows = [
+        (name, *(f"{spent[each]:.1f}" for each in times), f"{spent.get('mean_queue', 0):.1f}")
+        for name, spent in stages.items()
+    ]
+    print_table(header, rows, empty="")
 
 
 @contextmanager
@@ -103,7 +157,7 @@ def _signals() -> Iterator[signal.Signals]:
 
 def _stop(flow: Flow, report: Report) -> None:
     flow.stop()
-    report.say("Stopping: what is in hand is finished and written. Once more stops at once.")
+    report.say("Stopping: finishing what was begun. Press Ctrl-C again to stop at once.")
 
 
 def _leave(flow: Flow, report: Report) -> None:

@@ -34,16 +34,18 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: of the command line; None for those of this process.
     """
     from pipeline.errors import PipelineError, SettingsError
-    from pipeline.terminal import say_error
+    from pipeline.terminal import say_error, set_voice
     from store.errors import StoreError
 
     as_json = False
+    set_voice()
     try:
         options = _parse(sys.argv[1:] if arguments is None else arguments)
         as_json = options.log_format == "json"
+        set_voice(as_json=as_json, is_quiet=options.verbosity < 0)
         return _run(options)
     except (PipelineError, StoreError) as error:
-        say_error(str(error), as_json=as_json)
+        say_error(str(error))
         return 2 if isinstance(error, SettingsError) else 1
     except BrokenPipeError:  # whoever reads the output has enough of it
         return 1
@@ -54,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         if not as_json:
             raise
-        say_error(repr(bug), as_json=True, level="critical", traceback=format_exc())
+        say_error(repr(bug), level="critical", traceback=format_exc())
         return 1
 
 

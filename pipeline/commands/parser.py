@@ -17,6 +17,8 @@ from pipeline.commands import GROUPS, NAMES
 from pipeline.terminal import nearest
 
 INSTALLED = "video-vectors"
+COMMON = ("config", "set_after", "verbosity", "log_format")
+"""Where the flags of every command are kept after a command."""
 
 
 def program_name() -> str:
@@ -29,6 +31,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options = make_parser().parse_args(arguments)
     options.set = [*options.set, *options.set_after]
     return options
+
+
+class _Help(argparse.HelpFormatter):
+    """Leaves the flags of every command out of a command's usage."""
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: Any = None) -> None:
+        own = [action for action in actions if action.dest not in COMMON]
+        super().add_usage(usage, own, groups, prefix)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,13 +80,18 @@ def make_parser() -> argparse.ArgumentParser:
     _add_common_flags(parser)
     parser.set_defaults(set_after=[])
     subparsers = parser.add_subparsers(
-        dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS
+        dest="command",
+        required=True,
+        metavar="COMMAND",
+        help=argparse.SUPPRESS,
+        prog=parser.prog,
     )
     for name, command in commands.items():
         subparser = subparsers.add_parser(
             name,
             description=f"{command.HELP[0].upper()}{command.HELP[1:]}.",
             epilog=f"example: {parser.prog} {command.EXAMPLE}",
+            formatter_class=_Help,
         )
         command.add_flags(subparser)
         _add_common_flags(subparser, after_command=True)
@@ -105,11 +120,24 @@ def _add_common_flags(parser: argparse.ArgumentParser, *, after_command: bool = 
         metavar="section.key=value",
         help="override one setting; may be given again",
     )
+    volume = common.add_mutually_exclusive_group()
+    for flags, number, text in (
+        (("-v", "--verbose"), 1, "tell more: everything that was found, and each video of a scan"),
+        (("-q", "--quiet"), -1, "tell less: results, warnings and errors only"),
+    ):
+        volume.add_argument(
+            *flags,
+            dest="verbosity",
+            action="store_const",
+            const=number,
+            default=default(0),
+            help=text,
+        )
     common.add_argument(
         "--log-format",
         choices=("text", "json"),
         default=default("text"),
-        help="how stderr has errors and the log of scan and watch: text, or a JSON object a line",
+        help="of stderr: text (default), or JSON, an object a line",
     )
 
 

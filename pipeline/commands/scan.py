@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from pipeline.commands.flow_run import add_folder, flow_of, show_summary
+from pipeline.commands.flow_run import add_folder, run_flow
 from pipeline.commands.output import INTERRUPTED, add_json
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    with flow_of(settings, options) as flow:
-        summary = flow.scan()
-    show_summary(summary, as_json=options.json)
+    summary = run_flow(settings, options, lambda flow: flow.scan())
     if summary.interrupted:
         return INTERRUPTED
     return 1 if options.strict and summary.failed else 0

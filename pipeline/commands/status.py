@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline.commands.output import add_json, show
+from pipeline.terminal import printable, styled
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -26,22 +29,37 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
     with Project.open(settings) as project:
         status = read_status(project)
-    show(asdict(status), _lines(status), as_json=options.json)
+    lines = [*_lines(status, everything=options.verbosity > 0)]
+    show(asdict(status), lines, as_json=options.json)
     return 0
 
 
-def _lines(status: Status) -> list[str]:
-    size = "" if status.bytes_on_disk is None else f": {status.bytes_on_disk / 1e6:.1f} MB"
-    lines = [status.problem] if status.problem else []
-    lines += [
+def _lines(status: Status, *, everything: bool) -> Iterator[str]:
+    """Say how the collection and its store stand; everything: also a single recipe."""
+    if status.problem:
+        yield styled("warning:", "warning", sys.stdout) + f" {status.problem}"
+    for problem in status.unlisted:
+        lead = styled("warning:", "warning", sys.stdout)
+        yield f"{lead} {printable(problem.path)}: {problem.reason}"
+    yield (
         f"{status.data_dir}: {status.on_disk} on disk = {status.embedded} embedded"
-        f" + {status.pending} pending + {status.failed} failed; {status.offline} offline",
-        f"Store {status.store}{size}",
-    ]
-    lines += [f"  {label}: {rows}" for label, rows in status.labels.items()]
-    lines.append(f"  (unlabeled): {status.unlabeled}")
-    for each in status.recipes:
-        lines.append(f"{each.rows} rows of {'this' if each.current else 'another'} recipe:")
-        lines += [f"  visual: {each.visual}", f"  transcript: {each.transcript}"]
-        lines.append(f"  speech: {each.speech}")
-    return lines
+        f" + {status.pending} pending + {status.failed} failed; {status.offline} offline"
+    )
+    for label, rows in status.labels.items():
+        yield f"  {printable(label)}: {rows}"
+    yield f"  (unlabeled): {status.unlabeled}"
+    size = "" if status.bytes_on_disk is None else f", {status.bytes_on_disk / 1e6:.1f} MB"
+    yield f"store: {status.store}{size}"
+    if everything or any(not each.current for each in status.recipes):
+        for each in status.recipes:
+            settings = "these settings" if each.current else "other settings"
+            yield f"{each.rows} embedded with {settings}:"
+            yield f"  visual: {each.visual}"
+            yield f"  transcript: {each.transcript}"
+            yield f"  speech: {each.speech}"
+    if status.pending:
+        yield "`scan` embeds what is pending."
+    if status.failed:
+        yield "`failures` says why videos failed."
+    if status.offline:
+        yield "Offline rows come back with their files; `forget --offline` removes them."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.arguments import probability
@@ -49,7 +50,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         print_json({**document, **batch.as_document(project.shown)})
     else:
-        _print(document)
+        _print(document, everything=options.verbosity > 0)
     return 0
 
 
@@ -66,32 +67,39 @@ def _undo(settings: Settings, options: argparse.Namespace) -> int:
     return 1 if batch.left else 0
 
 
-def _print(document: dict[str, Any]) -> None:
+def _print(document: dict[str, Any], *, everything: bool) -> None:
+    """Print the surest suggestions first; everything: witnesses with their paths and scores."""
     from pipeline.commands.tables import print_table
 
-    rows: list[tuple[str, ...]] = [
+    found = sorted(document["suggestions"], key=lambda each: -each["confidence"])
+    found.sort(key=lambda each: each["label"] is None)
+    rows = [
         (
+            f"{each['confidence']:.0%}",
+            each["label"] or f"{each['guess'] or ''}?",
             each["path"],
-            each["label"] or "?",
-            f"{each['confidence']:.0%}" + ("" if each["label"] else f" {each['guess'] or ''}"),
-            each["by"] if each["by"] == "name" else _neighbours(each),
+            "its name" if each["by"] == "name" else _witnesses(each, everything=everything),
         )
-        for each in document["suggestions"]
+        for each in found
     ]
-    header = ("path", "folder", "confidence", "because of")
-    print_table(header, rows, empty="Every video is in a folder.")
-    say(_accuracy(document["leave_one_out"], "Leave-one-out", document["min_confidence"]))
+    header = ("sure", "folder", "path", "because of")
+    marks = ["match" if each["label"] else "" for each in found]
+    print_table(header, rows, empty="Every video is in a folder.", marks=marks, cut=not everything)
+    say(_accuracy(document["leave_one_out"], "By likeness", document["min_confidence"]))
     if document["by_name"]:
         say(_accuracy(document["by_name"], "By name", document["min_confidence"]))
 
 
-def _neighbours(suggestion: dict[str, Any]) -> str:
-    return ", ".join(f"{each['path']} ({each['score']:.2f})" for each in suggestion["neighbours"])
+def _witnesses(suggestion: dict[str, Any], *, everything: bool) -> str:
+    near = suggestion["neighbours"]
+    if everything:
+        return ", ".join(f"{each['path']} ({each['score']:.2f})" for each in near)
+    return ", ".join(PurePath(each["path"]).name for each in near)
 
 
 def _accuracy(measured: dict[str, Any], how: str, min_confidence: float) -> str:
-    text = f"{how}: of {measured['videos']} labeled videos {measured['answered']} have an answer"
-    text += f" at a confidence of {min_confidence:.0%}"
+    text = f"{how}, tried on {measured['videos']} labeled videos: {measured['answered']} answers"
+    text += f" ({min_confidence:.0%} sure)"
     if measured["answered"]:
         text += f", {measured['accuracy']:.0%} of them right"
     return text + "."

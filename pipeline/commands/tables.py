@@ -1,18 +1,18 @@
-"""Tables of hits and of failures for a person, on stdout."""
+"""Tables for a person, on stdout: a row a line, and every path whole, to be copied."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.commands.output import write
-from pipeline.terminal import clock, printable, start_of
+from pipeline.terminal import clock, printable, start_of, styled
 
-if TYPE_CHECKING:
-    from pipeline.flow.status import FailedVideo
-
-TRANSCRIPT_CHARACTERS = 60
-UNWRAPPED_COLUMNS = 10_000  # one line a row, where another program reads the output
+GAP = "  "
+LEAST_CUT = 20  # characters that stay of a column which is cut at the edge of a terminal
+SAID_CHARACTERS = 60
 
 
 def print_hits(hits: Sequence[dict[str, Any]], *, empty: str) -> None:
@@ -26,47 +26,56 @@ def print_hits(hits: Sequence[dict[str, Any]], *, empty: str) -> None:
     rows = [
         (
             _match(hit) if is_judged else f"{hit['score']:.3f}",
-            hit["label"] or "",
             hit["path"],
             _reason(hit["why"]),
-            start_of(hit["transcript"], TRANSCRIPT_CHARACTERS),
+            start_of(hit["why"]["sentence"] or hit["transcript"], SAID_CHARACTERS),
         )
         for hit in hits
     ]
-    header = ("match" if is_judged else "score", "label", "path", "why", "transcript")
-    print_table(header, rows, empty=empty)
+    header = ("match" if is_judged else "score", "path", "why", "said")
+    marks = ["match" if hit["good"] else "" for hit in hits]
+    print_table(header, rows, empty=empty, marks=marks, cut=True)
 
 
-def print_failures(failures: Sequence[FailedVideo]) -> None:
-    """Print a row a failed video."""
-    rows = [(failed.path, failed.stage, failed.reason, str(failed.attempts)) for failed in failures]
-    print_table(("path", "stage", "reason", "attempts"), rows, empty="No video has failed.")
-
-
-def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, empty: str) -> None:
+def print_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    empty: str,
+    marks: Sequence[str] | None = None,
+    cut: bool = False,
+) -> None:
     """Print a table on stdout; cells may hold any text, and control characters are escaped.
 
     Args:
         header: names of the columns.
         rows: cells of each row, as many as the header has.
         empty: what to print where there are no rows.
+        marks: by row a word of `terminal.STYLES`, which colours its first cell.
+        cut: whether the last column is cut at the edge of a terminal. All else stays whole: a
+            longer row goes on in the terminal's next line, and can be copied.
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=UNWRAPPED_COLUMNS)
     if not rows:
         write(f"{empty}\n")
         return
-    table = Table(*header, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(printable(cell), overflow="fold") for cell in row))
-    with console.capture() as captured:
-        console.print(table)
-    write(captured.get())
+    from rich.cells import cell_len, set_cell_size
+
+    edge = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    cells = [[printable(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    if edge is not None:  # one long path does not push all other rows over the edge
+        widths = [min(width, edge // 2) for width in widths]
+    lines = []
+    for mark, row in zip(["", *(marks or [""] * len(rows))], cells, strict=True):
+        *padded, last = (
+            set_cell_size(cell, max(width, cell_len(cell)))
+            for cell, width in zip(row, widths, strict=True)
+        )
+        start, last = GAP.join([*padded, ""]), last.rstrip()
+        if cut and edge is not None:
+            last = start_of(last, max(LEAST_CUT, edge - cell_len(start)))
+        lines.append(styled(row[0], mark, sys.stdout) + (start + last)[len(row[0]) :].rstrip())
+    write("\n".join([*lines, ""]))
 
 
 def _match(hit: dict[str, Any]) -> str:
@@ -74,7 +83,5 @@ def _match(hit: dict[str, Any]) -> str:
 
 
 def _reason(why: dict[str, Any]) -> str:
-    """`picture at 00:12`, or `speech at 00:12: what is said`."""
-    when = "" if why["time"] is None else f" at {clock(why['time'])}"
-    said = f": {start_of(why['sentence'], TRANSCRIPT_CHARACTERS)}" if why["sentence"] else ""
-    return f"{why['kind']}{when}{said}"
+    """`picture 00:12`, `speech 00:12` or `words 00:12`."""
+    return why["kind"] if why["time"] is None else f"{why['kind']} {clock(why['time'])}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
-from pipeline.commands.flow_run import add_folder, flow_of, show_summary
+from pipeline.commands.flow_run import add_folder, run_flow
 from pipeline.commands.output import add_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    with flow_of(settings, options) as flow:
-        summary = flow.watch()
-    show_summary(summary, as_json=options.json)
+    is_followed = sys.stderr.isatty() or options.log_format == "json"
+    run_flow(settings, options, lambda flow: flow.watch(), tells_each=is_followed)
     return 0

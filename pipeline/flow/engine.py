@@ -90,6 +90,10 @@ class Engine(Protocol):
     def cores(self) -> int | None:
         """Cores of this machine that all stages together may use; None for any number."""
 
+    @property
+    def loading_seconds(self) -> float:
+        """How long the models took to load in this run; 0 where they did not, or nobody knows."""
+
     def connect(self, stages: StageGroup, shared: Shared) -> Line:
         """Start the stages in a group, and give their two ends."""
 

@@ -29,6 +29,7 @@ from pipeline.flow.write import Writer
 from pipeline.flow.write_loop import WriteLoop
 from pipeline.project import Project
 from pipeline.records import Failure, Outcome, Stage, VideoFile
+from pipeline.source.listing import no_videos
 from pipeline.source.watcher import Watcher
 from pipeline.terminal import printable
 
@@ -37,7 +38,22 @@ LOOK_SECONDS = 1.0  # between two looks at the threads
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did: files by outcome, and where the time went."""
+    """What a run did: files by outcome, and where the time went.
+
+    Args:
+        embedded: files with new vectors or words.
+        unchanged: files that needed nothing.
+        moved: files whose row followed them.
+        copied: files with the vectors of another one.
+        removed: rows whose file is gone.
+        failed: files that could not be embedded, in this run or before.
+        left: files that were to be embedded, and wait for the next run.
+        failures: path and reason of the first files that failed in this run.
+        seconds: from start to end.
+        loading_seconds: of these, until the models were loaded.
+        stages: times of the threads, by stage.
+        interrupted: whether it was told to stop.
+    """
 
     embedded: int
     unchanged: int
@@ -45,7 +61,10 @@ class Summary:
     copied: int
     removed: int
     failed: int
+    left: int
+    failures: tuple[tuple[str, str], ...]
     seconds: float
+    loading_seconds: float
     stages: dict[str, StageTimes]
     interrupted: bool
 
@@ -83,6 +102,8 @@ class Flow:
         self._try_suspects()
         listing, comparison = self._feeder.look()
         self._report.say(dataset_summary(file.label for file in listing.videos.values()))
+        if not listing.videos:
+            self._report.log("warning", no_videos(self._project.collection))
         self._run(lambda line: self._feeder.scan(line, comparison))
         if not self._stages.stopping.is_set():
             # Not earlier: what is missing here may have landed elsewhere.
@@ -184,7 +205,10 @@ class Flow:
             copied=counts[Outcome.COPIED],
             removed=counts[Outcome.REMOVED],
             failed=counts[Outcome.FAILED] + (len(first.failed) if first else 0),
+            left=self._report.left,
+            failures=tuple(self._report.failures),
             seconds=seconds,
+            loading_seconds=self._engine.loading_seconds,
             stages=self._stages.times,
             interrupted=self._stages.stopping.is_set(),
         )

@@ -47,6 +47,10 @@ class LocalEngine:
     def cores(self) -> int | None:
         return self._threads.cores
 
+    @property
+    def loading_seconds(self) -> float:
+        return self._models.loading_seconds
+
     def connect(self, stages: StageGroup, shared: Shared) -> Line:
         queue, threads = self._settings.queue, self._threads
         shape = Shape(

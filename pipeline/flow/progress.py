@@ -10,19 +10,22 @@ import logging
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from pipeline.records import Outcome
-from pipeline.terminal import clock, json_line, printable
+from pipeline.terminal import STYLES, clock, json_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
 LINE_SECONDS = 5.0  # between two lines of progress where there is no terminal
+KEPT_FAILURES = 20  # that a summary may name; a watch may see any number
+
+TOLD = (Outcome.EMBEDDED, Outcome.MOVED, Outcome.COPIED, Outcome.REMOVED)
 
 
 class Report:
@@ -32,50 +35,83 @@ class Report:
 
     Args:
         as_json: write lines of JSON, and no bar.
+        is_quiet: write errors and warnings only.
+        tells_each: write a line of each file that is embedded, moved, copied or removed, too.
         console: where to write; stderr by default.
         now: a clock, seconds.
 
     Attributes:
         counts: files by outcome.
+        failures: paths and reasons of the first KEPT_FAILURES failures.
     """
 
     def __init__(
         self,
         *,
         as_json: bool = False,
+        is_quiet: bool = False,
+        tells_each: bool = False,
         console: Console | None = None,
         now: Callable[[], float] = monotonic,
     ) -> None:
         self.as_json = as_json
         self.counts: Counter[Outcome] = Counter()
+        self.failures: list[tuple[str, str]] = []
+        self._is_quiet = is_quiet
+        self._tells_each = tells_each
         self._console = console or _stderr()
-        self._bar = _Bar(self._console) if self._console.is_terminal and not as_json else None
+        has_bar = self._console.is_terminal and not as_json and not is_quiet
+        self._bar = _Bar(self._console) if has_bar else None
         self._total = 0
         self._done = 0
         self._now = now
         self._began = self._last_line = now()
         self._lock = threading.Lock()
 
-    def say(self, text: str) -> None:
-        """Print plain text: a line or more."""
-        if self.as_json:
-            self.log("info", text.strip())
-        else:
-            self._console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    @property
+    def left(self) -> int:
+        """Number of files that were expected and have no outcome yet."""
+        with self._lock:
+            return self._total - self._done
 
-    def log(self, level: str, text: str, **facts: str) -> None:
+    def say(self, text: str, **facts: object) -> None:
+        """Print plain text: a line or more.
+
+        Args:
+            text: the message.
+            **facts: fields of their own in JSON; else not shown.
+        """
+        if self._is_quiet:
+            return
+        if self.as_json:
+            self._write_json("info", text.strip(), facts)
+        else:
+            self._print(text)
+
+    def log(self, level: str, text: str, **facts: object) -> None:
         """Print a line of the log.
 
         Args:
             level: such as `warning`.
             text: the message.
-            **facts: fields of their own in JSON, such as stage and path; else not shown.
+            **facts: as for `say`, such as stage and path.
         """
+        if self._is_quiet and level in ("debug", "info"):
+            return
         if self.as_json:
-            # In one call: `print` makes two, and another thread's line may come between them.
-            self._console.file.write(json_line(level, text, **facts) + "\n")
+            self._write_json(level, text, facts)
         else:
-            self.say(f"{level}: {printable(text)}")
+            self._print(f" {printable(text)}", lead=f"{level}:", style=STYLES.get(level, ""))
+
+    def _write_json(self, level: str, text: str, facts: Mapping[str, object]) -> None:
+        # In one call: `print` makes two, and another thread's line may come between them.
+        self._console.file.write(json_line(level, text, **facts) + "\n")
+
+    def _print(self, text: str, *, lead: str = "", style: str = "") -> None:
+        from rich.text import Text
+
+        line = Text.assemble((lead, style), text)
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def expect(self, files: int) -> None:
         """Note that more files are on their way down the line."""
@@ -98,10 +134,15 @@ class Report:
         """
         with self._lock:
             self.counts[outcome] += 1
+            if outcome is Outcome.FAILED and len(self.failures) < KEPT_FAILURES:
+                self.failures.append((path, reason))
         if outcome is Outcome.FAILED and self.as_json:
             self.log("warning", f"skipped: {reason}", stage=stage, path=path)
         elif outcome is Outcome.FAILED:
-            self.say(f"Skipping {printable(path)} ({stage}: {printable(reason)})")
+            text = f" {printable(path)} ({stage}: {printable(reason)})"
+            self._print(text, lead="Skipping", style=STYLES["warning"])
+        elif self._tells_each and outcome in TOLD:
+            self._tell(outcome, path)
         if outcome is not Outcome.REMOVED:
             self._advance()
 
@@ -110,6 +151,13 @@ class Report:
         with self._lock:
             if self._bar:
                 self._bar.stop()
+
+    def _tell(self, outcome: Outcome, path: str) -> None:
+        if self._is_quiet or self.as_json:
+            self.say(outcome.value, path=path)
+        else:
+            style = STYLES["ok"] if outcome is Outcome.EMBEDDED else ""
+            self._print(f" {printable(path)}", lead=f"{outcome.value:<8}", style=style)
 
     def _advance(self) -> None:
         with self._lock:
@@ -121,9 +169,16 @@ class Report:
             if now - self._last_line < LINE_SECONDS or self._done >= self._total:
                 return
             self._last_line = now
-            rate = self._done / (now - self._began)
-        left = clock((self._total - self._done) / rate)
-        self.say(f"{self._done} of {self._total} videos, {rate:.2f} videos/s, {left} left")
+            done, total = self._done, self._total
+        rate = done / (now - self._began)
+        left = (total - done) / rate
+        self.say(
+            f"{done} of {total} videos, {rate:.2f} videos/s, {clock(left)} left",
+            done=done,
+            total=total,
+            rate=round(rate, 3),
+            left=round(left, 1),
+        )
 
 
 class _Bar:

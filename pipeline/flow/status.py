@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from pipeline.errors import SettingsError
 from pipeline.flow.catalog import Catalog
 from pipeline.project import Project
-from pipeline.source.listing import list_videos
+from pipeline.records import Stage
+from pipeline.source.listing import Listing, Problem, list_videos, no_videos
+
+HINTS: Mapping[str, str] = {
+    Stage.READ: "see whether the file can be read: its rights, its drive, the network",
+    Stage.DECODE: "play the file; where it does not play, fetch it again, or remove it",
+    Stage.SPEECH: "try again with `retry`; where many fail, see `doctor`",
+    Stage.VISION: "try again with `retry`; where many fail, see `doctor`",
+    Stage.CRASH: "convert the file with another program, or remove it: it crashes a library",
+    Stage.WRITE: "rename the file, or convert it with another program: the store refused its row",
+}
+"""What to do about a failure, by its stage."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,8 @@ class Status:
 
     Args:
         data_dir: the collection's root as a person wrote it.
-        problem: why the root cannot be listed, else None; nothing is on disk then.
+        problem: why nothing is listed, else None: the root cannot be read, or has no videos.
+        unlisted: files and folders that cannot be listed.
         on_disk: videos in the folder.
         embedded: of these, videos whose rows are up to date.
         pending: of these, videos that the next scan embeds.
@@ -51,6 +63,7 @@ class Status:
 
     data_dir: str
     problem: str | None
+    unlisted: tuple[Problem, ...]
     on_disk: int
     embedded: int
     pending: int
@@ -72,12 +85,16 @@ class FailedVideo:
         stage: where it failed: `read`, `decode`, `speech`, `vision` or `crash`.
         reason: why, in words.
         attempts: tries of the file as it is now.
+        failed_at: when it failed last, in ISO 8601, in this machine's time zone.
+        hint: what to do about it.
     """
 
     path: str
     stage: str
     reason: str
     attempts: int
+    failed_at: str
+    hint: str
 
 
 def read_status(project: Project) -> Status:
@@ -90,16 +107,18 @@ def read_status(project: Project) -> Status:
     store, recipe = project.store, project.recipe
     known, facts = store.known(), store.facts()
     catalog = Catalog(known, {each.path: each for each in store.failures()}, recipe)
-    problem = None
     try:
-        videos = list_videos(project.collection).videos
+        listing = list_videos(project.collection)
+        problem = None if listing.videos else no_videos(project.collection)
     except SettingsError as error:
-        videos, problem = {}, str(error)
+        listing, problem = Listing({}), str(error)
+    videos = listing.videos
     comparison = catalog.compare(videos)
     labels = {label: rows for label, rows in facts.labels.items() if label is not None}
     return Status(
         data_dir=project.written,
         problem=problem,
+        unlisted=listing.problems,
         on_disk=len(videos),
         embedded=len(comparison.unchanged),
         pending=len(comparison.todo),
@@ -123,6 +142,13 @@ def read_failures(project: Project) -> list[FailedVideo]:
         StoreError: the store cannot be read.
     """
     return [
-        FailedVideo(project.shown(failed.path), failed.stage, failed.reason, failed.attempts)
+        FailedVideo(
+            project.shown(failed.path),
+            failed.stage,
+            failed.reason,
+            failed.attempts,
+            failed.failed_at.astimezone().isoformat(timespec="seconds"),
+            HINTS.get(failed.stage, ""),
+        )
         for failed in project.store.failures()
     ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.config import LOCAL_DIR, Settings
 from pipeline.errors import ModelError
@@ -15,6 +17,8 @@ from pipeline.models.names import resolve_clip
 from pipeline.models.preprocess import Preprocess, read_preprocess
 from pipeline.models.protocols import ImageTextEncoder, SpeechRecogniser
 from pipeline.models.transcriber import Transcriber
+
+Model = TypeVar("Model")
 
 
 class Models:
@@ -27,6 +31,9 @@ class Models:
         say: shows a person what is being loaded.
         threads: cores that one call of a model uses on the CPU; 0 for all there are.
         streams: number of threads that call them.
+
+    Attributes:
+        loading_seconds: spent on loading so far.
     """
 
     def __init__(
@@ -37,6 +44,7 @@ class Models:
         threads: int = 0,
         streams: int = 1,
     ) -> None:
+        self.loading_seconds = 0.0
         self._settings = settings
         self._say = say
         self._threads = threads
@@ -56,7 +64,7 @@ class Models:
         """
         with self._lock:
             if self._clip is None:
-                self._clip = self._load_clip()
+                self._clip = self._timed(self._load_clip)
             return self._clip
 
     @property
@@ -73,7 +81,7 @@ class Models:
         """
         with self._lock:
             if self._whisper is None:
-                self._whisper = self._load_whisper()
+                self._whisper = self._timed(self._load_whisper)
             return self._whisper
 
     def preprocess(self) -> Preprocess:
@@ -85,11 +93,22 @@ class Models:
         """
         with self._lock:
             if self._preprocess is None:
-                quiet_libraries()
-                clip = self._settings.clip
-                weights = str(self._settings.clip_checkpoint or clip.pretrained)
-                self._preprocess = read_preprocess(*resolve_clip(self._clip_name(), weights))
+                self._preprocess = self._timed(self._load_preprocess)
             return self._preprocess
+
+    def _load_preprocess(self) -> Preprocess:
+        quiet_libraries()
+        clip = self._settings.clip
+        weights = str(self._settings.clip_checkpoint or clip.pretrained)
+        return read_preprocess(*resolve_clip(self._clip_name(), weights))
+
+    def _timed(self, load: Callable[[], Model]) -> Model:
+        """Load something, and add the time; one load inside another counts once."""
+        before, began = self.loading_seconds, time.perf_counter()
+        try:
+            return load()
+        finally:
+            self.loading_seconds = before + time.perf_counter() - began
 
     def _load_clip(self) -> ClipEncoder:
         place, settings = self._place(), self._settings.clip

@@ -85,6 +85,12 @@ def list_videos(collection: Collection, *, follow_links: bool = True) -> Listing
     return Listing({video.path: video for video in found}, tuple(walk.problems))
 
 
+def no_videos(collection: Collection) -> str:
+    """Say that a listing found nothing, and which endings it looked for."""
+    endings = ", ".join(f".{extension}" for extension in collection.extensions)
+    return f"no videos in {collection.top}: looked for {endings} (data.extensions)"
+
+
 def linked_folders(collection: Collection) -> list[str]:
     """Name the symbolic links to folders that a listing follows, by key."""
     walk = _Walk(collection, follow_links=True)

@@ -181,6 +181,7 @@ class Models:
         self._dice = np.random.default_rng(0)
         self.dimension = D
         self.loaded_clip = None
+        self.loading_seconds = 0.0
 
     def preprocess(self) -> Any:
         return pretend_prepare

@@ -6,6 +6,7 @@ import json
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,28 @@ def test_a_scan_tells_what_it_does(scanned: Scanned) -> None:
 
 
 def test_a_scan_ends_with_a_summary(scanned: Scanned) -> None:
-    counts, rate, *stages = scanned.first.stdout.splitlines()
-    assert counts == "embedded 4, unchanged 0, moved 0, copied 0, removed 0, failed 1"
-    assert rate.endswith("videos/s")
-    assert {line.strip().partition(":")[0] for line in stages} == {"decode", "models", "write"}
+    counts, rate, failed, following = scanned.first.stdout.splitlines()
+    assert counts.startswith("4 embedded, 1 failed (see `failures`) in ")
+    assert "videos/s, without the " in rate
+    assert failed == "failed: videos/broken.mp4: the file is empty"
+    assert following.startswith("next: `query ")
+
+
+def test_stage_times_come_with_more_words(run: Run, scanned: Scanned) -> None:
+    quiet = run("--config", scanned.project.config, "scan", "-q")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    usual = run("--config", scanned.project.config, "scan")
+    assert usual.stdout.startswith("4 unchanged, 1 failed (see `failures`) in ")
+    assert usual.stdout.count("\n") == 1
+
+
+def test_in_a_log_of_json_the_summary_is_an_event(run: Run, scanned: Scanned) -> None:
+    ended = run("--config", scanned.project.config, "scan", "--log-format", "json")
+    *_, event = map(json.loads, ended.stderr.splitlines())
+    assert ended.stdout == ""
+    assert keys(event, "event unchanged failed") == {
+        "event": "summary", "unchanged": 4, "failed": 1,
+    }  # fmt: skip
 
 
 def test_a_second_scan_has_nothing_to_do(scanned: Scanned) -> None:
@@ -248,7 +267,7 @@ def test_a_query_for_a_person_is_a_table(run: Run, scanned: Scanned) -> None:
     file = scanned.project.videos / "rotated.mp4"
     ended = run("--config", scanned.project.config, "query", "--video", file)
     header, *rows = ended.stdout.splitlines()
-    assert header.split() == ["score", "label", "path", "why", "transcript"]
+    assert header.split() == ["score", "path", "why", "said"]
     assert len(rows) == 3
     assert any("videos/köln/speech.mp4" in row and "fellow Americans" in row for row in rows)
 
@@ -318,11 +337,15 @@ def test_a_failure_is_listed_until_it_is_forgotten(
     project.add(made("not_a_video.mp4"), "a/broken.mp4")
     assert ask(run, project, "scan")["failed"] == 1
     (failure,) = ask(run, project, "failures")
-    assert set(failure) == {"path", "stage", "reason", "attempts"}
+    assert set(failure) == {"path", "stage", "reason", "attempts", "failed_at", "hint"}
+    assert datetime.fromisoformat(failure["failed_at"]).tzinfo is not None
     assert keys(failure, "path stage attempts") == {
         "path": "videos/a/broken.mp4", "stage": "decode", "attempts": 1,
     }  # fmt: skip
-    assert "videos/a/broken.mp4" in run("--config", project.config, "failures").stdout
+    told = run("--config", project.config, "failures")
+    assert "videos/a/broken.mp4  decode: " in told.stdout
+    assert failure["failed_at"][:10] in told.stdout
+    assert f"decode: {failure['hint']}." in told.stderr
     assert ask(run, project, "retry") == {"forgotten": 1}
     assert ask(run, project, "failures") == []
     assert ask(run, project, "status")["pending"] == 1

@@ -146,14 +146,14 @@ def test_filters_and_paths(query: Query, project: UserProject) -> None:
 def test_a_table_tells_why(query: Query, picture: Path) -> None:
     ended = query("--image", picture)
     header, first, *_ = ended.stdout.splitlines()
-    assert header.split() == ["match", "label", "path", "why", "transcript"]
+    assert header.split() == ["match", "path", "why", "said"]
     assert first.startswith("100%")  # the very picture
-    assert "picture at 00:00" in first
+    assert "picture 00:00" in first
     assert "Not enough videos" in ended.stderr
     said = query("--words", "country").stdout
     assert said.startswith("match")
     assert "100%" in said
-    assert "words at 00:" in said
+    assert "words 00:" in said
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ class HeldUp:
         self._clip = clip
         self._decodes, self._embeds = decodes, embeds
         self.loaded_clip = None
+        self.loading_seconds = 0.0
 
     def preprocess(self) -> Prepare:
         self._decodes()

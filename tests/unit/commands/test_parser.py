@@ -21,6 +21,19 @@ def test_flags_of_the_program_stand_before_or_after_the_command() -> None:
         assert options.log_format == "json"
 
 
+@pytest.mark.parametrize(("flag", "verbosity"), [("-v", 1), ("--quiet", -1), ("-q", -1)])
+def test_more_or_fewer_words_are_asked_for_anywhere(flag: str, verbosity: int) -> None:
+    assert parse([flag, "scan"]).verbosity == parse(["scan", flag]).verbosity == verbosity
+    assert parse(["-q", "scan", "-v"]).verbosity == 1  # the last one counts
+    assert parse(["scan"]).verbosity == 0
+
+
+def test_the_usage_of_a_command_has_its_own_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["status", "--help"])
+    assert re.search(r"^usage: \S+ status \[-h\] \[--json\]\n", capsys.readouterr().out)
+
+
 def test_settings_before_and_after_add_up_and_the_last_counts() -> None:
     options = parse(["--set", "a=1", "--config", "a", "scan", "--set", "a=2", "--config", "b"])
     assert options.set == ["a=1", "a=2"]

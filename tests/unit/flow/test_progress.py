@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipeline.flow.progress import LINE_SECONDS, LogLines, Report, dataset_summary
+from pipeline.flow.progress import KEPT_FAILURES, LINE_SECONDS, LogLines, Report, dataset_summary
 from pipeline.models.loaded import quiet_libraries
 from pipeline.records import Outcome
 from pipeline.terminal import clock, printable
+from tests.support.projects import keys
 
 NASTY = "a\nerror: forged\x1b[31m\x9b2J\x07\r\u202e\udcff.mp4"
 
@@ -138,6 +139,60 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     assert len(capsys.readouterr().err.splitlines()) == 1  # the end is told by the summary
 
 
+def test_in_a_log_of_json_progress_is_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    now = Clock()
+    report = Report(as_json=True, now=now)
+    report.expect(40)
+    now.seconds += LINE_SECONDS
+    report.record(Outcome.EMBEDDED, "a.mp4")
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert keys(line, "done total rate left") == {
+        "done": 1, "total": 40, "rate": 0.2, "left": 195.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_quiet_report_has_only_what_is_wrong(
+    capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    report = Report(as_json=as_json, is_quiet=True, tells_each=True)
+    report.say("Loading")
+    report.log("info", "3 on disk")
+    report.expect(2)
+    report.record(Outcome.EMBEDDED, "a.mp4")
+    assert capsys.readouterr().err == ""
+    report.record(Outcome.FAILED, "b.mp4", "decode", "broken")
+    report.log("warning", "odd")
+    skipped, odd = capsys.readouterr().err.splitlines()
+    assert "broken" in skipped
+    assert "odd" in odd
+
+
+def test_each_video_has_a_line_where_that_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(tells_each=True)
+    for outcome in (Outcome.EMBEDDED, Outcome.MOVED, Outcome.REMOVED, Outcome.UNCHANGED):
+        report.record(outcome, f"{outcome}\n.mp4")
+    assert capsys.readouterr().err.splitlines() == [
+        r"embedded embedded\n.mp4",
+        r"moved    moved\n.mp4",
+        r"removed  removed\n.mp4",
+    ]
+    report = Report(tells_each=True, as_json=True)
+    report.record(Outcome.MOVED, "a.mp4")
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (line["message"], line["path"]) == ("moved", "a.mp4")
+
+
+def test_a_report_knows_what_is_left_and_what_failed() -> None:
+    report = Report(is_quiet=True, console=Console(file=io.StringIO()))
+    report.expect(KEPT_FAILURES + 5)
+    for number in range(KEPT_FAILURES + 2):
+        report.record(Outcome.FAILED, f"{number}.mp4", "decode", "broken")
+    assert report.left == 3
+    assert len(report.failures) == KEPT_FAILURES
+    assert report.failures[0] == ("0.mp4", "broken")
+
+
 def test_a_new_batch_counts_from_its_own_start(capsys: pytest.CaptureFixture[str]) -> None:
     now = Clock()
     report = Report(now=now)
@@ -153,7 +208,7 @@ def test_a_new_batch_counts_from_its_own_start(capsys: pytest.CaptureFixture[str
 
 def test_on_a_terminal_there_is_a_bar_that_goes_away() -> None:
     screen = io.StringIO()
-    report = Report(console=Console(file=screen, force_terminal=True, width=100))
+    report = Report(console=Console(file=screen, force_terminal=True, no_color=True, width=100))
     report.expect(2)
     report.record(Outcome.EMBEDDED, "a.mp4", "", "")
     report.expect(1)

@@ -192,5 +192,5 @@ def test_beside_a_writer_the_files_move_and_the_writer_follows(
 def test_confidence_from_the_command_line(project: UserProject, run: Run) -> None:
     told = run("--config", project.config, "suggest", "--min-confidence", "1")
     assert told.returncode == 0, told.stderr
-    assert "Leave-one-out: of 24 labeled videos 0 have an answer" in told.stderr
+    assert "tried on 24 labeled videos: 0 answers (100% sure)." in told.stderr
     assert run("--config", project.config, "suggest", "--min-confidence", "2").returncode == 2
