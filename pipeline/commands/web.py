@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
 
 HELP = "see, search and sort the collection in a browser"
-EXAMPLE = "web --watch"
+EXAMPLE = "web --port 8000"
 HOST, PORT = "127.0.0.1", 8321
 
 

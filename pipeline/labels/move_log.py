@@ -81,16 +81,21 @@ class MoveLog:
 
     def start_batch(self) -> int:
         """Clear the log of withdrawn moves and cut lines, and return a number above all in it."""
-        moves = self._read()
-        if os.path.exists(self.file):
+        moves, is_clean = self._read_all()
+        if not is_clean:
             self._replace(moves)
         return max((move.batch for move in moves), default=0) + 1
 
     def last_batch(self) -> list[Move]:
         """Return the moves of the newest batch, in the order in which they were made."""
+        return self.batch(None)
+
+    def batch(self, number: int | None) -> list[Move]:
+        """Return the moves of a batch, or of the newest one, in the order of making."""
         moves = self._read()
         newest = max((move.batch for move in moves), default=0)
-        return [move for move in moves if move.batch == newest]
+        wanted = newest if number is None else number
+        return [move for move in moves if move.batch == wanted]
 
     def add(self, move: Move) -> None:
         """Note a move that is about to be made; the note is on the disk when this returns."""
@@ -115,13 +120,18 @@ class MoveLog:
             atomic_write(self.file, "".join(json.dumps(asdict(move)) + "\n" for move in moves))
 
     def _read(self) -> list[Move]:
+        return self._read_all()[0]
+
+    def _read_all(self) -> tuple[list[Move], bool]:
+        """Read the moves, and whether the log holds nothing else."""
         moves: dict[Move, None] = {}
         with self._errors():
             try:
                 text = self.file.read_text(encoding="utf-8")
             except FileNotFoundError:
-                return []
-            for line in text.splitlines(keepends=True):
+                return [], True
+            lines = text.splitlines(keepends=True)
+            for line in lines:
                 if not line.endswith("\n"):  # cut short by a crash: its move was never made
                     break
                 entry = json.loads(line)
@@ -129,7 +139,7 @@ class MoveLog:
                     moves.pop(Move(**entry), None)
                 else:
                     moves[Move(**entry)] = None
-        return list(moves)
+        return list(moves), len(moves) == len(lines)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

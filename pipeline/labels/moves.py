@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.flow.write import Writer
+from pipeline.flow.rows import place_of
 from pipeline.labels.move_log import Move, MoveLog
-from pipeline.records import Reused, VideoFile
+from pipeline.records import VideoFile
 from pipeline.source.listing import Unknown, look_at
 from store.errors import StoreBusyError
 from store.table.store import Store
@@ -24,9 +24,9 @@ from store.table.store import Store
 if TYPE_CHECKING:
     from pipeline.labels.suggest import Suggestion
     from pipeline.project import Project
-    from store.schema import Recipe
 
 LOG = "moves.jsonl"
+ROWS_AT_ONCE = 1_000  # in memory: about 15 MB
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 Report = Callable[[str], None]
@@ -52,7 +52,7 @@ class MovedBatch:
 
     Args:
         asked: number of moves that were to be made.
-        made: moves that were made.
+        made: moves that were made, of one batch of the log.
         left: files that were not moved.
     """
 
@@ -72,6 +72,27 @@ class MovedBatch:
         }
 
 
+@dataclass(frozen=True)
+class Placement:
+    """A video and the folder that it is to be in.
+
+    Args:
+        path: row path of the video.
+        folder: name of a top folder; None for the collection's root, where videos are unlabeled.
+        content_hash: content that is meant; None for whatever is there.
+    """
+
+    path: str
+    folder: str | None
+    content_hash: str | None = None
+
+    @property
+    def target(self) -> str:
+        """Row path of the video in that folder."""
+        name = self.path.rpartition("/")[2]
+        return name if self.folder is None else f"{self.folder}/{name}"
+
+
 def move_to_folders(
     project: Project, suggestions: Sequence[Suggestion], report: Report
 ) -> MovedBatch:
@@ -88,18 +109,72 @@ def move_to_folders(
         PipelineError: the log of moves cannot be kept.
         StoreError: the store cannot be read or written; the files that were moved stay moved.
     """
-    log = MoveLog(project.store.scratch(LOG))
-    known, root = project.store.known(), str(project.collection.root)
-    moves = [
-        Move(root, each.path, f"{each.label}/{each.path}", *row.stamp)
+    wanted = [
+        Placement(each.path, each.label, each.content_hash)
         for each in suggestions
         if each.label is not None
-        and (row := known.get(each.path)) is not None
-        and row.content_hash == each.content_hash
     ]
-    batch = move_all(moves, log, report)
-    _follow(project, batch.made, report)
+    batch = move_videos(project, wanted, report)
+    follow(project, batch.made, report)
     return batch
+
+
+def plan_moves(
+    project: Project, wanted: Sequence[Placement]
+) -> tuple[list[Move], list[LeftBehind]]:
+    """Say what moving these videos would do, and move nothing.
+
+    Args:
+        project: open project.
+        wanted: videos, and where each of them is to be.
+
+    Returns:
+        The moves that can be made, and the videos that stay where they are.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    known, root = project.store.known({each.path for each in wanted}), str(project.collection.root)
+    moves: dict[str, Move] = {}
+    left = []
+    for each in wanted:
+        row = known.get(each.path)
+        if row is None:
+            left.append(LeftBehind(each.path, "it is not in the store any more"))
+        elif each.content_hash not in (None, row.content_hash):
+            left.append(LeftBehind(each.path, "it has another content meanwhile"))
+        elif row.label == each.folder:
+            place = f"in {each.folder}" if each.folder is not None else "in no folder"
+            left.append(LeftBehind(each.path, f"it is {place} already"))
+        elif each.target in moves:
+            left.append(LeftBehind(each.path, f"another {each.target} comes from elsewhere"))
+        else:
+            move = Move(root, each.path, each.target, *row.stamp)
+            if reason := _obstacle(move):
+                left.append(LeftBehind(each.path, reason))
+            else:
+                moves[each.target] = move
+    return list(moves.values()), left
+
+
+def move_videos(project: Project, wanted: Sequence[Placement], report: Report) -> MovedBatch:
+    """Move files as one batch; `follow` then brings their rows after them.
+
+    Args:
+        project: open project.
+        wanted: videos, and where each of them is to be.
+        report: receives a line for each file.
+
+    Raises:
+        PipelineError: the log of moves cannot be kept.
+        StoreError: the store cannot be read.
+    """
+    log = MoveLog(project.store.scratch(LOG))
+    moves, left = plan_moves(project, wanted)
+    for each in left:
+        report(f"left {each.path}: {each.reason}")
+    batch = move_all(moves, log, report)
+    return MovedBatch(len(wanted), batch.made, (*left, *batch.left))
 
 
 def undo_last_moves(project: Project, report: Report) -> MovedBatch:
@@ -113,9 +188,8 @@ def undo_last_moves(project: Project, report: Report) -> MovedBatch:
         PipelineError: the log of moves cannot be read or written.
         StoreError: the store cannot be written; the files that were moved stay moved.
     """
-    log = MoveLog(project.store.scratch(LOG))
-    batch = take_back(log, report)
-    _follow(project, batch.made, report)
+    batch = take_back(MoveLog(project.store.scratch(LOG)), report)
+    follow(project, batch.made, report)
     return batch
 
 
@@ -139,9 +213,15 @@ def move_all(moves: Sequence[Move], log: MoveLog, report: Report) -> MovedBatch:
     return MovedBatch(len(moves), tuple(made), tuple(left))
 
 
-def take_back(log: MoveLog, report: Report) -> MovedBatch:
-    """Take the newest batch of the log back, the last move first."""
-    batch = log.last_batch()
+def take_back(log: MoveLog, report: Report, number: int | None = None) -> MovedBatch:
+    """Take a batch of the log back, the last move first.
+
+    Args:
+        log: of the moves.
+        report: receives a line for each file.
+        number: of the batch; None for the newest one.
+    """
+    batch = log.batch(number)
     made, left, over = [], [], []
     for move in reversed(batch):
         if reason := _over(move):
@@ -163,30 +243,46 @@ def take_back(log: MoveLog, report: Report) -> MovedBatch:
     return MovedBatch(len(batch), tuple(made), tuple(left))
 
 
-def _follow(project: Project, moves: Sequence[Move], report: Report) -> None:
+def follow(project: Project, moves: Sequence[Move], report: Report) -> bool:
     """Bring the rows of moved files to their new paths.
 
-    Where another process is writing the store, that process or the next scan does it.
+    Args:
+        project: open project.
+        moves: that were made.
+        report: receives a line where another process is writing the store.
+
+    Returns:
+        Whether it was done; else a watch that is writing does it, or the next scan.
+
+    Raises:
+        StoreError: the store cannot be written.
     """
     if not moves:
-        return
+        return True
     try:
         with Store.open(project.settings.store_uri, writer=True) as store:
-            _move_rows(store, project.recipe, moves)
+            for start in range(0, len(moves), ROWS_AT_ONCE):
+                _move_rows(store, moves[start : start + ROWS_AT_ONCE])
     except StoreBusyError as busy:
         report(f"{busy.holder} is writing the store: a watch follows by itself, else the next scan")
+        return False
+    return True
 
 
-def _move_rows(store: Store, recipe: Recipe, moves: Sequence[Move]) -> None:
-    known = store.known()
-    writer = Writer(store, recipe)
+def _move_rows(store: Store, moves: Sequence[Move]) -> None:
+    """Move the rows of files that are where they were moved to, as they were before."""
+    rows = store.rows([move.source for move in moves])
     moved = []
     for move in moves:
-        row = known.get(move.source)
+        row = rows.get(move.source)
         if row is not None and row.stamp == move.stamp == look_at(move.destination):
             file = VideoFile(move.target, move.destination, *move.stamp)
-            moved.append(Reused(file, row.content_hash))
-    writer.write(moved)
+            moved.append(replace(row, **place_of(file), offline=False))
+    store.upsert(moved)
+    targets = {row.path for row in moved}
+    gone = [move.source for move in moves if move.target in targets and move.source not in targets]
+    store.remove(gone)
+    store.forget_failures([*targets, *gone])
 
 
 def _obstacle(move: Move) -> str:
@@ -222,7 +318,7 @@ def _make(move: Move) -> str:
     folder = move.destination.parent
     try:
         is_new = not folder.exists()
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         try:
             _rename(move.origin, move.destination)
         except OSError:

@@ -47,7 +47,8 @@ def on_nothing(store: Store, queries: Sequence[Query], only: Filter) -> Remark |
         only: which videos might be found.
     """
     if only.label is not None and not only.labels & set(store.values("label")):
-        return _no_such(RemarkKind.NO_SUCH_LABEL, "the label", only.label, store.values("label"))
+        asked = only.label if isinstance(only.label, str) else ", ".join(only.label)
+        return _no_such(RemarkKind.NO_SUCH_LABEL, "the label", asked, store.values("label"))
     languages = store.values("language")
     if only.language is not None and only.language.lower() not in languages:
         return _no_such(RemarkKind.NO_SUCH_LANGUAGE, "the language", only.language, languages)

@@ -39,6 +39,20 @@ class Searcher:
         self._settings = project.settings
         self._models: Models | None = None
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether a question with a text or a picture finds CLIP loaded."""
+        return self._models is not None and self._models.loaded_clip is not None
+
+    def load(self) -> None:
+        """Load CLIP, for the questions to come.
+
+        Raises:
+            SettingsError: there is no such model.
+            ModelError: its weights or its device cannot be used.
+        """
+        self._encoder()
+
     def ask(self, question: Question, *, k: int = 10, only: Filter = EVERYTHING) -> Answer:
         """Find the best videos, without the one that the question shows.
 

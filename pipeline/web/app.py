@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as Path
 
-from pipeline.web import videos
+from pipeline.web import search, videos
 from pipeline.web.answers import answer, failed, failed_with
 from pipeline.web.assets import START, Assets
 from pipeline.web.guard import Guard, TooLargeError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from pipeline.web.guard import Door
+    from pipeline.web.pool import Pool
     from pipeline.web.site import Site
 
 VERSION = 1
@@ -31,9 +32,14 @@ VERSION = 1
 
 FOR_EVER = "private, max-age=31536000, immutable"
 
-ROUTES: tuple[Route, ...] = videos.ROUTES
+ROUTES: tuple[Route, ...] = (*videos.ROUTES, *search.ROUTES)
 
 BINARY = (
+    {
+        "method": "POST",
+        "path": "/api/pictures",
+        "text": "takes a picture as it is, at most 10 MB; gives `picture`, to search with",
+    },
     {"method": "GET", "path": "/thumb/{content}", "text": "the thumbnail of a content, a JPEG"},
     {"method": "GET", "path": "/media/{key}", "text": "the video, or its preview; by byte range"},
 )
@@ -54,6 +60,7 @@ def make_app(site: Site, door: Door) -> ASGIApp:
         _get(
             "/assets/{name:path}", lambda request: _asset(assets, _part(request, "name"), request)
         ),
+        Path("/api/pictures", _caught(lambda request: _picture(site, request)), methods=["POST"]),
         _get("/thumb/{content}", lambda request: _thumb(thumbs, request)),
         _get("/media/{key}", lambda request: _media(site, request)),
     ]
@@ -76,7 +83,9 @@ def _path(site: Site, route: Route) -> Path:
         if route.method not in ("GET", "HEAD"):
             values |= read_body(route, await request.body())
         call = partial(route.call, site, **request.path_params, **values)
-        return answer(await getattr(site.threads, route.lane).run(call))
+        lane = route.lane(values) if callable(route.lane) else route.lane
+        pool: Pool = getattr(site.threads, lane)
+        return answer(await pool.run(call))
 
     return Path(route.path, _caught(handle), methods=[route.method])
 
@@ -101,6 +110,12 @@ async def _described() -> Response:
 
 async def _asset(assets: Assets, name: str, request: Request) -> Response:
     return assets.get(name, request.headers.get("if-none-match"))
+
+
+async def _picture(site: Site, request: Request) -> Response:
+    content = await request.body()  # the guard counts its bytes
+    pictures = site.finder.pictures
+    return answer({"picture": await site.threads.files.run(lambda: pictures.add(content))})
 
 
 async def _thumb(thumbs: Thumbs, request: Request) -> Response:

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, Literal
-from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from store.analysis.vectors import read_rows
+from store.retrieval.filter import Filter
 from store.table.snapshot import Snapshot
 
 Order = Literal["path", "new", "long"]
@@ -44,7 +44,7 @@ class Filters:
 
     Args:
         folders: names of folders, any of which may be the video's; empty for all.
-        unlabeled: only videos in no folder, or also those where folders are named.
+        unlabeled: only videos in no folder.
         offline: only videos whose file is not there; else they are left out.
         language: language that is spoken.
         min_seconds: shortest length.
@@ -195,10 +195,9 @@ class Overview:
         parts = [pc.equal(self._column("offline"), filters.offline)]
         label = self._column("label")
         if filters.folders:
-            named = pc.is_in(label, pa.array(spellings(filters.folders), pa.string()))
-            unlabeled = pc.is_null(label)
-            parts.append(pc.or_(named, unlabeled) if filters.unlabeled else named)
-        elif filters.unlabeled:
+            names = sorted(Filter(label=filters.folders).labels)
+            parts.append(pc.is_in(label, pa.array(names, pa.string())))
+        if filters.unlabeled:
             parts.append(pc.is_null(label))
         if filters.language is not None:
             parts.append(pc.equal(self._column("language"), filters.language.lower()))
@@ -227,14 +226,6 @@ class Overview:
 def key_of(path: str) -> str:
     """Name a row by a hash of its path, so that no address has a path in it."""
     return blake2b(path.encode(), digest_size=KEY_BYTES).hexdigest()
-
-
-def spellings(names: Sequence[str]) -> list[str]:
-    """Spell names in each Unicode normal form: macOS decomposes letters, keyboards compose them."""
-    forms = (names, [normalize("NFC", name) for name in names])
-    return sorted(
-        {name for form in (*forms, [normalize("NFD", n) for n in names]) for name in form}
-    )
 
 
 def _video(row: dict[str, Any]) -> Video:

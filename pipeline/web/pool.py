@@ -75,7 +75,8 @@ class Threads:
     Attributes:
         store: short reads of the store; a few milliseconds each.
         files: reads of video files and folders, which may be on a slow drive.
-        model: loads CLIP and searches by meaning.
+        loading: loads CLIP.
+        model: searches by meaning.
         tools: suggestions, checks, the map and the doctor; seconds each.
         moves: moves files and their rows, one batch after another.
         previews: makes previews, one at a time.
@@ -84,6 +85,7 @@ class Threads:
     def __init__(self) -> None:
         self.store = Pool("store", 4)
         self.files = Pool("files", 4)
+        self.loading = Pool("loading")
         self.model = Pool("model")
         self.tools = Pool("tools")
         self.moves = Pool("moves")

@@ -45,7 +45,7 @@ class Route:
         call: takes the site, and each parameter by its name; it may block.
         query: parameters of the address.
         body: fields of the JSON body.
-        lane: threads that the call runs in.
+        lane: threads that the call runs in, or a choice of them by its parameters.
     """
 
     method: str
@@ -54,7 +54,7 @@ class Route:
     call: Callable[..., Any]
     query: Mapping[str, Parameter] = field(default_factory=dict)
     body: Mapping[str, Parameter] = field(default_factory=dict)
-    lane: Lane = "store"
+    lane: Lane | Callable[[dict[str, Any]], Lane] = "store"
 
 
 def read_query(route: Route, pairs: list[tuple[str, str]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.web.answers import ApiError
+from pipeline.web.finder import Finder
 from pipeline.web.overview import Media, Overview, Video
 from pipeline.web.pool import Threads
 
@@ -28,6 +29,7 @@ class Site:
         self.project = project
         self.threads = Threads()
         self.closing = threading.Event()
+        self.finder = Finder(project, self.threads.loading)
         self._overview: Overview | None = None
         self._reading = threading.Lock()
 
@@ -38,8 +40,10 @@ class Site:
         self.close()
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads, and remove what was only for this page."""
+        self.closing.set()
         self.threads.close()
+        self.finder.pictures.close()
 
     def overview(self) -> Overview:
         """Give the rows as they are now. It may read them, so it is for a thread of the pool.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.web import routes
+from pipeline.web.answers import ApiError
 from pipeline.web.overview import Filters, Order, Video
 from pipeline.web.routes import Parameter, Route
 from pipeline.web.site import Site
@@ -20,7 +21,7 @@ PAGE: Mapping[str, Parameter] = {
 }
 FILTERS: Mapping[str, Parameter] = {
     "folder": Parameter(routes.text, "only in this folder, or in these", (), repeatable=True),
-    "unlabeled": Parameter(routes.flag, "1: only in no folder, or also those", default=False),
+    "unlabeled": Parameter(routes.flag, "1: only in no folder", default=False),
     "offline": Parameter(routes.flag, "1: only those whose file is not there", default=False),
     "language": Parameter(routes.text, "only in which this is spoken: en, de, ..."),
     "min_seconds": Parameter(routes.number, "only of this length or longer"),
@@ -111,9 +112,15 @@ class Folders:
 
 
 def filters_of(values: dict[str, Any]) -> Filters:
-    """Take the filters out of the values of `FILTERS`."""
-    named = {name: values.pop(name) for name in FILTERS if name != "folder"}
-    return Filters(folders=values.pop("folder"), **named)
+    """Make filters of the values of `FILTERS`.
+
+    Raises:
+        ApiError: no video can fulfil them.
+    """
+    named = {name: values[name] for name in FILTERS if name != "folder"}
+    if values["folder"] and values["unlabeled"]:
+        raise ApiError(400, "folder and unlabeled: no video is in a folder and in none")
+    return Filters(folders=values["folder"], **named)
 
 
 def list_videos(site: Site, *, order: Order, offset: int, limit: int, **values: Any) -> VideoList:

@@ -18,7 +18,8 @@ class Filter:
     """Conditions that a row has to fulfil, all of them.
 
     Args:
-        label: keep only rows with this label, in whichever Unicode normal form they write it.
+        label: keep only rows with this label, or with one of these, in whichever Unicode normal
+            form they write it.
         unlabeled: keep only rows without a label.
         language: keep only rows in which this language is spoken; an ISO 639-1 code, in any case.
         min_seconds: shortest duration, itself included.
@@ -30,7 +31,7 @@ class Filter:
         ValueError: no row can fulfil them, or `since` has no time zone.
     """
 
-    label: str | None = None
+    label: str | tuple[str, ...] | None = None
     unlabeled: bool = False
     language: str | None = None
     min_seconds: float | None = None
@@ -45,10 +46,9 @@ class Filter:
 
     @property
     def labels(self) -> set[str]:
-        """Ways to write the label: macOS decomposes letters in names, keyboards compose them."""
-        if self.label is None:
-            return set()
-        return {self.label, normalize("NFC", self.label), normalize("NFD", self.label)}
+        """Ways to write the labels: macOS decomposes letters in names, keyboards compose them."""
+        names = (self.label,) if isinstance(self.label, str) else self.label or ()
+        return {*names, *(normalize(form, name) for name in names for form in ("NFC", "NFD"))}
 
     @property
     def is_narrow(self) -> bool:

@@ -125,14 +125,22 @@ class Store:
         table = self.videos.table
         return dimension_of(table.schema) if table is not None else None
 
-    def known(self) -> dict[str, Known]:
-        """Read what a scan has to know of each row, by path; 100,000 rows take under a second."""
-        found = self.videos.read(["path", *Known._fields])
+    def known(self, paths: Iterable[str] | None = None) -> dict[str, Known]:
+        """Read what a scan has to know of each row, by path; 100,000 rows take under a second.
+
+        Args:
+            paths: of the rows; those that are not there are left out. None for all rows.
+        """
+        names = ["path", *Known._fields]
+        if paths is None:
+            found = self.videos.read(names)
+        else:
+            found = self.videos.read_keys(list(paths), names)
         if found is None:
             return {}
         columns = [_values(found.column(name)) for name in Known._fields]
-        paths = found.column("path").to_pylist()
-        return dict(zip(paths, map(Known._make, zip(*columns, strict=True)), strict=True))
+        there = found.column("path").to_pylist()
+        return dict(zip(there, map(Known._make, zip(*columns, strict=True)), strict=True))
 
     def rows(self, paths: Iterable[str]) -> dict[str, Row]:
         """Read the rows of these paths, whole; paths that are not there are left out."""
