@@ -109,16 +109,12 @@ export class PointMap {
 
   /** Return where a point is on the canvas, in CSS pixels. */
   placeOf(point) {
-    const scale = this.#scale();
-    return [
-      this.#box.width / 2 + (this.#points.x[point] - this.#middle[0]) * scale,
-      this.#box.height / 2 - (this.#points.y[point] - this.#middle[1]) * scale,
-    ];
+    return this.#places()(point);
   }
 
   /** Return the point that can be picked nearest to a place on the canvas; -1 for none in reach. */
   nearest(x, y, reach = REACH) {
-    return this.#least((px, py) => Math.hypot(px - x, py - y), reach);
+    return this.#least((px, py) => (px - x) ** 2 + (py - y) ** 2, reach ** 2); // quicker than a root
   }
 
   /** Stop listening. */
@@ -128,15 +124,24 @@ export class PointMap {
     cancelAnimationFrame(this.#frame);
   }
 
+  /** Return a function from a point to its place, for as long as nothing moves. */
+  #places() {
+    const { x, y } = this.#points, { width, height } = this.#box, scale = this.#scale();
+    const left = width / 2 - this.#middle[0] * scale, top = height / 2 + this.#middle[1] * scale;
+    return (point) => [left + x[point] * scale, top - y[point] * scale];
+  }
+
   #isPickable(point) {
     return !this.hidden.has(this.#points.group[point]) && (!this.matches || this.matches[point]);
   }
 
   /** Return the pickable point of the least cost, which is given its place, up to a limit. */
   #least(cost, limit = Infinity) {
+    const placeOf = this.#places();
     let best = -1;
     for (let i = 0; i < this.#order.length; i++) {
-      const at = this.#isPickable(i) ? cost(...this.placeOf(i), i) : Infinity;
+      if (!this.#isPickable(i)) continue;
+      const [x, y] = placeOf(i), at = cost(x, y, i);
       if (at <= limit && at < Infinity) { best = i; limit = at; }
     }
     return best;
@@ -275,12 +280,13 @@ export class PointMap {
 
   #paintPoints(context) {
     const { group, colours } = this.#points, { width, height } = this.#box;
-    const radius = this.#radius();
+    const radius = this.#radius(), placeOf = this.#places();
+    let last = -1;
     for (const point of this.#order) {
       if (this.hidden.has(group[point])) continue;
-      const [x, y] = this.placeOf(point);
+      const [x, y] = placeOf(point);
       if (x < -radius || y < -radius || x > width + radius || y > height + radius) continue;
-      context.fillStyle = colours[group[point]];
+      if (group[point] !== last) context.fillStyle = colours[last = group[point]];
       context.globalAlpha = this.matches && !this.matches[point] ? FAINT : 0.75;
       if (radius < 3) { // looks round, and is several times as quick
         context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
