@@ -1,4 +1,4 @@
-"""Lay a collection out in the plane and draw it, coloured by label.
+"""Lay a collection out in the plane.
 
 The layout is t-SNE of the embeddings (van der Maaten and Hinton, "Visualizing data using t-SNE",
 2008).
@@ -6,35 +6,13 @@ The layout is t-SNE of the embeddings (van der Maaten and Hinton, "Visualizing d
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
-TITLE = "t-SNE Visualization of Video Embeddings"
-UNLABELED = "(unlabeled)"
-GREY = "#9a9a9a"
 PERPLEXITY = 30.0  # scikit-learn's default; a third of the videos where there are few
 LEAST_FOR_TSNE = 4  # different vectors; fewer have no neighbourhoods
 PLAIN_ROWS = 2_000  # beyond, t-SNE starts from principal components: minutes become seconds
 COMPONENTS = 50
 COPY_STEP = 0.006  # distance between copies of a video, in shares of the plot's size
-
-
-@dataclass(frozen=True)
-class Group:
-    """One entry of the legend.
-
-    Args:
-        name: label.
-        colour: as `#rrggbb`.
-        rows: positions of its videos.
-    """
-
-    name: str
-    colour: str
-    rows: tuple[int, ...]
 
 
 def layout(embeddings: np.ndarray) -> np.ndarray:
@@ -49,37 +27,6 @@ def layout(embeddings: np.ndarray) -> np.ndarray:
     places = _spread_out(_tsne(unique) if len(unique) >= LEAST_FOR_TSNE else _corners(len(unique)))
     beside: np.ndarray = places[which.ravel()] + _beside(which.ravel())
     return beside
-
-
-def groups(labels: Sequence[str | None]) -> list[Group]:
-    """Make the legend: labels by name, each in a colour of its own, then the unlabeled in grey."""
-    names = sorted({label for label in labels if label is not None})
-    found = [
-        Group(name, colour, tuple(i for i, label in enumerate(labels) if label == name))
-        for name, colour in zip(names, _colours(len(names)), strict=True)
-    ]
-    rest = tuple(i for i, label in enumerate(labels) if label is None)
-    return [*found, Group(UNLABELED, GREY, rest)] if rest else found
-
-
-def to_png(places: np.ndarray, legend: Sequence[Group]) -> bytes:
-    """Draw a scatter plot with its legend as a PNG of 1500 x 1200 pixels."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 8), dpi=150)
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    for group in legend:
-        at = places[list(group.rows)]
-        name = _plain(group.name)
-        axes.scatter(at[:, 0], at[:, 1], label=name, color=group.colour, alpha=0.6, s=20)
-    if legend:
-        axes.legend(loc="best", fontsize="small", ncols=1 + len(legend) // 25)
-    axes.set_title(TITLE)
-    picture = io.BytesIO()
-    canvas.print_png(picture)  # type: ignore[no-untyped-call]
-    return picture.getvalue()
 
 
 def _tsne(vectors: np.ndarray) -> np.ndarray:
@@ -121,24 +68,3 @@ def _beside(which: np.ndarray) -> np.ndarray:
     number[order] = np.arange(len(which)) - np.repeat(starts, counts)
     angle, radius = number * np.pi * (3 - np.sqrt(5)), COPY_STEP * np.sqrt(number)
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-
-
-def _colours(n: int) -> list[str]:
-    """Return colours that differ: matplotlib's for few labels, hues of the whole wheel for many."""
-    from matplotlib import colormaps
-    from matplotlib.colors import hsv_to_rgb, to_hex
-
-    named = "tab10" if n <= 10 else "tab20"
-    if n <= 20:  # their grey is for the unlabeled
-        listed = [to_hex(colour) for colour in colormaps[named].colors]  # type: ignore[attr-defined]
-        vivid = [colour for colour in listed if colour not in ("#7f7f7f", "#c7c7c7")]
-        if n <= len(vivid):
-            return vivid[:n]
-    wheel = [(i / n, 0.55 + 0.4 * (i % 2), 0.85 - 0.25 * (i % 3)) for i in range(n)]
-    return [to_hex(tuple(hsv_to_rgb(colour).tolist())) for colour in wheel]
-
-
-def _plain(name: str) -> str:
-    """Escape a name: matplotlib hides one that begins with `_`, and sets `$...$` as a formula."""
-    text = name.replace("\\", "\\\\").replace("$", "\\$")
-    return f" {text}" if text.startswith("_") else text

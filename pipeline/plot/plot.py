@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
-from pipeline.plot.layout import groups, layout, to_png
-from pipeline.plot.page import MOST_THUMBNAILS, Point, to_html
+from pipeline.plot.layout import layout
+from pipeline.plot.legend import caption, groups
+from pipeline.plot.page import MOST_THUMBNAILS, Folder, Point, link_of, to_html
+from pipeline.plot.png import to_png
 from store.files import atomic_write
 
 if TYPE_CHECKING:
@@ -53,9 +55,10 @@ def plot_collection(project: Project, out: Path, report: Report) -> Plotted:
         raise PipelineError("there is no video of this recipe to plot: scan the folder first")
     places, legend = layout(vectors.embeddings), groups(vectors.labels)
     if is_page:
-        content: bytes | str = to_html(places, legend, _points(vectors, project, report))
+        folder = Folder(project.written, link_of(project.collection.root, out))
+        content: bytes | str = to_html(places, legend, _points(vectors, report), folder)
     else:
-        content = to_png(places, legend)
+        content = to_png(places, legend, caption(len(vectors), project.written))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(out, content)
@@ -66,12 +69,12 @@ def plot_collection(project: Project, out: Path, report: Report) -> Plotted:
     return Plotted(out, len(vectors), tuple(group.name for group in legend))
 
 
-def _points(vectors: Vectors, project: Project, report: Report) -> list[Point]:
+def _points(vectors: Vectors, report: Report) -> list[Point]:
     has_pictures = len(vectors) <= MOST_THUMBNAILS
     if not has_pictures:
         report(f"Without thumbnails: {len(vectors)} videos are more than {MOST_THUMBNAILS}.")
     columns = (vectors.paths, vectors.column("transcript"), vectors.column("thumbnail"))
     return [
-        Point(project.shown(path), transcript, jpeg if has_pictures else None)
+        Point(path, transcript, jpeg if has_pictures else None)
         for path, transcript, jpeg in zip(*columns, strict=True)
     ]

@@ -6,12 +6,12 @@ import base64
 import io
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
 
 import numpy as np
 import pytest
@@ -19,8 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.plot.layout import GREY, TITLE, UNLABELED, groups, layout, to_png
-from pipeline.plot.page import Point, to_html
+from pipeline.plot.layout import layout
+from pipeline.plot.legend import GREY, TITLE, UNLABELED, caption, groups, natural
+from pipeline.plot.page import Folder, Point, link_of, to_html
+from pipeline.plot.png import to_png
 from tests.support.clusters import Clusters, fill, jpeg
 from tests.support.program import Run
 from tests.support.projects import UserProject
@@ -62,72 +64,96 @@ def test_labels_have_colours_of_their_own(labels: int) -> None:
     assert len({group.colour for group in legend}) == labels + 1 if labels <= 20 else True
 
 
-def test_the_picture_takes_any_label() -> None:
-    labels = ["_hidden", "$\\frac{1}{$", "a\nb", None]
-    png = to_png(layout(np.eye(4)), groups(labels))
-    assert Image.open(io.BytesIO(png)).size == (1500, 1200)
+@pytest.mark.parametrize(
+    ("names", "ordered"),
+    [
+        (["label10", "label2", "Label1"], ["Label1", "label2", "label10"]),
+        (["b", "10", "a", "9"], ["9", "10", "a", "b"]),
+        (["x٣", "x2", "x²", ""], ["", "x2", "x²", "x٣"]),
+    ],
+)
+def test_labels_are_in_the_order_in_which_people_count(
+    names: list[str], ordered: list[str]
+) -> None:
+    assert [group.name for group in groups(names)] == ordered
+
+
+@given(st.lists(st.text(max_size=8)), st.randoms())
+def test_any_names_have_one_order(names: list[str], random: Random) -> None:
+    ordered = sorted(names, key=natural)
+    random.shuffle(names)
+    assert sorted(names, key=natural) == ordered
+
+
+def picture(places: list[list[float]], labels: list[str | None]) -> np.ndarray:
+    png = to_png(np.array(places, float), groups(labels), caption(len(labels), "a_$folder$"))
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def coloured(pixels: np.ndarray) -> np.ndarray:
+    """Bool `[h, w]`: whether a pixel is neither white, grey nor black."""
+    return np.ptp(pixels, axis=2) > 60
+
+
+def test_the_legend_of_the_picture_stands_beside_the_points() -> None:
+    few = picture([[-1, -1], [1, 1]], ["a", "a"])
+    many = picture([[-1, -1]] * 40, [f"{i}" * 60 for i in range(40)])
+    assert few.shape[0] == pytest.approx(many.shape[0], abs=4)  # not higher, only wider
+    assert few.shape[1] < many.shape[1]
+    right = np.flatnonzero((few.max(axis=2) < 150).mean(axis=0) > 0.7)[-1]  # of the frame
+    columns = np.flatnonzero(coloured(few).any(axis=0))
+    assert columns.min() < right < columns.max()
+    spots = np.flatnonzero(coloured(many).any(axis=0))
+    assert np.count_nonzero(np.diff(spots) > 50) == 2  # between the points and each column
+
+
+def test_the_unlabeled_lie_behind() -> None:
+    """Of two videos at one place the labeled one is seen; the legend adds a spot of each colour."""
+    above = picture([[0, 0], [0, 0]], ["a", None])
+    alone = picture([[0, 0]], ["a"])
+    assert coloured(above).sum() == pytest.approx(coloured(alone).sum(), rel=0.1)
+
+
+@pytest.mark.parametrize("label", ["_hidden", "$\\frac{1}{$", "a\nb", "\\", None])
+def test_the_picture_takes_any_label(label: str | None) -> None:
+    assert picture([[0, 0]], [label]).size > 1_000_000
+
+
+def page_of(*points: Point, labels: list[str | None], folder: Folder | None = None) -> str:
+    places = np.zeros((len(points), 2))
+    return to_html(places, groups(labels), points, folder or Folder("videos", "./videos"))
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=20))
 @settings(max_examples=100, deadline=None)
 def test_no_name_and_no_words_get_out_of_their_place(path: str, words: str, label: str) -> None:
-    hostile = f"</script><script>alert(1)</script><!--{path}"
-    points = [Point(hostile, words + hostile, None)]
-    page = to_html(np.zeros((1, 2)), groups([label + hostile]), points)
-    plain = to_html(np.zeros((1, 2)), groups(["x"]), [Point("x", "x", None)])
+    hostile = f"</script><script>alert(1)</script>{{{{map}}}}<!--{path}"
+    point = Point(hostile, words + hostile, None)
+    page = page_of(point, labels=[label + hostile], folder=Folder(hostile, "./x"))
+    plain = page_of(Point("x", "x", None), labels=["x"])
     assert page.count("<") == plain.count("<")
     data = data_of(page)
-    assert data["points"][0][3:] == [hostile, words + hostile]
-    assert data["groups"][0][0] == label + hostile
+    assert (data["paths"], data["transcripts"]) == ([hostile], [words + hostile])
+    assert data["groups"][0]["name"] == label + hostile
 
 
 def test_the_page_asks_for_nothing() -> None:
-    page = to_html(np.zeros((1, 2)), groups(["x"]), [Point("p", "t", jpeg(1))])
+    page = page_of(Point("p", "t", jpeg(1)), labels=["x"])
     assert "default-src 'none'" in page
     bare = page.replace(data_of(page)["thumbnails"][0], "")
-    assert not re.search(r"https?:|//[a-z]|src=\"[^\"]|@import|fetch\(", bare)
-    picture = base64.b64decode(data_of(page)["thumbnails"][0])
-    assert Image.open(io.BytesIO(picture)).size == (64, 36)
-    broken = to_html(np.zeros((1, 2)), groups(["x"]), [Point("p", "t", b"\xff\xd8 no")])
+    assert not re.search(r"https?:|src=\"[^\"]|@import|fetch\(|\bimport\b", bare)
+    thumbnail = base64.b64decode(data_of(page)["thumbnails"][0])
+    assert Image.open(io.BytesIO(thumbnail)).size == (64, 36)
+    broken = page_of(Point("p", "t", b"\xff\xd8 no"), labels=["x"])
     assert data_of(broken)["thumbnails"] == [""]
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-HOVER = """<script>
-const picture = card.querySelector("img"), area = canvas.getBoundingClientRect();
-picture.addEventListener("load", () => {
-  const { left, top, right, bottom } = card.getBoundingClientRect();
-  const seen = { left, top, right, bottom, width: innerWidth, height: innerHeight };
-  document.body.dataset.seen = btoa(JSON.stringify({ ...seen, picture: picture.offsetHeight }));
-});
-canvas.onmousemove({ clientX: area.left + places[0][0], clientY: area.top + places[0][1] });
-</script></body>"""
-"""Moves the mouse to the first video, and notes where its card is once the picture is loaded, for
-which the page's own load event waits."""
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-@pytest.mark.parametrize("place", [(-1, -1), (1, -1), (0, -1), (1, 1)])
-def test_the_card_of_a_video_stays_inside_the_window(
-    tmp_path: Path, place: tuple[int, int]
-) -> None:
-    thumbnail = io.BytesIO()
-    Image.new("RGB", (120, 160), "red").save(thumbnail, "JPEG")
-    points = [Point("a folder/video.mp4", "words " * 40, thumbnail.getvalue())]
-    page = to_html(np.array([place], float), groups(["a folder"]), points)
-    file = tmp_path / "page.html"
-    file.write_text(page.replace("</body>", HOVER), encoding="utf-8")
-    command = [
-        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--window-size=800,500",
-        f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", file.as_uri(),
-    ]  # fmt: skip
-    dom = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=True)
-    found = re.search('data-seen="(.*?)"', dom.stdout)
-    assert found, dom.stderr
-    seen = json.loads(base64.b64decode(found[1]))
-    assert seen["picture"] == 160
-    assert 0 <= seen["left"] <= seen["right"] <= seen["width"]
-    assert 0 <= seen["top"] <= seen["bottom"] <= seen["height"]
+@pytest.mark.parametrize("name", ["videos", "a b#c?d%20e", "javascript:alert(1)", "ü"])
+def test_the_link_leads_from_the_page_to_the_folder(tmp_path: Path, name: str) -> None:
+    page = tmp_path / "made/plot.html"
+    for root in (tmp_path / name, tmp_path / "made" / name, tmp_path):
+        linked = urljoin(page.as_uri(), link_of(root, page))
+        assert Path(unquote(urlsplit(linked).path)) == root
 
 
 @pytest.fixture
@@ -163,11 +189,10 @@ def test_the_command(tmp_path: Path, run: Run, small_clip_dir: Path, whisper_dir
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "made/plot.png").read_bytes().startswith(b"\x89PNG")
     page = (tmp_path / "plot.html").read_text(encoding="utf-8")
-    assert TITLE in page
-    assert [point[3] for point in data_of(page)["points"]] == [
-        "videos/a.mp4", "videos/x/1.mp4", "videos/y/<b>.mp4",
-    ]  # fmt: skip
-    assert data_of(page)["points"][2][4] == "words & <i>more</i>"
+    assert f"<h1>{TITLE}</h1><p>3 videos in videos</p>" in page
+    assert data_of(page)["folder"] == "videos/"
+    assert data_of(page)["paths"] == ["a.mp4", "x/1.mp4", "y/<b>.mp4"]
+    assert data_of(page)["transcripts"][2] == "words & <i>more</i>"
     assert run("--config", project.config, "plot", "--out", "x.pdf").returncode == 2
     default = run("--config", project.config, "plot", "--json")
     assert json.loads(default.stdout)["labels"] == ["x", "y", UNLABELED]
