@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.labels.classifier import LabeledClips, Predictions, leave_one_out
+from pipeline.labels.classifier import CrossValidation, LabeledClips, Predictions
 from pipeline.labels.features import Features
-from pipeline.labels.label_noise import wrong_label_probability
+from pipeline.labels.label_noise import LabelNoise
 
 if TYPE_CHECKING:
     from pipeline.project import Project
@@ -191,13 +191,15 @@ def find_misplaced(clips: LabeledClips) -> tuple[np.ndarray, Predictions]:
     """
     confidence, aside = np.zeros(len(clips)), np.zeros(len(clips), bool)
     judged = ~clips.ambiguous & (clips.counts[clips.labels] >= FEW_CLIPS)
+    validation = CrossValidation(clips, clips.groups)
     for _ in range(ROUNDS):
-        predictions = leave_one_out(clips, ~(aside | clips.ambiguous))
+        predictions = validation.predict(aside | clips.ambiguous)
         own = predictions.scores[np.arange(len(clips)), clips.labels]
         known = judged & np.isfinite(own) & np.isfinite(predictions.margin)
         if not known.any():
             break
-        found = wrong_label_probability(predictions.scores[known], clips.labels[known])
+        scores, labels = predictions.scores[known], clips.labels[known]
+        found = LabelNoise.fit(scores, labels).wrong(scores, labels)
         confidence[known] = np.maximum(confidence[known], found)
         confidence[~known | (predictions.winner == clips.labels)] = 0
         before, aside = aside, confidence >= MIN_CONFIDENCE

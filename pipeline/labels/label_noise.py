@@ -11,6 +11,8 @@ small slope, and then contradict no label.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 _SLOPES = np.geomspace(0.02, 50, 40)
@@ -24,30 +26,53 @@ _LARGEST_EXPONENT = 500.0  # exp of it is finite, and so is a sum of many
 _NEGLIGIBLE = 1e-6
 
 
-def wrong_label_probability(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return how probable it is that each label is wrong, float64 `[n]`, 0 to 1.
+@dataclass(frozen=True, eq=False)
+class LabelNoise:
+    """How far the scores of a collection are to be trusted, and what share of its labels is wrong.
 
     Args:
-        scores: float64 `[n, folders]` log-likelihoods of held-out predictions, at least one row;
-            minus infinity for folders that the classifier did not know.
-        labels: int64 `[n]` given folders. Their scores are finite, and at least one other a row.
+        slopes: float64 `[slopes]`.
+        weights: float64 `[slopes, shares]` probability of each slope and share, in sum 1.
     """
+
+    slopes: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def fit(cls, scores: np.ndarray, labels: np.ndarray) -> LabelNoise:
+        """Weigh slopes and shares by how well they explain all labels.
+
+        Args:
+            scores: float64 `[n, folders]` log-likelihoods of held-out predictions, at least one
+                row; minus infinity for folders that the classifier did not know.
+            labels: int64 `[n]` given folders. Their scores are finite, and at least one other a
+                row.
+        """
+        lead, others = _lead(scores, labels)
+        second, first = np.partition(lead, -2, axis=1)[:, -2:].T
+        slopes = _SLOPES / (float(np.median(first - second)) or 1.0)
+        likelihoods = [_log_likelihoods(_odds(lead, slope), others) for slope in slopes]
+        evidence = np.stack(likelihoods) + np.log(_PRIOR)
+        weights = np.exp(evidence - evidence.max())
+        return cls(slopes, weights / weights.sum())
+
+    def wrong(self, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Return how probable it is that each label is wrong, float64 `[n]`, 0 to 1."""
+        lead, others = _lead(scores, labels)
+        probability = np.zeros(len(labels))
+        for slope, of_shares in zip(self.slopes, self.weights, strict=True):
+            if of_shares.max() > _NEGLIGIBLE:
+                odds = _odds(lead, slope)
+                for share, weight in zip(_SHARES, of_shares, strict=True):
+                    wrong = share * odds / others
+                    probability += weight * wrong / (1 - share + wrong)
+        return probability
+
+
+def _lead(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lead of each folder over a clip's own, and how many others there are."""
     lead = scores - np.take_along_axis(scores, labels[:, None], axis=1)
-    others = np.isfinite(lead).sum(axis=1) - 1
-    second, first = np.sort(lead, axis=1)[:, -2:].T
-    slopes = _SLOPES / (float(np.median(first - second)) or 1.0)
-    likelihoods = [_log_likelihoods(_odds(lead, slope), others) for slope in slopes]
-    evidence = np.stack(likelihoods) + np.log(_PRIOR)
-    weights = np.exp(evidence - evidence.max())
-    weights /= weights.sum()
-    probability = np.zeros(len(labels))
-    for slope, of_shares in zip(slopes, weights, strict=True):
-        if of_shares.max() > _NEGLIGIBLE:
-            odds = _odds(lead, slope)
-            for share, weight in zip(_SHARES, of_shares, strict=True):
-                wrong = share * odds / others
-                probability += weight * wrong / (1 - share + wrong)
-    return probability
+    return lead, np.isfinite(lead).sum(axis=1) - 1
 
 
 def _odds(lead: np.ndarray, slope: float) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.labels.classifier import (
     LabeledClips,
+    Moments,
     PlattScaling,
     ShrunkLda,
     calibrate,
@@ -199,7 +200,7 @@ def _classify(
     features: Features, clips: LabeledClips, probability: PlattScaling, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the likeliest folder of each row, int64 `[q]`, and its probability, float64 `[q]`."""
-    lda = ShrunkLda(clips.vectors, clips.labels, len(clips.names))
+    lda = ShrunkLda(Moments.of(clips.vectors, clips.labels, len(clips.names)))
     found = lda.predict(features.reduced[rows])
     winner, confidence = found.winner.copy(), probability(found.margin)
     folder_of = dict(zip(clips.groups.tolist(), clips.labels.tolist(), strict=True))

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from pipeline.labels.check import MIN_CONFIDENCE
-from pipeline.labels.label_noise import wrong_label_probability
+from pipeline.labels.label_noise import LabelNoise
 
 FOLDERS = 5
+
+
+def wrong_label_probability(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return LabelNoise.fit(scores, labels).wrong(scores, labels)
 
 
 def drawn(seed: int, n: int, distance: float, share: float) -> tuple[np.ndarray, ...]:
