@@ -1,4 +1,7 @@
-"""The nearest rows of each row: exact, in blocks, so that no n x n matrix is ever in memory."""
+"""The nearest rows of each row, in blocks, so that no n x n matrix is ever in memory.
+
+All of it is exact but for `nearest_within` among many vectors, which says so.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,18 @@ SCREEN_SLACK = 1e-4  # float32 is exact to less
 MOST_SCREENED = 64
 """Most points a query that pass the screen; with more, it saves nothing."""
 
+TILE = (1_024, 2_048)
+"""Queries and points that are compared at a time: few enough to stay in a processor's cache."""
+
+MOST_COMPARED = 50_000
+"""Most vectors of which `nearest_within` compares every pair: 2 s of a core for 20,000, and four
+times as long for twice as many. Among more only vectors in cells near each other are compared."""
+
+CELL_SIZE = 400
+CELLS_SEARCHED = 4
+"""Cells that each vector is compared in, its own and the next: among 60,000 vectors that found all
+of 1,500 planted pairs at distances of 0.01 and 0.03, as other encodings are, and 0.998 at 0.04."""
+
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
@@ -27,10 +42,12 @@ class Neighbours:
     Args:
         indices: int64 `[q, k]`; -1 where there are fewer.
         scores: float32 `[q, k]`; -inf there.
+        exact: whether no nearer point was missed.
     """
 
     indices: np.ndarray
     scores: np.ndarray
+    exact: bool = True
 
 
 Apart = tuple[np.ndarray, np.ndarray]
@@ -86,36 +103,117 @@ def nearest(
 def nearest_within(vectors: np.ndarray, k: int, reach: float) -> Neighbours:
     """Find the `k` nearest vectors of each vector, itself included, within a distance.
 
-    The result is exact, and for a small `reach` much faster than `nearest`: most pairs are too far
-    apart in a few directions already, and no pair is farther apart in some directions than in all.
+    For a small `reach` that is much faster than `nearest`: most pairs are too far apart in a few
+    directions already, and no pair is farther apart in some directions than in all. Among more than
+    `MOST_COMPARED` vectors some pairs may be missed, the more the farther apart they are.
 
     Args:
         vectors: float32 `[n, w]`, of unit length.
         k: how many to find of each vector.
         reach: largest distance (1 - cosine).
     """
-    k = min(k, len(vectors))
-    indices = np.full((len(vectors), k), -1, np.int64)
-    scores = np.full((len(vectors), k), -np.inf, np.float32)
-    short = _main_directions(vectors)
-    lengths = np.einsum("nw,nw->n", short, short)
-    for block in blocks(len(vectors), len(vectors)):
-        closeness = 2 * (short[block] @ short.T) - lengths
-        one, other = np.nonzero(closeness >= lengths[block, None] - 2 * reach - SCREEN_SLACK)
-        queries = vectors[block]
+    n, exact = len(vectors), len(vectors) <= MOST_COMPARED
+    k = min(k, n)
+    indices = np.full((n, k), -1, np.int64)
+    scores = np.full((n, k), -np.inf, np.float32)
+    if not n:
+        return Neighbours(indices, scores)
+    screen = _Screen.of(vectors, k, reach)
+    tiles = _all_pairs(n) if exact else _in_cells(screen.short)
+    found = [screen.pairs(queries, points) for queries, points in tiles]
+    one, other, score = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((other, -score, one))
+    one, other, score = one[order], other[order], score[order]
+    rank = np.arange(len(one)) - np.searchsorted(one, one)
+    kept = rank < k
+    indices[one[kept], rank[kept]] = other[kept]
+    scores[one[kept], rank[kept]] = score[kept]
+    return Neighbours(indices, scores, exact)
+
+
+@dataclass(frozen=True, eq=False)
+class _Screen:
+    """Finds pairs of vectors within reach by a few directions first.
+
+    Args:
+        vectors: float32 `[n, w]`, of unit length.
+        short: float32 `[n, s]`, the same in the directions in which they differ most.
+        k: most pairs a query, where many points are near.
+        reach: largest distance.
+    """
+
+    vectors: np.ndarray
+    short: np.ndarray
+    k: int
+    reach: float
+
+    @classmethod
+    def of(cls, vectors: np.ndarray, k: int, reach: float) -> _Screen:
+        return cls(vectors, _main_directions(vectors), k, reach)
+
+    def pairs(
+        self, queries: np.ndarray, points: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return queries, points and scores of pairs within reach.
+
+        Args:
+            queries: int64 `[q]` indices of vectors.
+            points: int64 `[p]` indices of vectors.
+        """
+        passed = np.flatnonzero(self._margin(queries, points) >= 0)  # `nonzero` takes 20 times as long
+        one, other = np.divmod(passed, len(points))
         if len(one) > MOST_SCREENED * len(queries):
-            indices[block], scores[block] = _best(queries @ vectors.T, k)
-            continue
-        found = np.einsum("pw,pw->p", queries[one], vectors[other])
-        best_first = np.lexsort((other, -found, one))
-        rank = np.arange(len(one)) - np.searchsorted(one, one)  # `one` ascends, also in that order
-        is_kept = rank < k
-        row, place, pair = one[is_kept], rank[is_kept], best_first[is_kept]
-        indices[block][row, place] = other[pair]
-        scores[block][row, place] = found[pair]
-    far = scores < 1 - reach
-    indices[far], scores[far] = -1, -np.inf
-    return Neighbours(indices, scores)
+            found = self.vectors[queries] @ self.vectors[points].T
+            close, score = _best(found, min(self.k, len(points)))
+            one, other = np.repeat(np.arange(len(queries)), close.shape[1]), close.ravel()
+            score = score.ravel()
+        else:
+            left, right = self.vectors[queries[one]], self.vectors[points[other]]
+            score = np.einsum("pw,pw->p", left, right)
+        near = score >= 1 - self.reach
+        return queries[one[near]], points[other[near]], score[near]
+
+    def _margin(self, queries: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Twice the reach less the squared distance in a few directions, by one product."""
+        asked, there = self.short[queries], self.short[points]
+        room = 2 * self.reach + SCREEN_SLACK - np.einsum("qs,qs->q", asked, asked)
+        lengths = np.einsum("ps,ps->p", there, there)
+        left = np.column_stack([2 * asked, room, np.full_like(room, -1)])
+        right = np.column_stack([there, np.ones_like(lengths), lengths])
+        margin: np.ndarray = left @ right.T
+        return margin
+
+
+def _all_pairs(n: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    rows, columns = TILE
+    for first in range(0, n, rows):
+        for start in range(0, n, columns):
+            yield np.arange(first, min(first + rows, n)), np.arange(start, min(start + columns, n))
+
+
+def _in_cells(short: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield each cell's points, and the vectors that look for theirs in it.
+
+    A cell has the points nearest to one of some vectors, which chance chooses.
+    """
+    n = len(short)
+    centres = short[np.random.default_rng(42).choice(n, n // CELL_SIZE, replace=False)]
+    lengths = np.einsum("cs,cs->c", centres, centres)
+    searched = np.empty((n, CELLS_SEARCHED), np.int64)
+    for block in blocks(n, 16 * len(centres)):
+        distance = lengths - 2 * (short[block] @ centres.T)
+        few = np.argpartition(distance, CELLS_SEARCHED, axis=1)[:, :CELLS_SEARCHED]
+        order = np.take_along_axis(distance, few, axis=1).argsort(axis=1)
+        searched[block] = np.take_along_axis(few, order, axis=1)
+    members = np.argsort(searched[:, 0], kind="stable")
+    begins = np.searchsorted(searched[members, 0], np.arange(len(centres) + 1))
+    visits = np.argsort(searched.ravel(), kind="stable")
+    visited = np.searchsorted(searched.ravel()[visits], np.arange(len(centres) + 1))
+    for cell in range(len(centres)):
+        points = members[begins[cell] : begins[cell + 1]]
+        queries = visits[visited[cell] : visited[cell + 1]] // CELLS_SEARCHED
+        for start in range(0, len(queries), TILE[0]):
+            yield queries[start : start + TILE[0]], points
 
 
 def similarities(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -152,5 +250,6 @@ def _best(found: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 def _main_directions(vectors: np.ndarray) -> np.ndarray:
     """Project vectors onto the directions in which they differ most: `[n, SCREEN_WIDTH]`."""
     sample = vectors[:: max(len(vectors) // SCREEN_SAMPLE, 1)]
+    sample = sample - sample.mean(axis=0)
     _, directions = np.linalg.eigh(sample.T @ sample)
     return np.ascontiguousarray(vectors @ directions[:, -SCREEN_WIDTH:])

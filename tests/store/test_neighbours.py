@@ -45,9 +45,28 @@ def test_within_reach_are_the_nearest_that_are_not_farther(
     assert len({*zip(rows.tolist(), at.tolist(), strict=True)}) == len(rows)
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     points = crowd(np.random.default_rng(1), 300, 100, 0.05)
     whole = nearest_within(points, 5, 0.05)
-    monkeypatch.setattr(neighbours, "BLOCK_NUMBERS", 1000)
+    monkeypatch.setattr(neighbours, "TILE", (7, 31))
     parts = nearest_within(points, 5, 0.05)
     assert np.array_equal(whole.indices, parts.indices)
+    assert whole.exact
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.3])
+def test_among_many_hardly_a_near_one_is_missed_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, noise: float
+) -> None:
+    points = crowd(np.random.default_rng(2), 3_000, 64, noise)
+    exact = nearest_within(points, 5, 0.04)
+    monkeypatch.setattr(neighbours, "MOST_COMPARED", 2_999)
+    monkeypatch.setattr(neighbours, "CELL_SIZE", 40)
+    found = nearest_within(points, 5, 0.04)
+    assert not found.exact
+    assert (found.indices[:, 0] >= 0).all()  # at least itself
+    shares = [
+        len({*few.tolist()} & {*all_.tolist()}) / len({*all_.tolist()})
+        for few, all_ in zip(found.indices, exact.indices, strict=True)
+    ]
+    assert np.mean(shares) >= 0.99
