@@ -154,7 +154,7 @@ def check_folders(project: Project) -> CheckResult:
 def check(vectors: Vectors) -> CheckResult:
     """Check the labels of the rows of one recipe."""
     features = Features.of(vectors)
-    clips = features.labeled()
+    clips = features.labeled(features.clips())
     duplicates = _duplicates(vectors, features.groups)
     confidence, predictions = find_misplaced(clips)
     overlapping = _overlaps(clips, predictions)
@@ -237,9 +237,9 @@ def _misplaced(
         label, looks_like = clips.names[own], clips.names[winner]
         if frozenset((label, looks_like)) not in alike:
             others = clips.rows[clips.labels == winner]
-            (near,) = features.neighbours(clips.rows[[each]], others)
+            near, scores = features.neighbours(clips.rows[[each]], others)
             path = features.source.paths[clips.rows[each]]
-            paths = tuple(neighbour.path for neighbour in near)
+            paths = tuple(each.path for each in features.described(near[0], scores[0]))
             found.append(Misplaced(path, label, looks_like, float(confidence[each]), paths))
     return tuple(found)
 

@@ -10,8 +10,9 @@ answer into a probability (Platt, "Probabilistic outputs for support vector mach
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -29,18 +30,16 @@ _NO_VARIATION = 1e-9  # share of the squares that rounding leaves of none
 
 
 @dataclass(frozen=True, eq=False)
-class LabeledClips:
+class Clips:
     """The labeled videos of a collection, each clip once in each folder.
 
     Args:
-        vectors: float32 or float64 `[n, r]` features.
         labels: int64 `[n]` indices into `names`.
         groups: int64 `[n]`; videos of one number are copies of one clip.
         rows: int64 `[n]` positions in the collection.
         names: folder names.
     """
 
-    vectors: np.ndarray
     labels: np.ndarray
     groups: np.ndarray
     rows: np.ndarray
@@ -60,10 +59,20 @@ class LabeledClips:
         _, group, places = np.unique(self.groups, return_inverse=True, return_counts=True)
         return np.asarray(places[group] > 1)
 
-    def select(self, mask: np.ndarray) -> LabeledClips:
-        """Return the clips of a mask, bool `[n]`."""
-        parts = (self.vectors[mask], self.labels[mask], self.groups[mask], self.rows[mask])
-        return LabeledClips(*parts, self.names)
+    def select(self, chosen: np.ndarray) -> Clips:
+        """Return the clips of a mask, bool `[n]`, or of places."""
+        return Clips(self.labels[chosen], self.groups[chosen], self.rows[chosen], self.names)
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledClips(Clips):
+    """Clips to learn from.
+
+    Args:
+        vectors: float32 or float64 `[n, r]` features.
+    """
+
+    vectors: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +136,12 @@ class Moments:
             present, begin = np.unique(there[order], return_index=True)
             sums[present] += np.add.reduceat(block[order], begin)
         return cls(np.bincount(labels, minlength=folders), sums, outer)
+
+    def among(self, places: Sequence[int], folders: int) -> Moments:
+        """Number the folders otherwise: each gets the number at its place in `places`."""
+        counts, sums = np.zeros(folders, np.int64), np.zeros((folders, self.sums.shape[1]))
+        counts[list(places)], sums[list(places)] = self.counts, self.sums
+        return Moments(counts, sums, self.outer)
 
     def __add__(self, other: Moments) -> Moments:
         counts, sums = self.counts + other.counts, self.sums + other.sums
@@ -243,27 +258,59 @@ def _folds(keys: np.ndarray) -> Iterator[np.ndarray]:
     yield from np.split(order, np.flatnonzero(np.diff(fold[order])) + 1) if len(order) else ()
 
 
+@dataclass(frozen=True)
 class PlattScaling:
-    """Turn the margin of a prediction into the probability that it is right.
+    """Turns the margin of a prediction into the probability that it is right.
 
     Args:
-        margin: float64 `[n]` margins of predictions whose truth is known.
-        right: bool `[n]` that truth.
-        weight: float64 `[n]` weight of each prediction.
+        scale: margins are divided by it.
+        slope: of the logistic line.
+        offset: of the logistic line.
     """
 
-    def __init__(self, margin: np.ndarray, right: np.ndarray, weight: np.ndarray) -> None:
+    scale: float
+    slope: float
+    offset: float
+
+    @classmethod
+    def fit(cls, margin: np.ndarray, right: np.ndarray, weight: np.ndarray) -> Self:
+        """Fit the line to predictions whose truth is known.
+
+        Args:
+            margin: float64 `[n]` margins.
+            right: bool `[n]` truth.
+            weight: float64 `[n]` weight of each prediction.
+        """
         known = np.isfinite(margin)
-        self._scale = float(margin[known].mean()) or 1.0 if known.any() else 1.0
-        self._line = _fit_line(margin[known] / self._scale, right[known], weight[known])
+        scale = float(margin[known].mean()) or 1.0 if known.any() else 1.0
+        return cls(scale, *_fit_line(margin[known] / scale, right[known], weight[known]))
 
     def __call__(self, margin: np.ndarray) -> np.ndarray:
         """Return float64 `[q]` probabilities; 0 where there is no margin."""
-        slope, offset = self._line
         known = np.isfinite(margin)
-        scaled = np.where(known, margin, 0) / self._scale
-        probability = 1 / (1 + np.exp(-np.clip(slope * scaled + offset, -50, 50)))
+        scaled = np.where(known, margin, 0) / self.scale
+        probability = 1 / (1 + np.exp(-np.clip(self.slope * scaled + self.offset, -50, 50)))
         return np.where(known, probability, 0.0)
+
+    def of_ranked(self, scores: np.ndarray) -> np.ndarray:
+        """Return the probability of each of a query's best folders, best first.
+
+        The first has that of its margin, the others less by the odds between them and the first.
+
+        Args:
+            scores: float64 `[q, k]`, each row descending; minus infinity for no folder.
+
+        Returns:
+            float64 `[q, k]`, of a row at most 1 in sum.
+        """
+        second = scores[:, 1] if scores.shape[1] > 1 else np.full(len(scores), -np.inf)
+        first = self(np.where(np.isfinite(second), scores[:, 0] - second, -np.inf))
+        behind = np.where(np.isfinite(scores), scores - scores[:, :1], -np.inf) / self.scale
+        odds = np.where(np.isfinite(behind), np.exp(self.slope * np.maximum(behind, -1e3)), 0.0)
+        found = first[:, None] * odds
+        others = np.maximum(found[:, 1:].sum(axis=1, keepdims=True), 1e-300)
+        found[:, 1:] *= np.minimum(1, (1 - found[:, :1]) / others)
+        return found
 
 
 def calibrate(clips: LabeledClips, predictions: Predictions) -> PlattScaling:
@@ -275,7 +322,7 @@ def calibrate(clips: LabeledClips, predictions: Predictions) -> PlattScaling:
     """
     novel = leave_one_folder_out(clips)
     n = len(clips)
-    return PlattScaling(
+    return PlattScaling.fit(
         np.concatenate([predictions.margin, novel.margin]),
         np.concatenate([predictions.winner == clips.labels, np.zeros(n, bool)]),
         np.repeat([1.0, NOVEL_SHARE], [n, n]),

@@ -1,18 +1,54 @@
-"""A collection's vectors as the classifier sees them: centred, reduced, copies known as copies."""
+"""A collection's vectors as the classifier sees them: centred, reduced, copies known as copies.
+
+Everything here is a property of contents, so that files that are moved change nothing. What was
+learned of the contents is kept beside the store, with their vectors; those of a few new ones are
+then placed in the space of the others.
+"""
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Self
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.labels.classifier import LabeledClips
-from store.analysis.duplicates import duplicate_groups
-from store.analysis.neighbours import centred, nearest
-from store.analysis.vectors import Vectors
+from pipeline.labels.classifier import Clips, LabeledClips
+from store.analysis.duplicates import (
+    Thumbnails,
+    UsualDistance,
+    connected,
+    duplicate_pairs,
+    duplicates_of,
+    usual_distance,
+)
+from store.analysis.kept import Kept
+from store.analysis.neighbours import centred, means_of, nearest
+from store.analysis.vectors import (
+    Rows,
+    Vectors,
+    read_matrix,
+    read_present,
+    read_thumbnails,
+    read_vectors,
+)
+from store.schema import Recipe
+from store.table.store import Store
 
 SHOWN_NEIGHBOURS = 3
+
+FEW = 500
+"""Of so many, what is to know is learned anew at every change; that takes less than a second."""
+
+CHANGED_SHARE = 0.02
+"""Of more, it is updated until a larger share of them changed."""
+
+_SUBJECT = "contents"
+_RANK_SAMPLE = 4  # times as many vectors as numbers in each tell whether any direction is unused
 
 
 @dataclass(frozen=True)
@@ -31,20 +67,59 @@ class Neighbour:
 
 
 @dataclass(frozen=True, eq=False)
-class Features:
-    """The vectors of a collection, prepared for classification.
+class Space:
+    """How embeddings are turned into features.
 
     Args:
-        source: rows that the features describe.
-        centred: float32 `[n, 2d]`, each half less the mean of its kind.
-        reduced: float64 `[n, r]`, the same vectors without directions in which nothing varies.
-        groups: int64 `[n]`; rows of one number are copies of one clip.
+        means: float32 `[2d]`, subtracted from each half.
+        directions: float64 `[2d, r]`, those in which anything varies; `r` of zero means that all
+            are, and vectors stay as they are.
+        usual: distance between different contents.
     """
 
-    source: Vectors
-    centred: np.ndarray
-    reduced: np.ndarray
+    means: np.ndarray
+    directions: np.ndarray
+    usual: UsualDistance
+
+    @classmethod
+    def of(cls, embeddings: np.ndarray) -> Self:
+        """Learn the space of contents, float32 `[n, 2d]`."""
+        means = means_of(embeddings)
+        return cls(means, _directions(embeddings, means), usual_distance(embeddings))
+
+    def centred(self, embeddings: np.ndarray) -> np.ndarray:
+        """Return float32 `[n, 2d]`, each half less the mean of its kind."""
+        return centred(embeddings, self.means)
+
+    def reduced(self, embeddings: np.ndarray) -> np.ndarray:
+        """Return float `[n, r]`, the centred vectors without unused directions."""
+        moved = self.centred(embeddings)
+        return moved @ self.directions if self.directions.shape[1] else moved
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The rows of one recipe, prepared for classification.
+
+    Args:
+        source: the rows.
+        content: int64 `[n]` number of each row's content.
+        known: float32 `[c, 2d]` embeddings of the contents that the space was learned from.
+        new: float32 `[e, 2d]` embeddings of the contents that came since, numbered after those.
+        hashes: content hash of each content.
+        space: turns embeddings into features.
+        groups: int64 `[n]`; rows of one number are copies of one clip.
+        exact: whether no copy was missed.
+    """
+
+    source: Rows
+    content: np.ndarray
+    known: np.ndarray
+    new: np.ndarray
+    hashes: pa.Array
+    space: Space
     groups: np.ndarray
+    exact: bool
 
     @classmethod
     def of(cls, vectors: Vectors) -> Self:
@@ -53,47 +128,196 @@ class Features:
         Raises:
             StoreError: the store cannot be read.
         """
-        moved = centred(vectors.embeddings)
-        return cls(vectors, moved, _reduced(moved), duplicate_groups(vectors))
+        return cls._learned(vectors)[0]
 
-    def labeled(self) -> LabeledClips:
+    @classmethod
+    def read(cls, store: Store, recipe: Recipe) -> Self:
+        """Prepare the rows of a recipe with what is kept of their contents, and keep it.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        kept = Kept(store, recipe)
+        return cls._updated(kept, store, recipe) or cls._learned_anew(kept, store, recipe)
+
+    @classmethod
+    def _learned_anew(cls, kept: Kept, store: Store, recipe: Recipe) -> Self:
+        features, pairs = cls._learned(read_vectors(store, recipe))
+        if len(features.source):
+            space = features.space
+            arrays = {
+                "hashes": np.array(features.hashes.to_pylist(), np.bytes_),
+                "means": space.means,
+                "directions": space.directions,
+                "usual": np.array([space.usual.picture, space.usual.speech]),
+                "pairs": pairs,
+                "exact": np.array(features.exact),
+                "matrix": np.array(kept.save_matrix(_SUBJECT, features.known)),
+            }
+            kept.save(_SUBJECT, arrays)
+        return features
+
+    @classmethod
+    def _learned(cls, vectors: Vectors) -> tuple[Self, np.ndarray]:
+        """Learn from all rows, and return the pairs of duplicates, too."""
+        source = Rows(vectors.rows, vectors.snapshot)
+        encoded = vectors.rows.column("content_hash").combine_chunks().dictionary_encode()
+        content = encoded.indices.to_numpy().astype(np.int64)
+        first = np.unique(content, return_index=True)[1]
+        known = vectors.embeddings if len(first) == len(content) else vectors.embeddings[first]
+        space = Space.of(known)
+        found = duplicate_pairs(known, space.usual, _thumbnails(source, first))
+        groups = connected(found.pairs, len(known))[content]
+        new = np.empty((0, known.shape[1]), np.float32)
+        made = cls(source, content, known, new, encoded.dictionary, space, groups, found.exact)
+        return made, found.pairs
+
+    @classmethod
+    def _updated(cls, kept: Kept, store: Store, recipe: Recipe) -> Self | None:
+        """Prepare the rows with what is kept; None where too little of it can be used."""
+        arrays = kept.load(_SUBJECT)
+        if arrays is None:
+            return None
+        read, row_ids = read_present(store, recipe)
+        there = pa.array(arrays["hashes"].astype(str).tolist(), pa.string())
+        hashes = read.rows.column("content_hash").combine_chunks()
+        encoded = hashes.dictionary_encode()
+        number = pc.index_in(encoded.dictionary, value_set=there)
+        is_new = number.is_null().to_numpy(zero_copy_only=False)
+        came = int(is_new.sum())
+        gone = len(there) - (len(is_new) - came)
+        if came + gone > most_changes(len(there)):
+            return None
+        known = kept.load_matrix(_SUBJECT, int(arrays["matrix"]))
+        if known is None or len(known) != len(there):
+            return None
+        numbers = number.fill_null(0).to_numpy().astype(np.int64)
+        numbers[is_new] = len(there) + np.arange(came)
+        content = numbers[encoded.indices.to_numpy()]
+        first = np.full(len(there) + came, -1, np.int64)
+        first[content[::-1]] = np.arange(len(content))[::-1]
+        new = read_matrix(read.snapshot, row_ids[first[len(there) :]], known.shape[1])
+        usual = UsualDistance(*arrays["usual"].tolist())
+        space = Space(arrays["means"], arrays["directions"], usual)
+        pairs = arrays["pairs"]
+        if len(new):
+            among = duplicate_pairs(new, usual, _thumbnails(read, first, len(there)))
+            beside = duplicates_of(new, known, usual, _thumbnails(read, first))
+            pairs = np.concatenate([pairs, among.pairs + len(there), beside])
+        pairs = pairs[(first[pairs] >= 0).all(axis=1)]
+        groups = connected(pairs, len(first))[content]
+        every = pa.concat_arrays([there, encoded.dictionary.filter(pa.array(is_new))])
+        return cls(read, content, known, new, every, space, groups, bool(arrays["exact"]))
+
+    @property
+    def identity(self) -> int:
+        """A number that changes with the space."""
+        return zlib.crc32(self.space.means.tobytes() + self.space.directions.tobytes())
+
+    def digest(self, *also: str) -> str:
+        """Return what changes with any row's path, label or content, and with other texts."""
+        summed = blake2b("\0".join(also).encode(), digest_size=16)
+        for values in (self.source.paths, self.source.labels, self.source.hashes):
+            summed.update("\0".join([value or "" for value in values]).encode())
+        return summed.hexdigest()
+
+    def embeddings(self, rows: np.ndarray) -> np.ndarray:
+        """Return float32 `[q, 2d]` of rows, int64 `[q]`."""
+        return self.of_contents(self.content[rows])
+
+    def numbers_of(self, hashes: Sequence[str]) -> np.ndarray:
+        """Return the numbers of contents, int64 `[q]`; -1 where the vector is not known."""
+        found = pc.index_in(pa.array(hashes, pa.string()), value_set=self.hashes)
+        return np.asarray(found.fill_null(-1).to_numpy(), np.int64)
+
+    def of_contents(self, contents: np.ndarray) -> np.ndarray:
+        """Return float32 `[q, 2d]` of contents, int64 `[q]`."""
+        found = np.empty((len(contents), self.known.shape[1]), np.float32)
+        is_new = contents >= len(self.known)
+        found[~is_new] = self.known[contents[~is_new]]
+        found[is_new] = self.new[contents[is_new] - len(self.known)]
+        return found
+
+    def reduced(self, rows: np.ndarray) -> np.ndarray:
+        """Return float `[q, r]` of rows, int64 `[q]`: what the classifier takes."""
+        return self.space.reduced(self.embeddings(rows))
+
+    def clips(self) -> Clips:
         """Return the labeled clips; of the copies in one folder, the first stands for all."""
         labels = self.source.labels
         names = tuple(sorted({label for label in labels if label is not None}))
         index = {name: number for number, name in enumerate(names)}
         numbers = np.array([-1 if label is None else index[label] for label in labels], np.int64)
         there = np.flatnonzero(numbers >= 0)
-        pairs = np.stack([self.groups[there], numbers[there]], axis=1)
-        _, first = np.unique(pairs, axis=0, return_index=True)
-        rows = there[np.sort(first)]
-        return LabeledClips(self.reduced[rows], numbers[rows], self.groups[rows], rows, names)
+        key = self.groups[there] * max(len(names), 1) + numbers[there]
+        rows = there[np.sort(np.unique(key, return_index=True)[1])]
+        return Clips(numbers[rows], self.groups[rows], rows, names)
 
-    def neighbours(self, rows: np.ndarray, others: np.ndarray) -> list[tuple[Neighbour, ...]]:
-        """Return the nearest labeled `others` of each row, nearest first.
+    def labeled(self, clips: Clips) -> LabeledClips:
+        """Return clips with their vectors."""
+        parts = (clips.labels, clips.groups, clips.rows, clips.names)
+        return LabeledClips(*parts, self.reduced(clips.rows))
+
+    def neighbours(self, rows: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Find the nearest `others` of each row, nearest first.
 
         Args:
             rows: int64 `[q]` rows to find neighbours of.
-            others: int64 `[n]` labeled rows to choose from.
+            others: int64 `[n]` rows to choose from.
+
+        Returns:
+            Rows, int64 `[q, SHOWN_NEIGHBOURS]`, -1 where there are fewer; and float32 scores.
         """
-        found = nearest(self.centred[rows], self.centred[others], SHOWN_NEIGHBOURS)
-        return [
-            tuple(
-                self._neighbour(int(others[index]), float(score))
-                for index, score in zip(indices, scores, strict=True)
-            )
-            for indices, scores in zip(found.indices, found.scores, strict=True)
-        ]
+        indices = np.full((len(rows), SHOWN_NEIGHBOURS), -1, np.int64)
+        scores = np.zeros((len(rows), SHOWN_NEIGHBOURS), np.float32)
+        if len(rows) and len(others):
+            near, points = (self.space.centred(self.embeddings(each)) for each in (rows, others))
+            found = nearest(near, points, SHOWN_NEIGHBOURS)
+            width = found.indices.shape[1]
+            indices[:, :width] = np.where(found.indices < 0, -1, others[found.indices])
+            scores[:, :width] = found.scores
+        return indices, scores
 
-    def _neighbour(self, row: int, score: float) -> Neighbour:
-        return Neighbour(self.source.paths[row], str(self.source.labels[row]), score)
+    def described(self, rows: np.ndarray, scores: np.ndarray) -> tuple[Neighbour, ...]:
+        """Name neighbours, as `neighbours` finds them for one row."""
+        return tuple(
+            Neighbour(self.source.paths[row], str(self.source.labels[row]), score)
+            for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
+            if row >= 0
+        )
 
 
-def _reduced(vectors: np.ndarray) -> np.ndarray:
-    """Rotate vectors so that directions without variance can be dropped: float64 `[n, r]`.
+def most_changes(learned: int) -> float:
+    """Give how many of so many may change until they are learned anew."""
+    return CHANGED_SHARE * learned if learned > FEW else 0
+
+
+def _thumbnails(source: Rows, first: np.ndarray, begin: int = 0) -> Thumbnails:
+    """Read the pictures of contents, numbered from `begin` on, of each that of its first row."""
+
+    def read(contents: Sequence[int]) -> Mapping[int, bytes]:
+        rows = {each: int(first[each + begin]) for each in contents}
+        number = {source.paths[row]: each for each, row in rows.items() if row >= 0}
+        found = read_thumbnails(source.snapshot, number)
+        return {number[path]: jpeg for path, jpeg in found.items()}
+
+    return read
+
+
+def _directions(embeddings: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Find the directions in which centred vectors vary, `[2d, r]`; `r` is 0 where all are.
 
     Fewer videos than dimensions leave at most as many directions as videos, and save that time.
     """
-    exact = vectors.astype(np.float64)
-    size, directions = np.linalg.eigh(exact.T @ exact)
-    kept: np.ndarray = exact @ directions[:, size > 1e-8 * max(size.max(initial=0), 1e-12)]
-    return kept if kept.shape[1] else np.zeros((len(vectors), 1))
+    n, width = embeddings.shape
+    step = max(n // (_RANK_SAMPLE * width), 1)
+    while True:
+        exact = centred(embeddings[::step], means).astype(np.float64)
+        size, directions = np.linalg.eigh(exact.T @ exact)
+        used = size > 1e-8 * max(size.max(initial=0), 1e-12)
+        if used.all():
+            return np.empty((width, 0))
+        if step == 1:
+            kept = directions[:, used]
+            return kept if kept.shape[1] else np.zeros((width, 1))
+        step = 1

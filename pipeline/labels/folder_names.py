@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from store.analysis.vectors import Vectors
 from store.arrays import unit_length
 
 PROMPTS = ("{}", "a photo of {}", "a video of {}")
@@ -34,12 +33,18 @@ class NameMatches:
     margin: np.ndarray
 
 
-def match_names(vectors: Vectors, names: Sequence[str], encode: EncodeTexts) -> NameMatches:
-    """Compare every video with at least two names, by picture and by words."""
-    texts = encode_names(names, encode)
-    spoken = np.asarray(vectors.speech.any(axis=1))
-    scores = _standardised(vectors.visual @ texts.T)
-    scores[spoken] += _standardised(vectors.speech[spoken] @ texts.T)
+def match_names(embeddings: np.ndarray, texts: np.ndarray) -> NameMatches:
+    """Compare every video with at least two names, by picture and by words.
+
+    Args:
+        embeddings: float32 `[n, 2d]`.
+        texts: float32 `[names, d]`, as `encode_names` gives them.
+    """
+    d = embeddings.shape[1] // 2
+    visual, speech = embeddings[:, :d], embeddings[:, d:]
+    spoken = np.asarray(speech.any(axis=1))
+    scores = _standardised(visual @ texts.T)
+    scores[spoken] += _standardised(speech[spoken] @ texts.T)
     ordered = np.sort(scores, axis=1)
     unfitting = float(np.median(ordered[:, -2]))
     against = np.maximum(ordered[:, -2], unfitting)

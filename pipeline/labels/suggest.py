@@ -12,16 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.labels.classifier import (
-    LabeledClips,
-    Moments,
-    PlattScaling,
-    ShrunkLda,
-    calibrate,
-    leave_one_out,
-)
 from pipeline.labels.features import Features, Neighbour
-from pipeline.labels.folder_names import EncodeTexts, match_names
+from pipeline.labels.folder_model import FolderModel
+from pipeline.labels.folder_names import EncodeTexts
+from pipeline.labels.guesses import Guesses, NameGuesses
+from store.analysis.kept import Kept
 
 if TYPE_CHECKING:
     from pipeline.project import Project
@@ -29,6 +24,24 @@ if TYPE_CHECKING:
 
 FEW_VIDEOS = 3
 """A folder with fewer labeled videos is also matched by its name."""
+
+
+_SUBJECT = "suggestions"
+
+
+@dataclass(frozen=True)
+class Likely:
+    """A folder that a video may belong in.
+
+    Args:
+        folder: its name.
+        probability: that the video belongs there, 0 to 1.
+        neighbours: nearest videos of that folder, nearest first.
+    """
+
+    folder: str
+    probability: float
+    neighbours: tuple[Neighbour, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,7 @@ class Suggestion:
         confidence: probability that the guess is right, 0 to 1.
         by: `neighbours` or `name`.
         neighbours: nearest videos of the guessed folder, nearest first.
+        others: the next likeliest folders, likeliest first.
     """
 
     path: str
@@ -52,6 +66,7 @@ class Suggestion:
     confidence: float = 0.0
     by: str = "neighbours"
     neighbours: tuple[Neighbour, ...] = ()
+    others: tuple[Likely, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,12 +101,14 @@ class Advice:
         min_confidence: confidence that a guess needs to be a suggestion.
         leave_one_out: accuracy of what the labeled videos suggest.
         by_name: accuracy of what folder names suggest; None where no name was matched.
+        remark: in what the answer may differ from one that is made anew; None where it does not.
     """
 
     suggestions: tuple[Suggestion, ...]
     min_confidence: float
     leave_one_out: Accuracy
     by_name: Accuracy | None
+    remark: str | None = None
 
     def as_document(self, shown: Callable[[str], str]) -> dict[str, Any]:
         """Return the JSON document.
@@ -103,20 +120,22 @@ class Advice:
         for each in suggestions:
             del each["content_hash"]
             each["path"] = shown(each["path"])
-            for neighbour in each["neighbours"]:
+            others = (neighbour for other in each["others"] for neighbour in other["neighbours"])
+            for neighbour in (*each["neighbours"], *others):
                 neighbour["path"] = shown(neighbour["path"])
         return {
             "suggestions": suggestions,
             "min_confidence": self.min_confidence,
             "leave_one_out": self.leave_one_out.as_document(),
             "by_name": self.by_name and self.by_name.as_document(),
+            "remark": self.remark,
         }
 
 
 def suggest_folders(
     project: Project, min_confidence: float, report: Callable[[str], None]
 ) -> Advice:
-    """Suggest folders for the unlabeled videos of a project.
+    """Suggest folders for the unlabeled videos of a project, with what is kept beside its store.
 
     Args:
         project: open project.
@@ -133,9 +152,10 @@ def suggest_folders(
 
         return Models(project.settings, report).clip().encode_texts
 
-    vectors = project.vectors()
-    folders = project.folders() | {label for label in vectors.labels if label is not None}
-    return suggest(vectors, sorted(folders), load_encoder, min_confidence)
+    features = Features.read(project.store, project.recipe)
+    folders = project.folders() | {label for label in features.source.labels if label is not None}
+    kept = Kept(project.store, project.recipe)
+    return _advise(features, sorted(folders), load_encoder, min_confidence, kept)
 
 
 def suggest(
@@ -152,81 +172,113 @@ def suggest(
         load_encoder: loads CLIP's text encoder; called only where a folder name is matched.
         min_confidence: probability below which a guess is no suggestion.
     """
-    unlabeled = np.flatnonzero([label is None for label in vectors.labels])
-    guesses, leave_one_out = _by_labeled(vectors, unlabeled, min_confidence)
-    by_name = None
-    counts = Counter(vectors.labels)
-    new = {name for name in folders if counts[name] < FEW_VIDEOS}
-    if new and len(folders) > 1 and len(unlabeled):
-        named, by_name = _by_name(vectors, folders, load_encoder(), min_confidence)
-        for place, row in enumerate(unlabeled.tolist()):
-            if named[row].guess in new and named[row].confidence > guesses[place].confidence:
-                guesses[place] = named[row]
-    confident = (
-        replace(each, label=each.guess if each.confidence >= min_confidence else None)
-        for each in guesses
-    )
-    return Advice(tuple(confident), min_confidence, leave_one_out, by_name)
+    return _advise(Features.of(vectors), folders, load_encoder, min_confidence, None)
 
 
-def _by_labeled(
-    vectors: Vectors, unlabeled: np.ndarray, min_confidence: float
-) -> tuple[list[Suggestion], Accuracy]:
-    """Guess the folder of each unlabeled row, and measure such guesses on the labeled clips."""
-    guesses = [Suggestion(vectors.paths[row], vectors.hashes[row]) for row in unlabeled.tolist()]
-    features = Features.of(vectors)
-    clips = features.labeled()
-    clips = clips.select(~clips.ambiguous)
-    if not len(clips):
-        return guesses, Accuracy(0, 0, 0)
-    tried = leave_one_out(clips)
-    probability = calibrate(clips, tried)
-    winner, confidence = _classify(features, clips, probability, unlabeled)
-    for number, name in enumerate(clips.names):
-        places = np.flatnonzero(winner == number)
-        near = features.neighbours(unlabeled[places], clips.rows[clips.labels == number])
-        for place, neighbours in zip(places.tolist(), near, strict=True):
-            guesses[place] = replace(
-                guesses[place],
-                guess=name,
-                confidence=float(confidence[place]),
-                neighbours=neighbours,
-            )
-    right = tried.winner == clips.labels
-    return guesses, _accuracy(probability(tried.margin) >= min_confidence, right)
-
-
-def _classify(
-    features: Features, clips: LabeledClips, probability: PlattScaling, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the likeliest folder of each row, int64 `[q]`, and its probability, float64 `[q]`."""
-    lda = ShrunkLda(Moments.of(clips.vectors, clips.labels, len(clips.names)))
-    found = lda.predict(features.reduced[rows])
-    winner, confidence = found.winner.copy(), probability(found.margin)
-    folder_of = dict(zip(clips.groups.tolist(), clips.labels.tolist(), strict=True))
-    for place, group in enumerate(features.groups[rows].tolist()):
-        if group in folder_of:  # a person has put a copy of this clip there
-            winner[place], confidence[place] = folder_of[group], 1.0
-    return winner, confidence
-
-
-def _by_name(
-    vectors: Vectors, names: Sequence[str], encode: EncodeTexts, min_confidence: float
-) -> tuple[list[Suggestion], Accuracy]:
-    """Guess the folder of every row by its name, and measure such guesses on the labeled rows."""
-    matches = match_names(vectors, names, encode)
-    guessed = [names[index] for index in matches.winner]
-    known = np.flatnonzero([label is not None for label in vectors.labels])
-    right = np.array([guessed[row] == vectors.labels[row] for row in known.tolist()], bool)
-    probability = PlattScaling(matches.margin[known], right, np.ones(len(known)))
-    confidence = probability(matches.margin)
-    guesses = [
-        Suggestion(path, content_hash, guess=guess, confidence=float(each), by="name")
-        for path, content_hash, guess, each in zip(
-            vectors.paths, vectors.hashes, guessed, confidence, strict=True
+def _advise(
+    features: Features,
+    folders: Sequence[str],
+    load_encoder: Callable[[], EncodeTexts],
+    min_confidence: float,
+    kept: Kept | None,
+) -> Advice:
+    arrays = kept.load(_SUBJECT) if kept else None
+    digest = features.digest(str(features.identity), *folders)
+    if arrays is not None and str(arrays["digest"]) == digest:
+        guesses, named = Guesses.from_arrays(arrays), NameGuesses.from_arrays(arrays)
+        return _advice(
+            features, folders, FolderModel.from_arrays(arrays), guesses, named, min_confidence
         )
+    before = FolderModel.from_arrays(arrays).updated(features) if arrays else None
+    model = before or FolderModel.learn(features)
+    unlabeled = np.flatnonzero([label is None for label in features.source.labels])
+    guesses = Guesses.make(features, model, unlabeled)
+    named = NameGuesses.from_arrays(arrays) if arrays else NameGuesses.none()
+    is_named = len(folders) > 1 and len(unlabeled) > 0 and bool(_new(features, folders))
+    named = named.made(features, folders, load_encoder) if is_named else named.without_rows()
+    if kept:
+        made = {**model.to_arrays(), **guesses.to_arrays(), **named.to_arrays()}
+        kept.save(_SUBJECT, {**made, "digest": np.array(digest)})
+    return _advice(features, folders, model, guesses, named, min_confidence)
+
+
+def _advice(
+    features: Features,
+    folders: Sequence[str],
+    model: FolderModel,
+    guesses: Guesses,
+    named: NameGuesses,
+    min_confidence: float,
+) -> Advice:
+    """Put what is known into words."""
+    new = _new(features, folders)
+    suggestions = []
+    for place, row in enumerate(guesses.rows.tolist()):
+        each = _suggestion(features, model, guesses, place)
+        if len(named) and named.confidence[row] > each.confidence:
+            name = folders[named.winner[row]]
+            if name in new:
+                confidence = float(named.confidence[row])
+                each = replace(each, guess=name, confidence=confidence, by="name", neighbours=())
+        suggestions.append(
+            replace(each, label=each.guess) if each.confidence >= min_confidence else each
+        )
+    tried = _accuracy(model.probability(model.margin) >= min_confidence, model.right)
+    by_name = _accuracy_by_name(features, folders, named, min_confidence) if len(named) else None
+    return Advice(tuple(suggestions), min_confidence, tried, by_name, _remark(features, model))
+
+
+def _suggestion(features: Features, model: FolderModel, guesses: Guesses, place: int) -> Suggestion:
+    source, row = features.source, int(guesses.rows[place])
+    likely = [
+        Likely(model.clips.names[folder], probability, features.described(near, scores))
+        for folder, probability, near, scores in zip(
+            guesses.folders[place].tolist(),
+            guesses.probability[place].tolist(),
+            guesses.near[place],
+            guesses.scores[place],
+            strict=True,
+        )
+        if folder >= 0
     ]
-    return guesses, _accuracy(confidence[known] >= min_confidence, right)
+    empty = Suggestion(source.paths[row], source.hashes[row])
+    if not likely:
+        return empty
+    first, *others = likely
+    return replace(
+        empty,
+        guess=first.folder,
+        confidence=first.probability,
+        neighbours=first.neighbours,
+        others=tuple(others),
+    )
+
+
+def _remark(features: Features, model: FolderModel) -> str | None:
+    """Say in what the answer may differ from one that is made anew from every pair of videos."""
+    parts = []
+    if model.changes:
+        parts.append(
+            f"confidences were measured before the last {model.changes} labeled videos changed"
+        )
+    if not features.exact:
+        parts.append("copies were looked for among the nearest videos only")
+    return "; ".join(parts).capitalize() + "." if parts else None
+
+
+def _new(features: Features, folders: Sequence[str]) -> set[str]:
+    """Return the folders with few videos, which are also known by their names."""
+    counts = Counter(features.source.labels)
+    return {name for name in folders if counts[name] < FEW_VIDEOS}
+
+
+def _accuracy_by_name(
+    features: Features, folders: Sequence[str], named: NameGuesses, min_confidence: float
+) -> Accuracy:
+    labels = features.source.labels
+    known = np.flatnonzero([label is not None for label in labels])
+    right = np.array([folders[named.winner[row]] == labels[row] for row in known], bool)
+    return _accuracy(named.confidence[known] >= min_confidence, right)
 
 
 def _accuracy(answered: np.ndarray, right: np.ndarray) -> Accuracy:

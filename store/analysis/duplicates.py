@@ -8,13 +8,12 @@ also alike for two videos of the same things in other places.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from store.analysis.neighbours import nearest_within
+from store.analysis.neighbours import Neighbours, nearest, nearest_within
 from store.analysis.vectors import Vectors
 from store.pictures import read_jpeg
 
@@ -54,10 +53,21 @@ class UsualDistance:
     speech: float
 
 
-class _Pair(NamedTuple):
-    one: int
-    other: int
-    needs_picture: bool  # to confirm it
+Thumbnails = Callable[[Sequence[int]], Mapping[int, bytes]]
+"""Reads the JPEGs of contents, given by their numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Pairs of contents that are one clip.
+
+    Args:
+        pairs: int64 `[p, 2]`, the numbers of both.
+        exact: whether none was missed.
+    """
+
+    pairs: np.ndarray
+    exact: bool = True
 
 
 def duplicate_groups(vectors: Vectors) -> np.ndarray:
@@ -72,48 +82,116 @@ def duplicate_groups(vectors: Vectors) -> np.ndarray:
     Raises:
         StoreError: the store cannot be read.
     """
+    _, first, content = np.unique(vectors.hashes, return_index=True, return_inverse=True)
+    embeddings = vectors.embeddings[first]
+
+    def thumbnails(contents: Sequence[int]) -> Mapping[int, bytes]:
+        found = vectors.thumbnails(first[list(contents)].tolist())
+        return {number: found[first[number]] for number in contents if first[number] in found}
+
+    found = duplicate_pairs(embeddings, usual_distance(embeddings), thumbnails)
+    return connected(found.pairs, len(first))[content]
+
+
+def connected(pairs: np.ndarray, contents: int) -> np.ndarray:
+    """Number contents so that those that hang together by `pairs` have one number: int64 `[n]`."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if not len(vectors):
+    if not contents:
         return np.empty(0, np.int64)
-    _, first, content = np.unique(vectors.hashes, return_index=True, return_inverse=True)
-    pairs = _near(vectors.visual[first], vectors.speech[first])
-    doubtful = first[np.unique([pair[:2] for pair in pairs if pair.needs_picture]).astype(np.int64)]
-    seen = _small_pictures(vectors.thumbnails(doubtful.tolist()))
-    same = [
-        (pair.one, pair.other)
-        for pair in pairs
-        if not pair.needs_picture
-        or _look_alike(seen.get(first[pair.one]), seen.get(first[pair.other]))
-    ]
-    one, other = np.array(same, np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(len(first), len(first)))
+    one, other = pairs.T
+    graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(contents, contents))
     _, groups = connected_components(graph, directed=False)
-    return np.asarray(groups[content], np.int64)
+    return np.asarray(groups, np.int64)
 
 
-def usual_distance(visual: np.ndarray, speech: np.ndarray) -> UsualDistance:
-    """Measure the usual distance between the vectors, `[n, d]` each, of different contents."""
-    return UsualDistance(_median_distance(visual), _median_distance(speech[speech.any(axis=1)]))
+def duplicate_pairs(embeddings: np.ndarray, usual: UsualDistance, thumbnails: Thumbnails) -> Pairs:
+    """Find the pairs of different contents that are one clip.
+
+    Args:
+        embeddings: float32 `[n, 2d]` of the contents.
+        usual: distance between contents.
+        thumbnails: reads pictures.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    visual = np.ascontiguousarray(embeddings[:, : embeddings.shape[1] // 2])
+    found = nearest_within(visual, NEIGHBOURS + 1, PICTURE_SHARE * usual.picture)
+    pairs = _confirmed(embeddings, embeddings, found, 0, usual, thumbnails)
+    return Pairs(pairs, found.exact)
 
 
-def _near(visual: np.ndarray, speech: np.ndarray) -> list[_Pair]:
-    """Pair different contents whose vectors, `[n, d]` each, are nearly the same.
+def duplicates_of(
+    new: np.ndarray, known: np.ndarray, usual: UsualDistance, thumbnails: Thumbnails
+) -> np.ndarray:
+    """Find the pairs of a new and a known content that are one clip.
+
+    Args:
+        new: float32 `[q, 2d]` embeddings; the new contents are numbered after the known ones.
+        known: float32 `[n, 2d]` embeddings.
+        usual: distance between contents.
+        thumbnails: reads pictures.
+
+    Returns:
+        int64 `[p, 2]`.
+    """
+    d = known.shape[1] // 2
+    found = nearest(new[:, :d], known[:, :d], NEIGHBOURS)
+    far = found.scores < 1 - PICTURE_SHARE * usual.picture
+    near = Neighbours(np.where(far, -1, found.indices), found.scores)
+    return _confirmed(new, known, near, len(known), usual, thumbnails)
+
+
+def usual_distance(embeddings: np.ndarray) -> UsualDistance:
+    """Measure the usual distance between different contents, of embeddings `[n, 2d]`."""
+    d = embeddings.shape[1] // 2
+    speech = embeddings[:, d:]
+    return UsualDistance(
+        _median_distance(embeddings[:, :d], np.arange(len(embeddings))),
+        _median_distance(speech, np.flatnonzero(speech.any(axis=1))),
+    )
+
+
+def _confirmed(
+    queries: np.ndarray,
+    points: np.ndarray,
+    found: Neighbours,
+    first: int,
+    usual: UsualDistance,
+    thumbnails: Thumbnails,
+) -> np.ndarray:
+    """Return those of the neighbours that are the same clip as their query, int64 `[p, 2]`.
 
     Where one of the two is silent, the pictures decide: it may be a copy without its sound.
+
+    Args:
+        queries: embeddings `[q, 2d]`.
+        points: embeddings `[n, 2d]`.
+        found: points whose picture half is near that of each query.
+        first: number of the first query.
+        usual: distance between contents.
+        thumbnails: reads pictures.
     """
-    usual = usual_distance(visual, speech)
-    found = nearest_within(visual, NEIGHBOURS + 1, PICTURE_SHARE * usual.picture)
-    is_other = found.indices != np.arange(len(visual))[:, None]
-    one, place = np.nonzero(is_other & (found.indices >= 0))
+    d = points.shape[1] // 2
+    one, place = np.nonzero(found.indices >= 0)
     other, distance = found.indices[one, place], 1 - found.scores[one, place]
-    is_spoken = np.asarray(speech.any(axis=1))
-    by_speech = 1 - np.einsum("pd,pd->p", speech[one], speech[other])
-    says_else = is_spoken[one] & is_spoken[other] & (by_speech > SPEECH_SHARE * usual.speech)
+    is_other = one + first != other
+    one, other, distance = one[is_other], other[is_other], distance[is_other]
+    said, heard = queries[one, d:], points[other, d:]
+    both_speak = said.any(axis=1) & heard.any(axis=1)
+    says_else = both_speak & (1 - np.vecdot(said, heard) > SPEECH_SHARE * usual.speech)
+    one, other, distance = one[~says_else] + first, other[~says_else], distance[~says_else]
     needs_picture = distance > EQUAL_SHARE * usual.picture
-    pairs = zip(one.tolist(), other.tolist(), needs_picture.tolist(), strict=True)
-    return [_Pair(*pair) for pair, is_none in zip(pairs, says_else, strict=True) if not is_none]
+    doubtful = np.unique([one[needs_picture], other[needs_picture]])
+    seen = _small_pictures(thumbnails(doubtful.tolist()))
+    same = [
+        pair
+        for *pair, needs in zip(one.tolist(), other.tolist(), needs_picture.tolist(), strict=True)
+        if not needs or _look_alike(seen.get(pair[0]), seen.get(pair[1]))
+    ]
+    return np.array(same, np.int64).reshape(-1, 2)
 
 
 def _small_pictures(thumbnails: Mapping[int, bytes]) -> dict[int, np.ndarray]:
@@ -134,11 +212,11 @@ def _look_alike(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     return bool(np.corrcoef(one, other)[0, 1] >= SAME_PICTURE)
 
 
-def _median_distance(vectors: np.ndarray) -> float:
-    n = len(vectors)
+def _median_distance(vectors: np.ndarray, rows: np.ndarray) -> float:
+    n = len(rows)
     if n < FEW_CONTENTS:
         return USUAL_DISTANCE
     rng = np.random.default_rng(42)
     one = rng.integers(n, size=PAIRS)
     other = (one + rng.integers(1, n, size=PAIRS)) % n
-    return float(np.median(1 - np.einsum("pd,pd->p", vectors[one], vectors[other])))
+    return float(np.median(1 - np.vecdot(vectors[rows[one]], vectors[rows[other]])))

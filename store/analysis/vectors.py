@@ -14,12 +14,40 @@ import pyarrow as pa
 
 from store.errors import StoreError
 from store.schema import RECIPE_COLUMNS, Recipe
-from store.table.arrow import video_schema
+from store.table.arrow import matrix, video_schema
 from store.table.lance import KEYS_PER_FILTER, Expr, col, lit
 from store.table.snapshot import Snapshot
 from store.table.store import Store
 
 _Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of one recipe without their embeddings.
+
+    Args:
+        rows: path, label, content_hash, and further columns that were asked for.
+        snapshot: the table that they were read from; None where there was none.
+    """
+
+    rows: pa.Table
+    snapshot: Snapshot | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def paths(self) -> list[str]:
+        return list(self.rows.column("path").to_pylist())
+
+    @cached_property
+    def labels(self) -> list[str | None]:
+        return list(self.rows.column("label").to_pylist())
+
+    @cached_property
+    def hashes(self) -> list[str]:
+        return list(self.rows.column("content_hash").to_pylist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +103,7 @@ class Vectors:
             StoreError: the store cannot be read.
         """
         row_of = {self.paths[row]: row for row in rows}
-        paths = list(row_of)
-        found: dict[int, bytes] = {}
-        for start in range(0, len(paths) if self.snapshot else 0, KEYS_PER_FILTER):
-            assert self.snapshot is not None
-            wanted = col("path").isin(paths[start : start + KEYS_PER_FILTER])
-            read = self.snapshot.table.search().where(wanted).select(["path", "thumbnail"])
-            with self.snapshot.videos.reading():
-                listed = read.limit(None).to_list()
-            found.update((row_of[each["path"]], each["thumbnail"]) for each in listed)
-        return found
+        return {row_of[path]: jpeg for path, jpeg in read_thumbnails(self.snapshot, row_of).items()}
 
     def column(self, name: str) -> list[Any]:
         """Give one of the columns that were read as a list."""
@@ -108,6 +127,51 @@ def read_vectors(store: Store, recipe: Recipe, columns: Sequence[str] = ()) -> V
     for places, block in read_embeddings(snapshot, rows.column("_rowid").to_numpy()):
         embeddings[places] = block
     return Vectors(rows.drop_columns(["_rowid"]), embeddings, snapshot)
+
+
+def read_thumbnails(snapshot: Snapshot | None, paths: Iterable[str]) -> dict[str, bytes]:
+    """Read the JPEGs of some rows by path.
+
+    Args:
+        snapshot: the table; None where there is none.
+        paths: of rows.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    wanted, found = list(paths), dict[str, bytes]()
+    for start in range(0, len(wanted) if snapshot else 0, KEYS_PER_FILTER):
+        assert snapshot is not None
+        some = col("path").isin(wanted[start : start + KEYS_PER_FILTER])
+        read = snapshot.table.search().where(some).select(["path", "thumbnail"])
+        with snapshot.videos.reading():
+            listed = read.limit(None).to_list()
+        found.update((each["path"], each["thumbnail"]) for each in listed)
+    return found
+
+
+def read_present(store: Store, recipe: Recipe) -> tuple[Rows, np.ndarray]:
+    """Read the rows of a recipe whose file is there, and their row ids, without embeddings.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    snapshot = store.snapshot()
+    rows = read_rows(snapshot, ["content_hash"], of_recipe(recipe))
+    return Rows(rows.drop_columns(["_rowid"]), snapshot), rows.column("_rowid").to_numpy()
+
+
+def read_matrix(snapshot: Snapshot | None, row_ids: np.ndarray, width: int) -> np.ndarray:
+    """Read the embeddings of a few rows, uint64 `[n]`, in their order: float32 `[n, width]`.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    if snapshot is None or not len(row_ids):
+        return np.empty((0, width), np.float32)
+    found, places = snapshot.take(row_ids, ["embedding"])
+    vectors: np.ndarray = matrix(found.column("embedding"), width)[places]
+    return vectors
 
 
 def of_recipe(recipe: Recipe, *, offline: bool = False) -> Expr:

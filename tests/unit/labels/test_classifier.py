@@ -50,7 +50,7 @@ def test_it_is_the_discriminant_of_scikit_learn(solver: str, clips: int, width: 
 def test_nothing_is_predicted_from_itself_its_copy_or_its_own_folder() -> None:
     vectors, labels = drawn(3, 24, 5)
     groups = np.arange(24) // 2  # in pairs of copies, some of them in two folders
-    clips = LabeledClips(vectors, labels, groups, np.arange(24), tuple("abcd"))
+    clips = LabeledClips(labels, groups, np.arange(24), tuple("abcd"), vectors)
     tried, novel = leave_one_out(clips), leave_one_folder_out(clips)
     for each in range(24):
         rest = groups != groups[each]
@@ -76,7 +76,7 @@ def test_what_is_taken_out_of_the_sums_was_never_in_them(
     vectors = (vectors + shift).astype(dtype)
     groups = np.arange(clips) // copies
     is_aside = np.random.default_rng(seed).random(clips) < aside
-    made = LabeledClips(vectors, labels, groups, np.arange(clips), tuple("abcd"))
+    made = LabeledClips(labels, groups, np.arange(clips), tuple("abcd"), vectors)
     validation = CrossValidation(made, groups)
     validation.predict()  # leaves no trace
     found = validation.predict(is_aside).scores
@@ -118,8 +118,8 @@ def test_platt_scaling_gives_the_share_of_right_answers() -> None:
     rng = np.random.default_rng(4)
     margin = rng.exponential(size=20_000)
     truth = 1 / (1 + np.exp(-(2 * margin - 1)))
-    found = PlattScaling(margin, rng.random(len(margin)) < truth, np.ones(len(margin)))(margin)
+    found = PlattScaling.fit(margin, rng.random(len(margin)) < truth, np.ones(len(margin)))(margin)
     # 20,000 draws leave a standard error of 0.01 at most in any part of the line.
     assert abs(found - truth).max() < 0.03
-    nothing = PlattScaling(np.empty(0), np.empty(0, bool), np.empty(0))
+    nothing = PlattScaling.fit(np.empty(0), np.empty(0, bool), np.empty(0))
     assert nothing(np.array([1.0, -np.inf])).tolist() == pytest.approx([0, 0], abs=1e-12)

@@ -1,0 +1,132 @@
+"""What was learned from a store, kept in files beside its tables, so that it is learned once.
+
+Each subject is an `.npz` of arrays. A matrix that is too large to read for every question is a
+`.npy` of its own, mapped into memory. Files are replaced whole, so that any number of
+processes may read and write them at a time; the last to write wins. A file that is damaged, or of
+another recipe or program, counts as none, and the log says so.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+from zipfile import BadZipFile
+
+import numpy as np
+
+from store.schema import Recipe
+from store.table.store import Store
+
+FORMAT = 1
+"""Raise it when what is kept changes its meaning."""
+
+FOLDER = "learned"
+
+_ABOUT = "about"
+_UNREADABLE = (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error)
+_STALE_SECONDS = 86_400.0  # a file that is still being written is younger
+
+_log = logging.getLogger(__name__)
+
+
+class Kept:
+    """Files of what was learned from a store about the rows of one recipe.
+
+    Args:
+        store: the store; nothing is kept of one that is not in a local folder.
+        recipe: what made the rows. Only the latest recipe's files are kept.
+    """
+
+    def __init__(self, store: Store, recipe: Recipe) -> None:
+        folder = store.scratch(FOLDER)
+        self._folder = folder if folder is not None and folder.parent.is_dir() else None
+        self._about = json.dumps([FORMAT, *recipe])
+
+    def load(self, subject: str) -> dict[str, np.ndarray] | None:
+        """Read the arrays of a subject; None where there are none to be used."""
+        file = self._file(subject)
+        if file is None or not file.exists():
+            return None
+        try:
+            with np.load(file, allow_pickle=False) as read:
+                arrays = {name: read[name] for name in read.files}
+            about = str(arrays.pop(_ABOUT))
+        except _UNREADABLE as error:
+            _log.warning("%s is damaged and is made anew: %s", file, error)
+            return None
+        if about != self._about:
+            _log.info("%s is of another recipe or program and is made anew", file)
+            return None
+        return arrays
+
+    def save(self, subject: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep the arrays of a subject; a failure is logged, since it costs time and no result."""
+        file = self._file(subject)
+        if file is not None:
+            with _logged(file), _replacing(file) as beside:
+                np.savez(beside, allow_pickle=False, **arrays, **{_ABOUT: np.array(self._about)})
+
+    def load_matrix(self, name: str, checksum: int) -> np.ndarray | None:
+        """Map a matrix; None where there is none of this checksum."""
+        file = self._matrix(name, checksum)
+        if file is None:
+            return None
+        try:
+            found: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+            if zlib.crc32(found.data) != checksum:
+                raise ValueError("its checksum is wrong")
+        except FileNotFoundError:
+            return None  # another process has written a newer one
+        except _UNREADABLE as error:
+            _log.warning("%s is damaged and is made anew: %s", file, error)
+            return None
+        return found
+
+    def save_matrix(self, name: str, matrix: np.ndarray) -> int:
+        """Keep a matrix in place of the last one of that name, and return its checksum."""
+        matrix = np.ascontiguousarray(matrix)
+        checksum = zlib.crc32(matrix.data)
+        file = self._matrix(name, checksum)
+        if file is not None:
+            with _logged(file):
+                with _replacing(file) as beside:
+                    np.save(beside, matrix, allow_pickle=False)
+                for old in file.parent.glob(f"{name}-*.npy"):
+                    if old != file:
+                        old.unlink(missing_ok=True)
+        return checksum
+
+    def _file(self, subject: str) -> Path | None:
+        return self._folder / f"{subject}.npz" if self._folder is not None else None
+
+    def _matrix(self, name: str, checksum: int) -> Path | None:
+        return self._folder / f"{name}-{checksum:08x}.npy" if self._folder is not None else None
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[Path]:
+    """Lend the name of a file, with the same ending, that replaces the other one."""
+    file.parent.mkdir(exist_ok=True)
+    for left in file.parent.glob(".new-*"):  # by a process that was killed
+        if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+            left.unlink(missing_ok=True)
+    beside = file.with_name(f".new-{token_hex(8)}{file.suffix}")
+    try:
+        yield beside
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _logged(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        _log.warning("%s cannot be written: what it holds is made anew next time: %s", file, error)
