@@ -49,6 +49,9 @@ Seconds = Annotated[
     float, Field(gt=0, le=1e9, description="a finite number above 0, and not above 1e9")
 ]
 Count = Annotated[int, Field(ge=1, description="a whole number from 1 on")]
+Number = Annotated[
+    int, Field(ge=0, le=10_000, description="a whole number from 0 (chosen) to 10000")
+]
 Precision = Literal["float32", "float16", "bfloat16"]
 
 
@@ -123,6 +126,27 @@ class QueueSettings(_Section):
     megabytes: Count = 512
 
 
+class EngineSettings(_Section):
+    name: Literal["local", "ray"] = "local"
+
+
+class RaySettings(_Section):
+    address: Annotated[
+        str,
+        Field(
+            pattern=r"^(|auto|[^\s:/]+:[0-9]{1,5})$",
+            description='"" (start one on this machine), "auto", or HOST:PORT of a cluster',
+        ),
+    ] = ""
+    data_dir: Annotated[
+        str, Field(pattern=r"^(|/[^\x00]*)$", description='"", or an absolute path on the nodes')
+    ] = ""
+    decoders: Number = 0
+    embedders: Number = 0
+    embedder_cores: Number = 0
+    embedder_gpus: Annotated[float, Field(ge=0, le=64, description="a number from 0 to 64")] = 0.0
+
+
 class WatchSettings(_Section):
     settle_seconds: Seconds = 2.0
     rescan_seconds: Seconds = 300.0
@@ -148,6 +172,8 @@ class Settings(_Section):
     decode: DecodeSettings = DecodeSettings()
     queue: QueueSettings = QueueSettings()
     watch: WatchSettings = WatchSettings()
+    engine: EngineSettings = EngineSettings()
+    ray: RaySettings = RaySettings()
 
     def path(self, written: str) -> Path:
         """Resolve a path as a setting writes it, relative to the config file."""

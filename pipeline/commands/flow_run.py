@@ -17,8 +17,10 @@ from pipeline.terminal import json_line, printable
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
+    from pipeline.flow.engine import Engine
     from pipeline.flow.flow import Flow, Summary
     from pipeline.flow.progress import Report
+    from pipeline.project import Project
 
 NAMED_FAILURES = 5  # of a run, by its summary
 
@@ -32,6 +34,21 @@ def add_folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dir", nargs="?", type=Path, metavar="DIR", help="instead of data.dir, or a folder in it"
     )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that names the engine."""
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), help="instead of engine.name: who runs the stages"
+    )
+
+
+def with_engine(settings: Settings, options: argparse.Namespace) -> Settings:
+    """Settings with the engine that the flags name, if they do."""
+    if options.engine is None:
+        return settings
+    engine = settings.engine.model_copy(update={"name": options.engine})
+    return settings.model_copy(update={"engine": engine})
 
 
 def run_flow(
@@ -53,9 +70,7 @@ def run_flow(
     """
     import logging
 
-    from pipeline.flow.flow import Flow
     from pipeline.flow.progress import LogLines, Report
-    from pipeline.project import Project
 
     report = Report(
         as_json=options.log_format == "json",
@@ -65,11 +80,16 @@ def run_flow(
     logging.basicConfig(level=logging.WARNING, handlers=[LogLines(report)], format="%(message)s")
     for ours in ("pipeline", "store"):
         logging.getLogger(ours).setLevel(logging.INFO)
-    with Project.open_to_scan(settings, options.dir) as project:
-        flow = Flow(project, report)
-        with _stopped_by_signals(flow, report):
-            summary = go(flow)
-        document = _document(summary, project.shown)
+    settings = with_engine(settings, options)
+    with _ray_of(settings, report) as ray:
+        from pipeline.flow.flow import Flow
+        from pipeline.project import Project
+
+        with Project.open_to_scan(settings, options.dir) as project:
+            flow = Flow(project, report, _engine_of(project, report, ray))
+            with _stopped_by_signals(flow, report):
+                summary = go(flow)
+            document = _document(summary, project.shown)
     if report.as_json:
         report.say("summary", event="summary", **document)
     if options.json:
@@ -79,6 +99,31 @@ def run_flow(
         if options.verbosity:
             _print_stages(document["stages"])
     return summary
+
+
+@contextmanager
+def _ray_of(settings: Settings, report: Report) -> Iterator[Any]:
+    """Give Ray, which starts or joins its cluster; None where another engine runs."""
+    if settings.engine.name != "ray":
+        yield None
+        return
+    from pipeline.cluster.session import ray_session
+
+    address = settings.ray.address
+    report.say(f"Joining the cluster at {address}" if address else "Starting Ray on this machine")
+    with ray_session(settings) as ray:
+        yield ray
+
+
+def _engine_of(project: Project, report: Report, ray: Any) -> Engine:
+    settings = project.settings
+    if ray is None:
+        from pipeline.flow.local import LocalEngine
+
+        return LocalEngine(settings, report.say)
+    from pipeline.cluster.engine import open_engine
+
+    return open_engine(ray, settings, project.collection.top, report.say)
 
 
 def _document(summary: Summary, shown: Callable[[str], str]) -> dict[str, Any]:

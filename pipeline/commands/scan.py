@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from pipeline.commands.flow_run import add_folder, run_flow
+from pipeline.commands.flow_run import add_engine, add_folder, run_flow
 from pipeline.commands.output import INTERRUPTED, add_json
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ EXAMPLE = "scan ~/Videos"
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     add_folder(parser)
+    add_engine(parser)
     add_json(parser)
     parser.add_argument("--strict", action="store_true", help="exit with 1 if any video failed")
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.commands.flow_run import add_folder, run_flow
+from pipeline.commands.flow_run import add_engine, add_folder, run_flow
 from pipeline.commands.output import add_json
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ EXAMPLE = "watch ~/Videos"
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     add_folder(parser)
+    add_engine(parser)
     add_json(parser)
 
 

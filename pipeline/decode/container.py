@@ -42,6 +42,12 @@ _MAX_ASPECT = 1000
 """Longer side over shorter side; scaling a narrower picture up to CLIP's input takes gigabytes."""
 
 
+def ffmpeg_version() -> str:
+    """Versions of the libraries of FFmpeg that decode."""
+    versions = av.library_versions
+    return " ".join(".".join(map(str, versions[name])) for name in ("libavformat", "libavcodec"))
+
+
 @dataclass(frozen=True, eq=False)
 class OpenVideo:
     """Reads the packets of an open file.

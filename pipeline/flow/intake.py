@@ -51,14 +51,20 @@ class Intake:
         Nothing comes where the file waits for another one of the same content.
         """
         claim = self._claim(file)
-        while isinstance(claim, Task):
-            made = _logged(self._decode(claim))
-            # Before the writer settles this file, and with it those that wait.
-            heir = self._claims.hand_over(claim.file, claim.content_hash) if _lost(made) else None
-            yield made
-            claim = replace(claim, file=heir) if heir else None
-        if claim is not None:
+        if isinstance(claim, Task):
+            yield from self.make(claim)
+        elif claim is not None:
             yield claim
+
+    def make(self, task: Task) -> Iterator[Intaken]:
+        """Yield what becomes of a file that holds its content, and of those that wait in vain."""
+        holder: Task | None = task
+        while holder:
+            made = _logged(self._decode(holder))
+            # Before the writer settles this file, and with it those that wait.
+            heir = self._claims.hand_over(holder.file, holder.content_hash) if _lost(made) else None
+            yield made
+            holder = replace(holder, file=heir) if heir else None
 
     def _claim(self, file: VideoFile) -> Task | Reused | Failure | Left | None:
         """Hash a file, and decide what to do with its content."""

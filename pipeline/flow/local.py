@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pipeline.config import Settings
 from pipeline.flow.engine import EncodeTexts, Line, Shared
+from pipeline.flow.intake import Intake
 from pipeline.flow.journal import Journal
 from pipeline.flow.wiring import Shape, wire
 from pipeline.flow.workers import StageGroup
@@ -62,8 +63,9 @@ class LocalEngine:
             cores=max(threads.per_model, 1),
         )
         reader = _LocalReader(self._decoder, shared)
+        intake = Intake(shared.claims, shared.transcript_of, reader)
         embedder = _LocalEmbedder(Embedder.of(self._settings, self._models), shared.journal)
-        return wire(stages, shared, reader, embedder, shape)
+        return wire(stages, intake, embedder, shape)
 
     def text_encoder(self) -> EncodeTexts | None:
         clip = self._models.loaded_clip

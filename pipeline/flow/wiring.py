@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.flow.engine import Line, Reader, Shared, VideoEmbedder
+from pipeline.flow.engine import Line, VideoEmbedder
 from pipeline.flow.intake import Intake, Intaken
 from pipeline.flow.model_stage import ModelStage
 from pipeline.flow.workers import AtStop, Channel, StageGroup
@@ -34,16 +34,14 @@ class Shape:
     cores: int = 1
 
 
-def wire(
-    stages: StageGroup, shared: Shared, reader: Reader, embedder: VideoEmbedder, shape: Shape
-) -> Line:
+def wire(stages: StageGroup, intake: Intake, embedder: VideoEmbedder, shape: Shape) -> Line:
     """Start both stages in a group, and give their ends."""
     files: Channel[VideoFile] = stages.channel(shape.decode)
     decoded: Channel[Intaken] = stages.channel(
         shape.items, nbytes=shape.nbytes, producers=shape.decode, at_stop=AtStop.CLEAR
     )
     results: Channel[Written] = stages.channel(RESULTS, producers=shape.models, at_stop=AtStop.KEEP)
-    take = Intake(shared.claims, shared.transcript_of, reader).take_each
+    take = intake.take_each
     stages.stage("decode", take, files, decoded, threads=shape.decode, size_of=_nbytes)
     stages.stage(
         "models",

@@ -1,0 +1,1 @@
+"""More machines, more GPUs: the two stages as actors of Ray."""
