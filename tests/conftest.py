@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 ASSETS = ROOT / "tests" / "assets"
 
-# No test asserts a time: other work may run on the machine.
-settings.register_profile("project", deadline=None)
+# No test asserts a time: other work may run on the machine. The examples of a property are others
+# in each run, so that many short runs see what a long one does; `EXAMPLES=1000` is a long one.
+settings.register_profile(
+    "project", deadline=None, max_examples=int(os.environ.get("EXAMPLES", "25"))
+)
 settings.load_profile("project")
 
 # Libraries keep daemon threads of their own for as long as the process lives (LanceDB's event

@@ -172,7 +172,7 @@ def test_the_second_signal_ends_it_at_once(
     project: UserProject, spawn: Spawn, made: Callable[[str], Path]
 ) -> None:
     project.add(made("no_audio.mp4"), "short.mp4")
-    project.add(made("minutes.mp4"), "takes_long.mp4")
+    project.add(made("long.mp4"), "takes_long.mp4")
     watching = start_watch(project, spawn, "--log-format", "json")
     watching.told("Loading Whisper")
     assert (project.store / "in_hand.json").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from store.table.store import Store
 from tests.support.rows import make_row
 
 D = 64
-ROWS = 21_000
-LABELS = 40
+ROWS = 5_040
+LABELS = 10
 SILENT = 7  # one row of so many
 
 
@@ -30,10 +30,16 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """A table that is large enough for indexes, made in bulk; not kept up yet."""
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A table that is large enough for indexes, as if so many paid; not kept up yet."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "ROWS_TO_INDEX", ROWS - 100)
+        yield _large(tmp_path_factory.mktemp("large"))
+
+
+def _large(folder: Path) -> Store:
     rng = np.random.default_rng(1)
-    store = Store.open(str(tmp_path_factory.mktemp("large")), writer=True)
+    store = Store.open(str(folder), writer=True)
     centres = rng.standard_normal((200, 2 * D))
     vectors = centres[rng.integers(0, 200, ROWS)] + 0.8 * rng.standard_normal((ROWS, 2 * D))
     halves = unit(vectors.reshape(ROWS, 2, D))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from store.analysis import neighbours
@@ -19,7 +19,6 @@ def crowd(rng: np.random.Generator, n: int, width: int, noise: float) -> np.ndar
     return unit.astype(np.float32)
 
 
-@settings(deadline=None)
 @given(
     seed=st.integers(0, 1000),
     n=st.integers(1, 200),

@@ -253,9 +253,10 @@ def test_equals_come_in_path_order_whatever_order_they_were_written_in(
 ) -> None:
     names = [f"copy/{i:02}" for i in np.random.default_rng(1).permutation(43)]
     frames, windows = np.stack([vector] * 3), np.stack([vector] * 2)
-    for name in names:
-        copy = replace(make_row(name, 7), visual=vector, speech=vector, transcript="same again")
-        store.upsert([replace(copy, frame_vectors=frames, speech_vectors=windows)])
+    copy = replace(make_row("copy", 7), visual=vector, speech=vector, transcript="same again")
+    copy = replace(copy, frame_vectors=frames, speech_vectors=windows)
+    for start in range(0, len(names), 10):
+        store.upsert(replace(copy, path=name) for name in names[start : start + 10])
     queries = (SimilarTo(vector, vector), Semantic(vector), Words("same again"))
     for k in (1, 5, 42, 43):
         for query in queries:
@@ -299,10 +300,11 @@ def test_a_true_match_stands_out_and_an_unrelated_question_does_not(
 ) -> None:
     rng = np.random.default_rng(3)
     unrelated = unit(rng, 40, D)
-    good = [search(store, Semantic(row.frame_vectors[0], unrelated=unrelated))[0] for row in rows]
-    assert all(hit.path == row.path for hit, row in zip(good, rows, strict=True))
-    in_vain = [search(store, Semantic(v, unrelated=unrelated)) for v in unit(rng, 100, D)]
-    assert sum(nothing_matches(hits) for hits in in_vain) >= 85
+    asked = rows[::3]
+    good = [search(store, Semantic(row.frame_vectors[0], unrelated=unrelated)) for row in asked]
+    assert [hits[0].path for hits in good] == [row.path for row in asked]
+    in_vain = [search(store, Semantic(v, unrelated=unrelated)) for v in unit(rng, 40, D)]
+    assert sum(nothing_matches(hits) for hits in in_vain) >= 34
 
 
 @pytest.mark.parametrize("count", [12, 100, 1500])
@@ -325,11 +327,11 @@ def test_of_unrelated_videos_few_match_at_any_size_of_the_collection(
         replace(base, path=f"{i:05}", visual=v, frame_vectors=v[None])
         for i, v in enumerate(near(c, 1, 0.3)[0] for c in clusters[rng.integers(0, 12, count)])
     )
-    related = [search(store, SimilarTo(v))[0] for v in near(clusters[0], 40, 0.3)]
-    strange = [search(store, SimilarTo(v)) for v in near(cone, 40, 0.7)]
+    related = [search(store, SimilarTo(v))[0] for v in near(clusters[0], 20, 0.3)]
+    strange = [search(store, SimilarTo(v)) for v in near(cone, 20, 0.7)]
     if count > 12:
-        assert sum(bool(hit.good) for hit in related) >= 36
-    assert sum(nothing_matches(hits) for hits in strange) >= 34
+        assert sum(bool(hit.good) for hit in related) >= 18
+    assert sum(nothing_matches(hits) for hits in strange) >= 17
 
 
 def test_a_few_videos_are_too_few_to_judge(tmp_path: Path, vector: np.ndarray) -> None:

@@ -12,8 +12,8 @@ from pipeline.source.listing import Collection
 from pipeline.source.watcher import Changes, Watcher
 
 EXTENSIONS = ("mp4",)
-SETTLE = 0.4
-QUIET = 1.5  # seconds in which what was to come would have come
+SETTLE = 0.2
+QUIET = 0.7  # seconds in which what was to come would have come
 PATIENCE = 20.0
 
 
@@ -47,7 +47,9 @@ class Consumer:
 
 
 @contextmanager
-def watching(root: Path, under: str = "", **options: float | bool) -> Iterator[Consumer]:
+def watching(
+    root: Path, under: str = "", settle: float = SETTLE, **options: float | bool
+) -> Iterator[Consumer]:
     collection = Collection(root, EXTENSIONS, under)
-    with Watcher(collection, settle_seconds=SETTLE, **options) as watcher:  # type: ignore[arg-type]
+    with Watcher(collection, settle_seconds=settle, **options) as watcher:  # type: ignore[arg-type]
         yield Consumer(watcher)

@@ -1,4 +1,4 @@
-"""A small file system of its own, to fill up."""
+"""Disks that fill up."""
 
 from __future__ import annotations
 
@@ -33,6 +33,24 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond `size` bytes, as on a full disk.
+
+    Python ignores the signal that comes with it, so that a write fails with an `OSError`.
+    """
+    if sys.platform == "win32":
+        pytest.skip("no file size limits there")
+    import resource
+
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
 
 
 def fill(disk: Path, *, leave: int) -> Path:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,10 @@ import numpy as np
 from pipeline.demo.videos import speech_samples
 from tests.support.pictures import draw, read_frame_number
 
-__all__ = ["BROKEN", "CATALOGUE", "VIDEOS", "make", "make_audio", "make_video", "read_frame_number"]
+__all__ = [
+    "BROKEN", "CATALOGUE", "VIDEOS", "frame_times", "make", "make_audio", "make_video",
+    "read_frame_number",
+]  # fmt: skip
 
 Sound = Literal["silence", "tone", "music", "speech"]
 
@@ -116,7 +120,19 @@ def make_video(
         container.mux(video.encode(None))
         if sound:
             sound.close()
-    return (first + np.array(steps)) / fps
+    return frame_times(seconds, fps, variable_rate=variable_rate, start_seconds=start_seconds)
+
+
+def frame_times(
+    seconds: float = 2.0,
+    fps: int = 25,
+    *,
+    variable_rate: bool = False,
+    start_seconds: float = 0.0,
+    **_: object,
+) -> np.ndarray:
+    """When the frames of a video are shown, by the arguments of `make_video`: float64 `[n]`."""
+    return (round(start_seconds * fps) + np.array(_steps(seconds, fps, variable_rate))) / fps
 
 
 def make_audio(path: Path, *, seconds: float = 2.0, audio: Sound = "speech") -> None:
@@ -219,44 +235,48 @@ def _cut(path: Path, share: float, **options: Any) -> None:
     path.write_bytes(content[: int(len(content) * share)])
 
 
-def _video(**options: Any) -> Callable[[Path], object]:
-    return lambda path: make_video(path, **options)
-
-
-# Name -> maker(path). Each clip has pictures of its own, so that their vectors differ.
-VIDEOS: dict[str, Callable[[Path], object]] = {
-    "no_audio.mp4": _video(pictures=1),
-    "silent_audio.mp4": _video(audio="silence", pictures=2),
-    "tone.mp4": _video(audio="tone", pictures=3),
-    "music.mp4": _video(seconds=5, audio="music", pictures=4),
-    "speech.mp4": _video(seconds=11, fps=10, audio="speech", pictures=5),
-    "minutes.mp4": _video(
-        seconds=150, fps=4, width=96, height=72, audio="speech", keyframe_interval=50, pictures=6
-    ),
-    "portrait.mp4": _video(width=120, height=214, pictures=7),
-    "rotated_90.mp4": _video(rotation=90, pictures=8),
-    "rotated_180.mp4": _video(rotation=180, pictures=9),
-    "rotated_270.mov": _video(rotation=270, pictures=10),
-    "variable_rate.mp4": _video(seconds=4, variable_rate=True, pictures=11),
-    "variable_rate.mkv": _video(seconds=4, variable_rate=True, audio="speech", pictures=12),
-    "b_frames.mp4": _video(b_frames=3, keyframe_interval=30, pictures=13),
-    "one_keyframe.mp4": _video(keyframe_interval=1000, b_frames=2, pictures=14),
-    "hevc.mp4": _video(codec="hevc", b_frames=2, pictures=15),
-    "vp9.webm": _video(codec="vp9", audio="speech", pictures=16),
-    "av1.mp4": _video(codec="av1", pictures=17),
-    "mpeg4.mp4": _video(codec="mpeg4", pictures=18),
-    "mpeg4.avi": _video(codec="mpeg4", audio="speech", pictures=19),
-    "ten_bit.mp4": _video(codec="hevc", pix_fmt="yuv420p10le", pictures=20),
-    "odd_size.webm": _video(codec="vp9", width=161, height=121, pictures=21),
-    "odd_size_444.mp4": _video(width=131, height=97, pix_fmt="yuv444p", pictures=22),
-    "wide_pixels.mp4": _video(sample_aspect_ratio=Fraction(4, 3), pictures=23),
-    "late_start.mp4": _video(start_seconds=1.4, audio="speech", b_frames=2, pictures=24),
-    "late_start.mkv": _video(start_seconds=10.0, audio="speech", pictures=25),
-    "one_frame.mp4": _video(seconds=0.04, pictures=26),
+# Name -> arguments of `make_video`. Each clip has pictures of its own, so that vectors differ.
+VIDEOS: dict[str, dict[str, Any]] = {
+    "no_audio.mp4": {"pictures": 1},
+    "silent_audio.mp4": {"audio": "silence", "pictures": 2},
+    "tone.mp4": {"audio": "tone", "pictures": 3},
+    "music.mp4": {"seconds": 5, "audio": "music", "pictures": 4},
+    "speech.mp4": {"seconds": 11, "fps": 10, "audio": "speech", "pictures": 5},
+    "long.mp4": {
+        "seconds": 70,
+        "fps": 4,
+        "width": 96,
+        "height": 72,
+        "audio": "speech",
+        "keyframe_interval": 50,
+        "pictures": 6,
+    },
+    "portrait.mp4": {"width": 120, "height": 214, "pictures": 7},
+    "rotated_90.mp4": {"rotation": 90, "pictures": 8},
+    "rotated_180.mp4": {"rotation": 180, "pictures": 9},
+    "rotated_270.mov": {"rotation": 270, "pictures": 10},
+    "variable_rate.mp4": {"seconds": 4, "variable_rate": True, "pictures": 11},
+    "variable_rate.mkv": {"seconds": 4, "variable_rate": True, "audio": "speech", "pictures": 12},
+    "b_frames.mp4": {"b_frames": 3, "keyframe_interval": 30, "pictures": 13},
+    "one_keyframe.mp4": {"keyframe_interval": 1000, "b_frames": 2, "pictures": 14},
+    "hevc.mp4": {"codec": "hevc", "b_frames": 2, "pictures": 15},
+    "vp9.webm": {"codec": "vp9", "audio": "speech", "pictures": 16},
+    "av1.mp4": {"codec": "av1", "pictures": 17},
+    "mpeg4.mp4": {"codec": "mpeg4", "pictures": 18},
+    "mpeg4.avi": {"codec": "mpeg4", "audio": "speech", "pictures": 19},
+    "ten_bit.mp4": {"codec": "hevc", "pix_fmt": "yuv420p10le", "pictures": 20},
+    "odd_size.webm": {"codec": "vp9", "width": 161, "height": 121, "pictures": 21},
+    "odd_size_444.mp4": {"width": 131, "height": 97, "pix_fmt": "yuv444p", "pictures": 22},
+    "wide_pixels.mp4": {"sample_aspect_ratio": Fraction(4, 3), "pictures": 23},
+    "late_start.mp4": {"start_seconds": 1.4, "audio": "speech", "b_frames": 2, "pictures": 24},
+    "late_start.mkv": {"start_seconds": 10.0, "audio": "speech", "pictures": 25},
+    "one_frame.mp4": {"seconds": 0.04, "pictures": 26},
 }
 
-# Clips that have no picture to show, or not all of them.
-BROKEN: dict[str, Callable[[Path], object]] = {
+Maker = Callable[[Path], object]
+
+# Name -> maker(path): clips that have no picture to show, or not all of them.
+BROKEN: dict[str, Maker] = {
     "audio_only.mp4": lambda path: make_audio(path),
     "zero_bytes.mp4": lambda path: path.write_bytes(b""),
     "no_index.mp4": lambda path: _cut(path, 0.6, pictures=27),  # cut before the moov box
@@ -264,7 +284,9 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "not_a_video.mp4": lambda path: path.write_text("This is not a video.\n" * 50),
 }
 
-CATALOGUE = VIDEOS | BROKEN
+CATALOGUE: dict[str, Maker] = BROKEN | {
+    name: partial(make_video, **options) for name, options in VIDEOS.items()
+}
 
 
 def make(folder: Path, name: str) -> Path:

@@ -33,12 +33,12 @@ def draw(
         pixel_aspect: a pixel's width over its height.
     """
     dice = np.random.default_rng(seed)
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    x, y = (x + 0.5) / width, (y + 0.5) / height
+    x = (np.arange(width, dtype=np.float32) + 0.5) / width
+    y = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None]
     corners = dice.uniform(20, 235, size=(3, 3)).astype(np.float32)
     turn = 0.5 + 0.5 * np.sin(2 * np.pi * (index / 60 + x * dice.integers(1, 3)))
-    picture = (1 - y)[..., None] * corners[0] + y[..., None] * corners[1]
-    picture += 0.4 * turn[..., None] * (corners[2] - picture)
+    gradient = ((1 - y) * corners[0] + y * corners[1])[:, None]
+    picture = gradient + 0.4 * turn[:, None] * (corners[2] - gradient)
     aspect = width * pixel_aspect / height
     for _ in range(3):
         centre, speed = dice.uniform(0, 1, 2), dice.uniform(0.01, 0.03, 2)

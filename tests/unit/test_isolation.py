@@ -11,6 +11,8 @@ import pytest
 
 from pipeline.isolation import Ended, run_module
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def run_code(tmp_path: Path):

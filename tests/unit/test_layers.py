@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,18 +91,23 @@ def _room(parts: tuple[str, ...]) -> str:
     return parts[0].removesuffix("__init__") if parts else ""
 
 
-def _imports(path: Path) -> Iterator[str]:
+@functools.cache
+def _imports(path: Path) -> tuple[str, ...]:
     """Every module that a file imports at run time, also inside functions."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     typing_only = {
         id(node)
         for branch in ast.walk(tree)
-        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+        if isinstance(branch, ast.If)
+        and isinstance(branch.test, ast.Name)
+        and branch.test.id == "TYPE_CHECKING"
         for part in branch.body
         for node in ast.walk(part)
     }
+    names: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and id(node) not in typing_only:
-            yield node.module
+            names.append(node.module)
         elif isinstance(node, ast.Import) and id(node) not in typing_only:
-            yield from (alias.name for alias in node.names)
+            names.extend(alias.name for alias in node.names)
+    return tuple(names)

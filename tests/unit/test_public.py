@@ -25,6 +25,7 @@ def test_every_public_name_is_listed_and_resolves(name: str) -> None:
         _ = package.nothing
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", PACKAGES)
 def test_an_import_brings_no_library(name: str) -> None:
     script = (

@@ -70,9 +70,7 @@ def test_a_line_is_no_picture(tmp_path: Path) -> None:
         read_picture(tmp_path / "line.png")
 
 
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     suffix=st.sampled_from(["png", "jpg", "webp", "gif", "avif"]),
     at=st.floats(0, 1),

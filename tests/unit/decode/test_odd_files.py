@@ -284,11 +284,7 @@ def test_cut_short_with_its_index_in_front(tmp_path: Path) -> None:
     assert frames.total == 50
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from(["music.mp4", "variable_rate.mkv", "vp9.webm", "mpeg4.avi", "hevc.mp4"]),
     at=st.floats(0, 1),

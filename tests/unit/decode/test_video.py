@@ -30,27 +30,27 @@ from tests.support.pictures import read_frame_number
 CUT = "cut_short.mkv"
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 13])
 @pytest.mark.parametrize("name", [*VIDEOS, CUT])
 def test_the_frames_are_those_of_decoding_everything(
-    name: str, n: int, made: Callable[[str], Path]
+    name: str, made: Callable[[str], Path]
 ) -> None:
     whole = decode_all(made(name))
-    frames = read(made(name), n_frames=n, want_sound=False).frames
-    assert frames is not None
-    expected = np.linspace(0, len(whole.frames) - 1, n, dtype=int)
-    assert [read_frame_number(pixels) for pixels in frames.pixels] == list(expected)
-    assert np.array_equal(frames.pixels, [whole.frames[i] for i in expected])
-    times = [whole.times[i] - whole.times[0] for i in expected]
-    assert frames.times == pytest.approx(times, abs=0.002)
-    assert frames.readable == frames.total == len(whole.frames)
+    for n in (1, 2, 5, 13):
+        frames = read(made(name), n_frames=n, want_sound=False).frames
+        assert frames is not None
+        expected = np.linspace(0, len(whole.frames) - 1, n, dtype=int)
+        assert [read_frame_number(pixels) for pixels in frames.pixels] == list(expected)
+        assert np.array_equal(frames.pixels, [whole.frames[i] for i in expected])
+        times = [whole.times[i] - whole.times[0] for i in expected]
+        assert frames.times == pytest.approx(times, abs=0.002)
+        assert frames.readable == frames.total == len(whole.frames)
 
 
 @pytest.mark.parametrize(
     ("name", "seconds", "size"),
     [
         ("speech.mp4", 11.0, (160, 120)),
-        ("minutes.mp4", 150.0, (96, 72)),
+        ("long.mp4", 70.0, (96, 72)),
         ("portrait.mp4", 2.0, (120, 214)),
         ("rotated_90.mp4", 2.0, (120, 160)),
         ("rotated_180.mp4", 2.0, (160, 120)),
@@ -65,14 +65,14 @@ def test_the_frames_are_those_of_decoding_everything(
         (CUT, 32 / 25, (160, 120)),
     ],
 )
-@pytest.mark.parametrize("n", [0, 5])
 def test_duration_and_size_as_a_person_sees_them(
-    name: str, seconds: float, size: tuple[int, int], n: int, made: Callable[[str], Path]
+    name: str, seconds: float, size: tuple[int, int], made: Callable[[str], Path]
 ) -> None:
-    contents = read(made(name), n_frames=n)
-    assert (contents.frames is None) == (n == 0)
-    assert (contents.width, contents.height) == size
-    assert contents.duration_seconds == pytest.approx(seconds, abs=0.05)
+    for n in (0, 5):
+        contents = read(made(name), n_frames=n)
+        assert (contents.frames is None) == (n == 0)
+        assert (contents.width, contents.height) == size
+        assert contents.duration_seconds == pytest.approx(seconds, abs=0.05)
 
 
 @pytest.mark.parametrize("at_keyframes", [False, True])
@@ -108,7 +108,7 @@ def test_the_thumbnail_is_the_middle_frame_whole(made: Callable[[str], Path]) ->
     [
         ("silent_audio.mp4", 2.0),
         ("speech.mp4", 11.0),
-        ("minutes.mp4", 150.0),
+        ("long.mp4", 70.0),
         ("vp9.webm", 2.0),
         ("mpeg4.avi", 2.0),
         ("late_start.mp4", 2.0),

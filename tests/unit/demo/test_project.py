@@ -16,38 +16,36 @@ from pipeline.demo.collection import (
     FOLDERS,
     MISPLACED,
     planned,
-    write_collection,
 )
 from pipeline.demo.project import make_project
 from pipeline.errors import ModelError, PipelineError
 
 
-@pytest.fixture
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whisper's 145 MB are joined by the test of the command."""
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The settings of a demo without Whisper, whose 145 MB the test of the command joins."""
 
     def write(folder: Path) -> None:
         (folder / "model.bin").write_bytes(b"")
 
-    monkeypatch.setattr(project, "write_whisper_base", write)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(project, "write_whisper_base", write)
+        return make_project(tmp_path_factory.mktemp("demo"))
 
 
-def test_the_collection_has_one_of_everything(tmp_path: Path) -> None:
-    count = write_collection(tmp_path)
-    files = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*.mp4")}
-    assert len(files) == count
+def test_the_collection_has_one_of_everything(config: Path) -> None:
+    videos = config.parent / "videos"
+    files = {file.relative_to(videos).as_posix() for file in videos.rglob("*.mp4")}
     assert {MISPLACED, DUPLICATE, BROKEN} < files
     labels = Counter(file.partition("/")[0] for file in files if "/" in file)
     assert set(labels) == set(FOLDERS)
     assert any(video.speech for video in planned())
-    contents = [(tmp_path / file).read_bytes() for file in files]
+    contents = [(videos / file).read_bytes() for file in files]
     assert len(contents) - len(set(contents)) == 1  # the duplicate
 
 
-@pytest.mark.usefixtures("_small")
-def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "demo"
-    config = make_project(folder)
+def test_what_is_there_is_left_alone(config: Path) -> None:
+    folder = config.parent
     before = {file: os.stat(file).st_mtime_ns for file in folder.rglob("*")}
     assert make_project(folder) == config
     assert {file: os.stat(file).st_mtime_ns for file in folder.rglob("*")} == before

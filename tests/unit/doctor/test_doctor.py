@@ -69,6 +69,7 @@ def test_weights_that_are_not_here_are_not_fetched(
         assert part(settings).state == State.PROBLEM
 
 
+@pytest.mark.process
 def test_rows_of_another_recipe(project: UserProject) -> None:
     fill(project, [Clusters().row("x/1.mp4", 0, 0)])
     other = load(project.config, ["clip.frames=3"])
@@ -76,6 +77,7 @@ def test_rows_of_another_recipe(project: UserProject) -> None:
     assert (rows.state, rows.text) == (State.WARNING, "0 of this recipe, 1 of 1 others")
 
 
+@pytest.mark.process
 def test_a_broken_store(project: UserProject) -> None:
     fill(project, [Clusters().row("x/1.mp4", 0, 0)])
     for file in (project.store / "videos.lance").rglob("*.manifest"):
@@ -85,6 +87,7 @@ def test_a_broken_store(project: UserProject) -> None:
     assert "cannot be read" in found.text
 
 
+@pytest.mark.process
 def test_a_part_that_hangs_is_reported_in_time(project: UserProject) -> None:
     project.videos.rmdir()
     began = time.monotonic()
@@ -108,6 +111,7 @@ examining.main()
 """
 
 
+@pytest.mark.process
 def test_a_part_that_crashes_is_reported(
     project: UserProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -224,7 +224,7 @@ class Collection(RuleBasedStateMachine):
             assert self.failed[path].mtime_ns == self.listing[path].mtime_ns
 
 
-Collection.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Collection.TestCase.settings = settings(stateful_step_count=40)
 TestCollection = Collection.TestCase
 
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from pipeline import config
 from pipeline.decode.content import content_hash
+from pipeline.flow import write_loop
 from pipeline.flow.flow import Flow
 from pipeline.flow.local import LocalEngine
 from pipeline.flow.progress import Report
@@ -32,7 +33,6 @@ from store.table.store import Store
 from tests.support.media import make_video
 from tests.support.projects import LONG_AGO, UserProject
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "20"))
 PATHS = ("a.mp4", "b.mp4", "pets/a.mp4", "pets/b.mp4", "soccer/a.mp4", "soccer/deep/c.mp4")
 FOLDERS = ("pets", "soccer", "cats")
 SPOKEN = 2  # of the contents
@@ -274,7 +274,7 @@ def new_project(small_clip_dir: Path, whisper_dir: Path) -> Callable[[str], User
     return make
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=settings().max_examples // 4)  # each is several scans
 @given(st.lists(st.lists(operations, min_size=1, max_size=8), min_size=1, max_size=5))
 def test_any_sequence_of_operations_ends_as_a_fresh_embedding(
     world: World, new_project: Callable[[str], UserProject], sequence: list[list[tuple[Any, ...]]]
@@ -291,10 +291,14 @@ def test_any_sequence_of_operations_ends_as_a_fresh_embedding(
 
 
 def test_files_that_each_take_the_place_of_the_next_keep_their_rows(
-    world: World, new_project: Callable[[str], UserProject], tmp_path: Path
+    world: World,
+    new_project: Callable[[str], UserProject],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(write_loop, "COMMIT_ROWS", 8)
     project = new_project(str(tmp_path))
-    numbers = range(150)  # more than one commit holds
+    numbers = range(20)  # more than one commit holds
     project.add_distinct(world.files[-1], (f"{number:03}.mp4" for number in numbers))
     assert scan(project, world.clip, FIRST)[1] == FIRST[0] * len(numbers)
     before = {path: row.content_hash for path, row in rows(project).items()}

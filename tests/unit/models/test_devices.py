@@ -136,6 +136,7 @@ def load_in_a_process(packages: Path) -> str:
     return ended.stdout
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="the package is for Linux")
 def test_cublas_is_loaded_from_where_pip_puts_it(tmp_path: Path, cublas: Path) -> None:
     loaded = load_in_a_process(tmp_path)
@@ -144,6 +145,7 @@ def test_cublas_is_loaded_from_where_pip_puts_it(tmp_path: Path, cublas: Path) -
     assert "ModelError" not in loaded
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="the package is for Linux")
 def test_a_broken_cublas_is_named(tmp_path: Path, cublas: Path) -> None:
     (cublas / "libcublas.so.12").write_bytes(b"not a library")
@@ -152,6 +154,7 @@ def test_a_broken_cublas_is_named(tmp_path: Path, cublas: Path) -> None:
     assert "Install nvidia-cublas-cu12 again" in error
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="the package is for Linux")
 def test_without_the_package_nothing_is_loaded(tmp_path: Path, cublas: Path) -> None:
     shutil.rmtree(cublas)

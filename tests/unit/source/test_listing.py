@@ -224,9 +224,7 @@ names = st.text(
 ).filter(lambda name: not name.startswith(".") and name.lower()[-9:] != ".download")
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     wanted=st.dictionaries(st.lists(names, max_size=2).map(tuple), names, max_size=6),
 )
