@@ -24,6 +24,8 @@ from pipeline.flow.heartbeat import Heartbeat
 from pipeline.flow.journal import Journal
 from pipeline.flow.local import LocalEngine
 from pipeline.flow.progress import Report, dataset_summary
+from pipeline.flow.running import FILE as RUNNING
+from pipeline.flow.running import Running, RunningNote
 from pipeline.flow.workers import StageGroup, StageTimes
 from pipeline.flow.write import Writer
 from pipeline.flow.write_loop import WriteLoop
@@ -94,6 +96,8 @@ class Flow:
         )
         self._journal = Journal(project.store.scratch("in_hand.json"))
         self._heartbeat = Heartbeat()
+        self._note = RunningNote(project.store.scratch(RUNNING))
+        self._command = "scan"
         self._watcher: Watcher | None = None
 
     def scan(self) -> Summary:
@@ -114,6 +118,7 @@ class Flow:
     def watch(self) -> Summary:
         """Embed what is there, then what lands, until `stop`."""
         began = time.perf_counter()
+        self._command = "watch"
         settle = self._project.settings.watch.settle_seconds
         with Watcher(self._project.collection, settle_seconds=settle) as self._watcher:
             watcher = self._watcher
@@ -173,6 +178,7 @@ class Flow:
         finally:
             self._report.close()
             self._journal.close()
+            self._note.remove()
 
     def _wait(self, line: Line) -> None:
         """Wait for every thread but those whose reading does not come back.
@@ -185,6 +191,7 @@ class Flow:
         lost: list[VideoFile] = []
         while not self._stages.wait(LOOK_SECONDS):
             self._heartbeat.let_pass(LOOK_SECONDS)
+            self._note.write(self._running())
             for thread, file in self._heartbeat.take_silent(limit).items():
                 lost.append(file)
                 line.results.put(Failure(file, Stage.DECODE, why))
@@ -194,6 +201,11 @@ class Flow:
         if lost:
             names = ", ".join(printable(file.path) for file in lost)
             raise PipelineError(f"{names}: {why}; it counts as failed: start again for the others")
+
+    def _running(self) -> Running:
+        done, total, rate = self._report.progress()
+        left = (total - done) / rate if rate else None
+        return Running(self._command, done, total, rate, left, self._journal.paths)
 
     def _summary(self, seconds: float) -> Summary:
         counts = self._report.counts

@@ -54,6 +54,12 @@ class Journal:
                     self._in_hand.remove(path)
                 self._write()
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files that are worked on now."""
+        with self._lock:
+            return tuple(self._in_hand)
+
     def close(self) -> None:
         """Note that the run has ended without a crash: no file is suspected."""
         if self._file is not None:

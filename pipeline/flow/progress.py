@@ -146,6 +146,13 @@ class Report:
         if outcome is not Outcome.REMOVED:
             self._advance()
 
+    def progress(self) -> tuple[int, int, float | None]:
+        """Give the files of this load that are done, all of them, and files a second so far."""
+        with self._lock:
+            seconds = self._now() - self._began
+            rate = self._done / seconds if self._done and seconds > 0 else None
+            return self._done, self._total, rate
+
     def close(self) -> None:
         """Take the bar away."""
         with self._lock:

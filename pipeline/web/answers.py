@@ -55,8 +55,12 @@ def answer(content: Any) -> Response:
 
 
 def failed(status: int, text: str) -> Response:
-    """Make the response of an error."""
-    return _json({"error": _sentence(text)}, status, {"cache-control": "no-store"})
+    """Make the response of an error, in a sentence that begins with a word of ours."""
+    return _failed(status, text[:1].upper() + text[1:])
+
+
+def _failed(status: int, text: str) -> Response:
+    return _json({"error": text}, status, {"cache-control": "no-store"})
 
 
 def failed_with(error: Exception) -> Response:
@@ -64,19 +68,15 @@ def failed_with(error: Exception) -> Response:
     if isinstance(error, ApiError):
         return failed(error.status, str(error))
     if isinstance(error, StoreBusyError):
-        return failed(409, str(error))
+        return _failed(409, str(error))
     if isinstance(error, StoreError | ModelError):
-        return failed(503, str(error))
+        return _failed(503, str(error))
     if isinstance(error, SettingsError):
-        return failed(400, str(error))
+        return _failed(400, str(error))
     if isinstance(error, PipelineError):
-        return failed(409, str(error))
+        return _failed(409, str(error))
     log.error("a request failed", exc_info=error)
-    return failed(500, f"{type(error).__name__}: {BUG}")
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return _failed(500, f"{type(error).__name__}: {BUG}")
 
 
 def _json(content: Any, status: int, headers: dict[str, str]) -> Response:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as Path
 
-from pipeline.web import search, videos
+from pipeline.web import plane, review, search, sorting, state, videos
 from pipeline.web.answers import answer, failed, failed_with
 from pipeline.web.assets import START, Assets
 from pipeline.web.guard import Guard, TooLargeError
@@ -23,6 +23,7 @@ from pipeline.web.thumbs import Thumbs
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from pipeline.web.events import Events
     from pipeline.web.guard import Door
     from pipeline.web.pool import Pool
     from pipeline.web.site import Site
@@ -32,7 +33,14 @@ VERSION = 1
 
 FOR_EVER = "private, max-age=31536000, immutable"
 
-ROUTES: tuple[Route, ...] = (*videos.ROUTES, *search.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *videos.ROUTES,
+    *search.ROUTES,
+    *sorting.ROUTES,
+    *review.ROUTES,
+    *plane.ROUTES,
+    *state.ROUTES,
+)
 
 BINARY = (
     {
@@ -40,16 +48,22 @@ BINARY = (
         "path": "/api/pictures",
         "text": "takes a picture as it is, at most 10 MB; gives `picture`, to search with",
     },
+    {
+        "method": "GET",
+        "path": "/api/events",
+        "text": "server-sent events: version, model and status as they change",
+    },
     {"method": "GET", "path": "/thumb/{content}", "text": "the thumbnail of a content, a JPEG"},
     {"method": "GET", "path": "/media/{key}", "text": "the video, or its preview; by byte range"},
 )
 
 
-def make_app(site: Site, door: Door) -> ASGIApp:
+def make_app(site: Site, door: Door, events: Events) -> ASGIApp:
     """Make the application of a page.
 
     Args:
         site: what it shows.
+        events: what changes.
         door: who may ask.
     """
     assets, thumbs = Assets(), Thumbs(site)
@@ -61,6 +75,7 @@ def make_app(site: Site, door: Door) -> ASGIApp:
             "/assets/{name:path}", lambda request: _asset(assets, _part(request, "name"), request)
         ),
         Path("/api/pictures", _caught(lambda request: _picture(site, request)), methods=["POST"]),
+        _get("/api/events", lambda _: _events(events)),
         _get("/thumb/{content}", lambda request: _thumb(thumbs, request)),
         _get("/media/{key}", lambda request: _media(site, request)),
     ]
@@ -116,6 +131,11 @@ async def _picture(site: Site, request: Request) -> Response:
     content = await request.body()  # the guard counts its bytes
     pictures = site.finder.pictures
     return answer({"picture": await site.threads.files.run(lambda: pictures.add(content))})
+
+
+async def _events(events: Events) -> Response:
+    headers = {"cache-control": "no-store"}
+    return StreamingResponse(events.stream(), 200, headers, "text/event-stream")
 
 
 async def _thumb(thumbs: Thumbs, request: Request) -> Response:

@@ -66,9 +66,9 @@ def locate(root: Path, path: str) -> Path:
     try:
         real = os.path.realpath(os.path.join(real_root, path), strict=True)
     except OSError as error:
-        raise ApiError(404, f"{path}: the file is not there: {error.strerror}") from error
+        raise ApiError(404, f"the file is not there: {error.strerror}") from error
     if os.path.commonpath((real, real_root)) != real_root:
-        raise ApiError(403, f"{path}: a link leads out of {root}, and nothing there is shown")
+        raise ApiError(403, "a link leads out of the collection, and nothing there is shown")
     return Path(real)
 
 
@@ -81,11 +81,11 @@ def open_file(location: Path) -> OpenFile:
     try:
         descriptor = os.open(location, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _NO_FOLLOW)
     except OSError as error:
-        raise ApiError(404, f"{location.name}: cannot be read: {error.strerror}") from error
+        raise ApiError(404, f"the file cannot be read: {error.strerror}") from error
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
         os.close(descriptor)
-        raise ApiError(404, f"{location.name}: it is no regular file")
+        raise ApiError(404, "it is no regular file")
     return OpenFile(os.fdopen(descriptor, "rb", buffering=0), facts.st_size, facts.st_mtime_ns)
 
 

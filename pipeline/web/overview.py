@@ -120,11 +120,14 @@ class Overview:
     Args:
         snapshot: the table at that version; None where there is none yet.
 
+        before: an earlier version, of which the keys are taken over.
+
     Raises:
         StoreError: the store cannot be read.
     """
 
-    def __init__(self, snapshot: Snapshot | None) -> None:
+    def __init__(self, snapshot: Snapshot | None, before: Overview | None = None) -> None:
+        self._before = before.key_of_path if before is not None else {}
         self.snapshot = snapshot
         self.version = snapshot.version if snapshot else 0
         self._rows = read_rows(snapshot, COLUMNS).combine_chunks()
@@ -134,9 +137,25 @@ class Overview:
         return len(self._rows)
 
     @cached_property
+    def paths(self) -> list[str]:
+        """The path of each row."""
+        return list(self._column("path").to_pylist())
+
+    @cached_property
+    def contents(self) -> list[str]:
+        """The content hash of each row."""
+        return list(self._column("content_hash").to_pylist())
+
+    @cached_property
+    def key_of_path(self) -> dict[str, str]:
+        """The key of each row, by path; most are known from the version before."""
+        known, self._before = self._before, {}
+        return {path: known.get(path) or key_of(path) for path in self.paths}
+
+    @cached_property
     def keys(self) -> list[str]:
         """The key of each row."""
-        return [key_of(path) for path in self._column("path").to_pylist()]
+        return list(self.key_of_path.values())
 
     @cached_property
     def place_of_key(self) -> dict[str, int]:
@@ -146,13 +165,13 @@ class Overview:
     @cached_property
     def place_of_path(self) -> dict[str, int]:
         """The place of each row, by path."""
-        return {path: place for place, path in enumerate(self._column("path").to_pylist())}
+        return {path: place for place, path in enumerate(self.paths)}
 
     @cached_property
     def places_of_content(self) -> dict[str, list[int]]:
         """The places of the rows of each content, in path order."""
         places: dict[str, list[int]] = {}
-        for place, content in enumerate(self._column("content_hash").to_pylist()):
+        for place, content in enumerate(self.contents):
             places.setdefault(content, []).append(place)
         return places
 
@@ -171,10 +190,28 @@ class Overview:
         """How many rows are offline."""
         return int(pc.sum(self._column("offline")).as_py() or 0)
 
+    @cached_property
+    def what_is_shown(self) -> str:
+        """A mark that changes with contents and vectors, and stays when files only move."""
+        online = self._rows.filter(pc.invert(self._column("offline")))
+        sorted_rows = online.select(["content_hash", "embedded_at"]).sort_by("content_hash")
+        digest = blake2b("".join(sorted_rows.column("content_hash").to_pylist()).encode())
+        digest.update(np.sort(sorted_rows.column("embedded_at").to_numpy()).tobytes())
+        return digest.hexdigest()
+
+    def content_of(self, path: str) -> str | None:
+        """The content hash of a row; None where there is no such row."""
+        place = self.place_of_path.get(path)
+        return None if place is None else self.contents[place]
+
     def row_ids(self, places: Sequence[int]) -> np.ndarray:
         """Row ids in the snapshot, uint64 `[n]`."""
         ids: np.ndarray = self._column("_rowid").take(pa.array(places, pa.int64())).to_numpy()
         return ids
+
+    def labels(self, places: Sequence[int]) -> list[str | None]:
+        """The folder of each of these rows; None for an unlabeled one."""
+        return list(self._column("label").take(pa.array(places, pa.int64())).to_pylist())
 
     def videos(self, places: Sequence[int] | np.ndarray) -> list[Video]:
         """Describe the rows of these places."""

@@ -115,11 +115,10 @@ def search(
     answer = site.finder.ask(question, only, overview.version)
     there = [hit for hit in answer.hits if hit.path in overview.place_of_path]
     shown = there[offset : offset + limit]
-    videos = overview.videos([overview.place_of_path[hit.path] for hit in shown])
+    videos = site.videos(overview, [overview.place_of_path[hit.path] for hit in shown])
     wanted = Wanted(words) if words is not None else None
     found = [
-        Found(video, hit.match, _why(hit, wanted))
-        for video, hit in zip(site.with_media(videos), shown, strict=True)
+        Found(video, hit.match, _why(hit, wanted)) for video, hit in zip(videos, shown, strict=True)
     ]
     remark, weak = _remark(question, answer)
     return SearchResult(len(there), offset, found, remark, weak, overview.version)

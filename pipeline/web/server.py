@@ -13,6 +13,7 @@ import uvicorn
 
 from pipeline.errors import PipelineError
 from pipeline.web.app import make_app
+from pipeline.web.events import Events
 from pipeline.web.guard import Door, make_door
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ class Page:
         self._socket = bind(host, port)
         self.port: int = self._socket.getsockname()[1]
         self.door = make_door(host, self.port, {socket.gethostname(), socket.getfqdn()})
-        self._site = site
+        self._events = Events(site)
         self._host = host
         config = uvicorn.Config(
-            make_app(site, self.door),
+            make_app(site, self.door, self._events),
             http="h11",
             ws="none",
             lifespan="off",
@@ -69,13 +70,23 @@ class Page:
         return address_of(self.door, self._host)
 
     def run(self) -> None:
-        """Serve until `stop`."""
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        """Serve until `stop`.
+
+        Raises:
+            BaseException: of a bug that is not one request's.
+        """
+        asyncio.run(self._run())
 
     def stop(self) -> None:
         """End the server. Safe in any thread and in a signal handler."""
-        self._site.closing.set()
         self._server.should_exit = True
+        self._events.end()
+
+    async def _run(self) -> None:
+        looking = asyncio.create_task(self._events.run())
+        looking.add_done_callback(lambda _: self.stop())  # a bug there stops the server
+        await self._server.serve(sockets=[self._socket])
+        await looking
 
 
 def bind(host: str, port: int) -> socket.socket:

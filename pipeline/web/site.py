@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from pipeline.flow.running import read_running
+from pipeline.flow.status import Status, read_status
+from pipeline.labels.move_log import Move, MoveLog
+from pipeline.labels.moves import LOG, follow
+from pipeline.terminal import say
 from pipeline.web.answers import ApiError
+from pipeline.web.background import Background, Latest
 from pipeline.web.finder import Finder
-from pipeline.web.overview import Media, Overview, Video
+from pipeline.web.judgements import FILE, Judgements
+from pipeline.web.overview import Overview, Video
 from pipeline.web.pool import Threads
+from store.errors import StoreBusyError
+from store.table.store import Store
 
 if TYPE_CHECKING:
+    from pipeline.doctor.finding import Finding
+    from pipeline.labels.check import CheckResult
+    from pipeline.labels.suggest import Advice
     from pipeline.project import Project
+
+log = logging.getLogger(__name__)
+
+SURE = 0.8
+"""Probability from which a folder is suggested, as `suggest` has it by default."""
+
+FOLLOW_SECONDS = 5.0
+"""Between two tries to bring rows after files that were moved while another process wrote."""
+
+IDLE_SECONDS = 10.0
+"""Without a move, after which the table is compacted if many were made."""
+
+
+@dataclass(frozen=True, eq=False)
+class LaidOut:
+    """The collection in the plane.
+
+    Args:
+        contents: of the videos that were laid out.
+        points: float64 `[n, 2]`.
+    """
+
+    contents: list[str]
+    points: np.ndarray
 
 
 class Site:
@@ -22,16 +64,38 @@ class Site:
         project: open project, for reading.
 
     Attributes:
-        closing: set when the page is about to end, so that streams of events end, too.
+        threads: all of them, by kind of work.
+        finder: searches.
+        judgements: what was rejected and decided.
+        queue: the videos to sort, with what was learned of them.
+        advice: the folders that are suggested.
+        checked: what would harm a classifier.
+        laid_out: the map.
+        status: how the collection stands.
+        examined: whether this machine is in order.
     """
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self.threads = Threads()
-        self.closing = threading.Event()
         self.finder = Finder(project, self.threads.loading)
+        self.judgements = Judgements(project.store.scratch(FILE))
+        tools, files = self.threads.tools, self.threads.files
+        self.advice: Background[int, Advice] = Background(tools, partial(_advise, project))
+        self.checked: Background[int, CheckResult] = Background(tools, partial(_check, project))
+        self.laid_out: Background[str, LaidOut] = Background(tools, partial(_lay_out, project))
+        self.status: Background[tuple[int, int], Status] = Background(
+            files, partial(read_status, project)
+        )
+        self.examined: Background[None, list[Finding]] = Background(
+            files, partial(_examine, project)
+        )
+        self.queue: Latest[Any, Any] = Latest()
         self._overview: Overview | None = None
         self._reading = threading.Lock()
+        self._unfollowed: list[Move] = []
+        self._last_move = self._last_try = 0.0
+        self._is_untidy = False
 
     def __enter__(self) -> Site:
         return self
@@ -41,7 +105,6 @@ class Site:
 
     def close(self) -> None:
         """End the threads, and remove what was only for this page."""
-        self.closing.set()
         self.threads.close()
         self.finder.pictures.close()
 
@@ -55,12 +118,18 @@ class Site:
             snapshot = self.project.store.snapshot()
             version = snapshot.version if snapshot else 0
             if self._overview is None or self._overview.version != version:
-                self._overview = Overview(snapshot)
+                self._overview = Overview(snapshot, self._overview)
             return self._overview
 
-    def with_media(self, videos: list[Video]) -> list[Video]:
-        """Say how videos play."""
-        return [replace(each, media=Media(each.media.url, "file")) for each in videos]
+    def overview_at_hand(self, keys: Sequence[str]) -> Overview:
+        """Give the rows as they were last read, if that knows these keys, else as they are now.
+
+        A move does not wait for the rows of a large table to be read anew.
+        """
+        known = self._overview
+        if known is not None and all(key in known.place_of_key for key in keys):
+            return known
+        return self.overview()
 
     def place_of(self, key: str) -> tuple[Overview, int]:
         """Find the row of a key.
@@ -74,3 +143,119 @@ class Site:
         if place is None:
             raise ApiError(404, "this video is not in the store any more: it was moved or removed")
         return overview, place
+
+    def videos(self, overview: Overview, places: Sequence[int] | np.ndarray) -> list[Video]:
+        """Describe rows, and say how they play."""
+        return overview.videos(places)
+
+    def follow(self, moves: Sequence[Move]) -> None:
+        """Bring rows after files that were moved, at once or when nobody else writes.
+
+        For the thread that moves files.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        self._last_move = time.monotonic()
+        if follow(self.project, moves, _quiet):
+            self._is_untidy = self._is_untidy or bool(moves)
+        else:
+            self._unfollowed += moves
+
+    def keep_in_order(self) -> None:
+        """Begin what is due in the background: rows that wait for another writer, compaction."""
+        now = time.monotonic()
+        if self._unfollowed and now - self._last_try > FOLLOW_SECONDS:
+            self._last_try = now
+            self.threads.moves.submit(_loud(self._follow_again))
+        if self._is_untidy and now - self._last_move > IDLE_SECONDS:
+            self._is_untidy = False
+            self.threads.moves.submit(_loud(self._tidy))
+
+    def look(self) -> dict[str, Any]:
+        """What pages are told of as it changes: the version, the model, and what runs.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        snapshot = self.project.store.snapshot()
+        version = snapshot.version if snapshot else 0
+        seen: dict[str, Any] = {"version": version, "model": self.finder.model}
+        made = self.status.made
+        if made is not None:  # somebody has asked for it
+            (status, of) = made
+            if of[0] != version:
+                (status, _) = self.status.get((version, of[1])) or made
+            seen["status"] = self.as_status(status)
+        return seen
+
+    def as_status(self, status: Status) -> dict[str, Any]:
+        """The document of a status, with what runs at this moment."""
+        running = read_running(self.project.store)
+        return {
+            **asdict(status),
+            "running": asdict(running) if running else None,
+            "undo": self._undo(),
+        }
+
+    def _undo(self) -> dict[str, Any] | None:
+        file = self.project.store.scratch(LOG)
+        moves = MoveLog(file).last_batch() if file is not None else []
+        if not moves:
+            return None
+        count = f"{len(moves)} moves" if len(moves) > 1 else "a move"
+        text = f"{count}, the last one of {moves[-1].source} to {moves[-1].target}"
+        return {"batch": moves[-1].batch, "moves": len(moves), "text": text}
+
+    def _follow_again(self) -> None:
+        moves, self._unfollowed = self._unfollowed, []
+        there = self.project.store.known([move.source for move in moves])
+        self.follow([move for move in moves if move.source in there])
+
+    def _tidy(self) -> None:
+        try:
+            with Store.open(self.project.settings.store_uri, writer=True) as store:
+                store.upkeep()
+        except StoreBusyError:
+            return  # who writes keeps it in order
+
+
+def _advise(project: Project) -> Advice:
+    from pipeline.labels.suggest import suggest_folders
+
+    return suggest_folders(project, SURE, say)
+
+
+def _check(project: Project) -> CheckResult:
+    from pipeline.labels.check import check_folders
+
+    return check_folders(project)
+
+
+def _lay_out(project: Project) -> LaidOut:
+    from pipeline.plot.layout import layout
+
+    vectors = project.vectors()
+    return LaidOut(vectors.hashes, layout(vectors.embeddings))
+
+
+def _examine(project: Project) -> list[Finding]:
+    from pipeline.doctor.doctor import examine
+
+    return list(examine(project.settings))
+
+
+def _quiet(_: str) -> None:
+    """Report nothing."""
+
+
+def _loud(work: Callable[[], None]) -> Callable[[], None]:
+    """Log what goes wrong in work that nobody waits for."""
+
+    def loud() -> None:
+        try:
+            work()
+        except Exception:
+            log.exception("the page could not keep the store in order")
+
+    return loud

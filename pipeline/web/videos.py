@@ -127,8 +127,8 @@ def list_videos(site: Site, *, order: Order, offset: int, limit: int, **values: 
     """List the videos that filters leave."""
     overview = site.overview()
     chosen = overview.select(filters_of(values), order)
-    videos = overview.videos(chosen[offset : offset + limit])
-    return VideoList(len(chosen), offset, site.with_media(videos), overview.version)
+    videos = site.videos(overview, chosen[offset : offset + limit])
+    return VideoList(len(chosen), offset, videos, overview.version)
 
 
 def show_video(site: Site, *, key: str) -> VideoDetails:
@@ -136,13 +136,11 @@ def show_video(site: Site, *, key: str) -> VideoDetails:
     overview, place = site.place_of(key)
     assert overview.snapshot is not None
     rows, _ = overview.snapshot.take(overview.row_ids([place]), ["segments", "frame_times"])
-    (video,) = overview.videos([place])
-    others = [other for other in overview.places_of_content[video.content] if other != place]
+    copies = overview.places_of_content[overview.contents[place]]
+    others = [other for other in copies if other != place]
     (row,) = rows.to_pylist()
-    videos = site.with_media([video, *overview.videos(others[:MOST_ROWS])])
-    return VideoDetails(
-        videos[0], row["segments"], row["frame_times"], videos[1:], overview.version
-    )
+    video, *same = site.videos(overview, [place, *others[:MOST_ROWS]])
+    return VideoDetails(video, row["segments"], row["frame_times"], same, overview.version)
 
 
 def list_folders(site: Site) -> Folders:

@@ -1,0 +1,92 @@
+"""The map: the collection laid out in the plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.web.answers import Waiting
+from pipeline.web.overview import Filters
+from pipeline.web.routes import Route
+from pipeline.web.site import Site
+
+DRAWING = "The map is being drawn; a large collection takes a minute or two, once."
+NOTHING = "There is nothing to draw: no video is embedded."
+DIGITS = 4  # of a coordinate: finer than a pixel
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Points, one a video; every list but `folders` and `colours` has one entry a point.
+
+    Args:
+        keys: of the rows.
+        contents: of the rows, for thumbnails.
+        x: coordinates, -1 to 1.
+        y: likewise, upwards.
+        folder: index into `folders`.
+        folders: names; None for the videos in no folder.
+        colours: of the folders, as `#rrggbb`.
+        remark: what there is to know, a sentence.
+        version: of the table.
+    """
+
+    keys: list[str]
+    contents: list[str]
+    x: list[float]
+    y: list[float]
+    folder: list[int]
+    folders: list[str | None]
+    colours: list[str]
+    remark: str | None
+    version: int
+
+
+def show_map(site: Site) -> Plane | Waiting:
+    """Give the map as it was last laid out, with the folders of now."""
+    from pipeline.plot.layout import UNLABELED, groups
+
+    overview = site.overview()
+    made = site.laid_out.get(overview.what_is_shown)
+    if made is None:
+        return Waiting(DRAWING)
+    laid_out, _ = made
+    rows_of: dict[str, list[int]] = {}
+    for row, content in enumerate(laid_out.contents):
+        rows_of.setdefault(content, []).append(row)
+    online = overview.select(Filters()).tolist()
+    there = [
+        (rows.pop(), place) for place in online if (rows := rows_of.get(overview.contents[place]))
+    ]
+    places = [place for _, place in there]
+    labels = overview.labels(places)
+    legend = groups(labels)
+    folder = np.zeros(len(places), int)
+    for number, group in enumerate(legend):
+        folder[list(group.rows)] = number
+    points = laid_out.points[[row for row, _ in there]].round(DIGITS) if there else np.empty((0, 2))
+    names: list[Any] = [None if group.name == UNLABELED else group.name for group in legend]
+    return Plane(
+        [overview.keys[place] for place in places],
+        [overview.contents[place] for place in places],
+        points[:, 0].tolist(),
+        points[:, 1].tolist(),
+        folder.tolist(),
+        names,
+        [group.colour for group in legend],
+        None if places else NOTHING,
+        overview.version,
+    )
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/api/map",
+        "every video as a point, alike beside alike; 202 while it is laid out",
+        show_map,
+        lane="files",
+    ),
+)
