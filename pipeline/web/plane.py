@@ -46,7 +46,7 @@ class Plane:
 
 def show_map(site: Site) -> Plane | Waiting:
     """Give the map as it was last laid out, with the folders of now."""
-    from pipeline.plot.layout import UNLABELED, groups
+    from pipeline.plot.legend import UNLABELED, groups
 
     overview = site.overview()
     made = site.laid_out.get(overview.what_is_shown)
@@ -54,7 +54,7 @@ def show_map(site: Site) -> Plane | Waiting:
         return Waiting(DRAWING)
     laid_out, _ = made
     rows_of: dict[str, list[int]] = {}
-    for row, content in enumerate(laid_out.contents):
+    for row, content in enumerate(laid_out.rows.hashes):
         rows_of.setdefault(content, []).append(row)
     online = overview.select(Filters()).tolist()
     there = [
@@ -76,7 +76,7 @@ def show_map(site: Site) -> Plane | Waiting:
         folder.tolist(),
         names,
         [group.colour for group in legend],
-        None if places else NOTHING,
+        laid_out.remark if places else NOTHING,
         overview.version,
     )
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.doctor.finding import Finding
     from pipeline.labels.check import CheckResult
     from pipeline.labels.suggest import Advice
+    from pipeline.plot.places import Places
     from pipeline.project import Project
 
 log = logging.getLogger(__name__)
@@ -42,19 +43,6 @@ FOLLOW_SECONDS = 5.0
 
 IDLE_SECONDS = 10.0
 """Without a move, after which the table is compacted if many were made."""
-
-
-@dataclass(frozen=True, eq=False)
-class LaidOut:
-    """The collection in the plane.
-
-    Args:
-        contents: of the videos that were laid out.
-        points: float64 `[n, 2]`.
-    """
-
-    contents: list[str]
-    points: np.ndarray
 
 
 class Site:
@@ -83,7 +71,7 @@ class Site:
         tools, files = self.threads.tools, self.threads.files
         self.advice: Background[int, Advice] = Background(tools, partial(_advise, project))
         self.checked: Background[int, CheckResult] = Background(tools, partial(_check, project))
-        self.laid_out: Background[str, LaidOut] = Background(tools, partial(_lay_out, project))
+        self.laid_out: Background[str, Places] = Background(tools, partial(_place, project))
         self.status: Background[tuple[int, int], Status] = Background(
             files, partial(read_status, project)
         )
@@ -232,11 +220,10 @@ def _check(project: Project) -> CheckResult:
     return check_folders(project)
 
 
-def _lay_out(project: Project) -> LaidOut:
-    from pipeline.plot.layout import layout
+def _place(project: Project) -> Places:
+    from pipeline.plot.places import place_videos
 
-    vectors = project.vectors()
-    return LaidOut(vectors.hashes, layout(vectors.embeddings))
+    return place_videos(project)
 
 
 def _examine(project: Project) -> list[Finding]:

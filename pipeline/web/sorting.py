@@ -6,7 +6,7 @@ import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.labels.move_log import Move, MoveLog
 from pipeline.labels.moves import (
@@ -18,6 +18,7 @@ from pipeline.labels.moves import (
     plan_moves,
     take_back,
 )
+from pipeline.labels.suggest import Likely, Suggestion
 from pipeline.source.listing import is_folder, is_listed_folder
 from pipeline.web import routes
 from pipeline.web.answers import ApiError, Waiting
@@ -26,9 +27,6 @@ from pipeline.web.overview import Filters, Overview, Video, key_of
 from pipeline.web.routes import Parameter, Route
 from pipeline.web.site import SURE, Site
 from pipeline.web.videos import PAGE
-
-if TYPE_CHECKING:
-    from pipeline.labels.suggest import Suggestion
 
 LONGEST_NAME = 255  # bytes of one name, in the file systems of our time
 MOST_SUGGESTED = 9  # folders of one video: the keys of a keyboard
@@ -333,9 +331,8 @@ def _likely(
     """Folder, probability and paths of the nearest videos, without what was rejected."""
     if guess.guess is None:
         return []
-    near = [each.path for each in guess.neighbours]
-    found = [(guess.guess, guess.confidence, near)]
-    found += [(folder, share, []) for folder, share in guess.others]
+    likely = [Likely(guess.guess, guess.confidence, guess.neighbours), *guess.others]
+    found = [(each.folder, each.probability, [n.path for n in each.neighbours]) for each in likely]
     no = rejected.get(guess.content_hash, ())
     return [each for each in found if each[0] not in no][:MOST_SUGGESTED]
 

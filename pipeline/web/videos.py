@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.plot.legend import natural
 from pipeline.web import routes
 from pipeline.web.answers import ApiError
 from pipeline.web.overview import Filters, Order, Video
@@ -150,12 +151,16 @@ def list_folders(site: Site) -> Folders:
     counts |= {name: videos for name, videos in overview.folders.items() if name is not None}
     spoken = {code: videos for code, videos in overview.languages.items() if code is not None}
     return Folders(
-        [Folder(name, videos) for name, videos in sorted(counts.items())],
+        [Folder(name, videos) for name, videos in sorted(counts.items(), key=_by_name)],
         overview.folders.get(None, 0),
         overview.offline,
         [Language(*each) for each in sorted(spoken.items(), key=lambda each: (-each[1], each[0]))],
         overview.version,
     )
+
+
+def _by_name(counted: tuple[str, int]) -> Any:
+    return natural(counted[0])
 
 
 ROUTES = (
