@@ -112,7 +112,7 @@ class WhisperSettings(_Section):
 class PrecisionSettings(_Section):
     cuda: Precision = "float16"
     mps: Precision = "float32"
-    cpu: Precision = "float32"
+    cpu: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
 
 
 class DecodeSettings(_Section):

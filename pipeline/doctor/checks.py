@@ -194,7 +194,11 @@ def device(settings: Settings) -> Findings:
     seen += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     seen += ["Apple MPS"] if torch.backends.mps.is_available() else []
     place = devices.choose(settings)
-    text = f"{place}, CLIP in {place.clip_precision}, Whisper in {place.whisper_precision}"
+    precision = place.clip_precision
+    if place.clip_device == "cpu" and settings.precision.cpu == "auto":
+        does = "multiplies" if devices.multiplies_bfloat16() else "does not multiply"
+        precision += f" (the processor {does} bfloat16 in hardware)"
+    text = f"{place}, CLIP in {precision}, Whisper in {place.whisper_precision}"
     yield Finding("device", State.OK, f"{text}; this machine has {', '.join(seen)}")
 
 

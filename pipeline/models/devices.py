@@ -46,7 +46,18 @@ def choose(settings: Settings) -> Placement:
     Raises:
         ModelError: a forced device is not there.
     """
-    return place(settings, found_devices())
+    return place(settings, found_devices(), bfloat16=multiplies_bfloat16())
+
+
+def multiplies_bfloat16() -> bool:
+    """Tell whether the processor multiplies bfloat16 in hardware: AVX512-BF16, AMX.
+
+    There a frame of ViT-B/32 takes half the time of float32 (59 against 128 ms on a Zen 4 core);
+    without these instructions it takes seven times as long.
+    """
+    import torch
+
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def found_devices() -> tuple[str, ...]:
@@ -58,8 +69,8 @@ def found_devices() -> tuple[str, ...]:
     return (*(f"cuda:{index}" for index in range(count)), *apple)
 
 
-def place(settings: Settings, found: Sequence[str]) -> Placement:
-    """Resolve `device` and `precision` on a machine with given accelerators.
+def place(settings: Settings, found: Sequence[str], *, bfloat16: bool = False) -> Placement:
+    """Resolve `device` and `precision` on a given machine.
 
     CTranslate2, which runs Whisper, knows CUDA and the CPU only, so that with MPS Whisper stays on
     the CPU.
@@ -67,6 +78,7 @@ def place(settings: Settings, found: Sequence[str]) -> Placement:
     Args:
         settings: of the run.
         found: the accelerators, as `found_devices` lists them.
+        bfloat16: whether the processor multiplies bfloat16 in hardware.
 
     Raises:
         ModelError: a forced device is not there.
@@ -82,10 +94,13 @@ def place(settings: Settings, found: Sequence[str]) -> Placement:
             " the driver"
         )
     kind = wanted.partition(":")[0]
+    precision = getattr(settings.precision, kind)
+    if precision == "auto":
+        precision = "bfloat16" if bfloat16 else "float32"
     whisper = "cpu" if kind == "mps" else wanted
     return Placement(
         clip_device=wanted,
-        clip_precision=getattr(settings.precision, kind),
+        clip_precision=precision,
         whisper_device=whisper,
         whisper_precision=_whisper_precision(settings, whisper.partition(":")[0]),
     )

@@ -72,7 +72,7 @@ def test_every_setting_has_a_comment() -> None:
         ("clip.transcript=half", '"whole" or "first_window"'),
         ("clip.model=", "not empty"),
         ("whisper.weights=int4", '"auto" or "int8" or "float"'),
-        ("precision.cpu=int8", '"float32" or "float16" or "bfloat16"'),
+        ("precision.cpu=int8", '"auto" or "float32" or "float16" or "bfloat16"'),
         ("store.max_vanished=1.1", "a number from 0 to 1"),
         ("decode.workers=-1", "a whole number from 0 to 256"),
         ("decode.timeout_seconds=0", "above 0"),

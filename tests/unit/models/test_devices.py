@@ -14,7 +14,14 @@ import torch
 
 from pipeline.config import Settings, load
 from pipeline.errors import ModelError
-from pipeline.models.devices import Placement, choose, found_devices, place, share_cores
+from pipeline.models.devices import (
+    Placement,
+    choose,
+    found_devices,
+    multiplies_bfloat16,
+    place,
+    share_cores,
+)
 from tests.support.program import ROOT
 
 HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
@@ -28,7 +35,32 @@ def with_settings(*overrides: str) -> Settings:
 @pytest.mark.skipif(HAS_GPU, reason="this machine has a GPU")
 def test_without_a_gpu_everything_runs_on_the_cpu() -> None:
     assert found_devices() == ()
-    assert choose(with_settings()) == Placement("cpu", "float32", "cpu", "int8_float32")
+    chosen = "bfloat16" if multiplies_bfloat16() else "float32"
+    assert choose(with_settings()) == Placement("cpu", chosen, "cpu", "int8_float32")
+
+
+@pytest.mark.parametrize(
+    ("override", "in_hardware", "otherwise"),
+    [
+        ("precision.cpu=auto", "bfloat16", "float32"),
+        ("precision.cpu=float32", "float32", "float32"),
+        ("precision.cpu=bfloat16", "bfloat16", "bfloat16"),
+    ],
+)
+def test_a_cpu_that_multiplies_bfloat16_is_given_it(
+    override: str, in_hardware: str, otherwise: str
+) -> None:
+    settings = with_settings(override)
+    assert place(settings, (), bfloat16=True).clip_precision == in_hardware
+    assert place(settings, (), bfloat16=False).clip_precision == otherwise
+
+
+def test_the_processor_is_asked_for_bfloat16_and_not_its_name() -> None:
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:
+        pytest.skip("this system has no /proc/cpuinfo")
+    assert multiplies_bfloat16() == bool(flags & {"avx512_bf16", "amx_bf16"})
 
 
 @pytest.mark.skipif(HAS_GPU, reason="this machine has a GPU")
