@@ -86,6 +86,11 @@ def set_voice(*, as_json: bool = False, is_quiet: bool = False) -> None:
     _voice.as_json, _voice.is_quiet = as_json, is_quiet
 
 
+def shows_bars() -> bool:
+    """Tell whether a progress bar may be drawn on stderr."""
+    return sys.stderr.isatty() and not (_voice.as_json or _voice.is_quiet)
+
+
 def say(text: str) -> None:
     """Print a line for a person on stderr, unless only errors and warnings are wanted."""
     if not _voice.is_quiet:

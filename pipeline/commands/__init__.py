@@ -9,7 +9,7 @@ GROUPS = {
     "start": ("demo", "scan", "watch"),
     "find and sort": ("web", "query", "suggest", "check", "plot"),
     "train": ("export",),
-    "look after": ("status", "failures", "retry", "forget", "doctor", "config"),
+    "look after": ("fetch", "status", "failures", "retry", "forget", "doctor", "config"),
 }
 """The commands as `--help` lists them."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from pipeline.commands.fetch import add_environment
 from pipeline.commands.flow_run import add_engine, add_folder, run_flow
 from pipeline.commands.output import INTERRUPTED, add_json
 
@@ -19,6 +20,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_folder(parser)
     add_engine(parser)
     add_json(parser)
+    add_environment(parser)
     parser.add_argument("--strict", action="store_true", help="exit with 1 if any video failed")
 
 

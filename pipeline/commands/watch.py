@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from pipeline.commands.fetch import add_environment
 from pipeline.commands.flow_run import add_engine, add_folder, run_flow
 from pipeline.commands.output import add_json
 
@@ -20,6 +21,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_folder(parser)
     add_engine(parser)
     add_json(parser)
+    add_environment(parser)
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:

@@ -68,9 +68,7 @@ def _package(required: Requirement) -> Finding | None:
     try:
         found = version(required.name)
     except PackageNotFoundError:
-        is_optional = required.name.startswith("nvidia-")
-        state = State.WARNING if is_optional else State.PROBLEM
-        return Finding("packages", state, f"{required.name} is not installed", advice)
+        return Finding("packages", State.PROBLEM, f"{required.name} is not installed", advice)
     if required.specifier.contains(found, prereleases=True):
         return None
     return Finding("packages", State.PROBLEM, f"{required.name} is {found}", advice)
@@ -188,8 +186,10 @@ def device(settings: Settings) -> Findings:
     """Check the device that the models would run on."""
     import torch
 
+    from pipeline.doctor import gpu
     from pipeline.models import devices
 
+    yield from gpu.findings(gpu.look(), settings)
     seen = [f"{os.cpu_count()} CPU cores"]
     seen += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     seen += ["Apple MPS"] if torch.backends.mps.is_available() else []

@@ -1,15 +1,18 @@
-"""What `doctor` reports of a model's weights."""
+"""What `doctor` reports of a model's weights. It asks the hub, and fetches nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pipeline.config import Settings
 from pipeline.doctor.finding import Finding, State
-from pipeline.errors import SettingsError
-from pipeline.models.weights import Weights, find_clip, find_whisper
+from pipeline.errors import ModelError, SettingsError
+from pipeline.models import hub
+from pipeline.models.fetch import Find
+from pipeline.models.weights import find_clip, find_whisper
 
-ADVICE = "a scan fetches them; without a network, see README, Settings"
+ADVICE = (
+    "run `fetch` with a network; or `fetch --to FOLDER` on another machine; or set clip.model and"
+    " whisper.model to folders with weights that you have"
+)
 
 
 def clip(settings: Settings) -> Finding:
@@ -22,15 +25,20 @@ def whisper(settings: Settings) -> Finding:
     return _finding("whisper", settings, find_whisper)
 
 
-def _finding(part: str, settings: Settings, find: Callable[[Settings], Weights]) -> Finding:
+def _finding(part: str, settings: Settings, find: Find) -> Finding:
     try:
         weights = find(settings)
     except SettingsError as error:
         return Finding(part, State.PROBLEM, str(error), "correct the setting")
-    if weights.missing:
+    if weights.path is not None:
+        return Finding(part, State.OK, f"weights: {weights.path}")
+    if weights.wanted is None:
         text = f"{weights.setting}: {weights.source} has no {', '.join(weights.missing)}"
         return Finding(part, State.PROBLEM, text, "correct the path, or put the weights there")
-    if weights.path is None:
-        text = f"its weights are not here; they come from {weights.source}"
-        return Finding(part, State.WARNING, text, ADVICE)
-    return Finding(part, State.OK, f"weights: {weights.path}")
+    try:
+        size = hub.megabytes(sum(hub.list_files(weights.wanted).values()))
+    except ModelError as error:
+        text = f"its weights are not here, and {error}"
+        return Finding(part, State.PROBLEM, text, ADVICE)
+    text = f"its weights are not here; {size} come from {weights.source}"
+    return Finding(part, State.WARNING, text, "run `fetch`, or let a scan fetch them")

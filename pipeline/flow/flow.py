@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pipeline.errors import PipelineError
+from pipeline.flow.catalog import Comparison
 from pipeline.flow.crash_trial import guilty_among
 from pipeline.flow.engine import Engine, Line, Shared
 from pipeline.flow.feed import Feeder
@@ -29,9 +30,10 @@ from pipeline.flow.running import Running, RunningNote
 from pipeline.flow.workers import StageGroup, StageTimes
 from pipeline.flow.write import Writer
 from pipeline.flow.write_loop import WriteLoop
+from pipeline.models.fetch import fetch
 from pipeline.project import Project
 from pipeline.records import Failure, Outcome, Stage, VideoFile
-from pipeline.source.listing import no_videos
+from pipeline.source.listing import Listing, no_videos
 from pipeline.source.watcher import Watcher
 from pipeline.terminal import printable
 
@@ -99,12 +101,30 @@ class Flow:
         self._note = RunningNote(project.store.scratch(RUNNING))
         self._command = "scan"
         self._watcher: Watcher | None = None
+        self._looked: tuple[Listing, Comparison] | None = None
+
+    def prepare(self, *, watch: bool) -> None:
+        """Fetch weights that a run will need, before anything else is done.
+
+        A run without it fetches them when it needs them.
+
+        Args:
+            watch: whether the run is a watch, to which something may come at any time.
+
+        Raises:
+            SettingsError: the folder does not exist.
+            ModelError: the weights are not here and cannot be fetched.
+        """
+        if not watch:
+            self._looked = self._feeder.look()
+        if watch or (self._looked and self._looked[1].todo):
+            fetch(self._project.settings, self._report.say)
 
     def scan(self) -> Summary:
         """Bring the store up to date with the folder, once."""
         began = time.perf_counter()
         self._try_suspects()
-        listing, comparison = self._feeder.look()
+        listing, comparison = self._looked or self._feeder.look()
         self._report.say(dataset_summary(file.label for file in listing.videos.values()))
         if not listing.videos:
             self._report.log("warning", no_videos(self._project.collection))
@@ -147,6 +167,7 @@ class Flow:
         suspects = [file for file in comparison.todo if file.path in left_over]
         if not suspects:
             return
+        self._looked = None
         self._report.say(
             f"The last run was cut short with {len(suspects)} videos in hand: trying them first,"
             " in a process of their own."

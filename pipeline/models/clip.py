@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.config import LOCAL_DIR
 from pipeline.errors import ModelError
 from pipeline.models.names import resolve_clip
-from pipeline.models.preprocess import from_open_clip
+from pipeline.models.preprocess import Preprocess, from_open_clip
 from store.arrays import unit_length
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class ClipEncoder:
 
     Args:
         model: `ViT-B/32` and the like, in OpenAI's or open_clip's spelling, or `local-dir:FOLDER`.
-        pretrained: a tag of open_clip, or the absolute path of a checkpoint; not used for a folder.
+        pretrained: the absolute path of a checkpoint; not used for a folder.
+        preprocess: what a checkpoint was trained with; None for open_clip's defaults.
         device: as torch names it.
         precision: `float32`, `float16` or `bfloat16`.
         batch_frames: most frames in one forward pass; halved where the device's memory is short.
@@ -38,7 +39,7 @@ class ClipEncoder:
 
     Raises:
         SettingsError: there is no such model or tag.
-        ModelError: the weights cannot be fetched or loaded. Random weights are never used.
+        ModelError: the weights cannot be loaded. Random weights are never used.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class ClipEncoder:
         *,
         device: str,
         precision: str,
+        preprocess: Preprocess | None = None,
         batch_frames: int = 64,
         threads: int = 0,
     ) -> None:
@@ -56,7 +58,7 @@ class ClipEncoder:
         if threads:
             torch.set_num_threads(threads)
         name, weights = resolve_clip(model, pretrained)
-        self._model, self._tokenize = _load(name, weights, device, precision)
+        self._model, self._tokenize = _load(name, weights, preprocess, device, precision)
         self.preprocess = from_open_clip(self._model.visual.preprocess_cfg)
         self._device = torch.device(device)
         self._dtype = getattr(torch, precision)
@@ -140,9 +142,19 @@ class ClipEncoder:
         return encoded
 
 
-def _load(name: str, weights: str | None, device: str, precision: str) -> tuple[Any, Any]:
+def _load(
+    name: str, weights: str | None, preprocess: Preprocess | None, device: str, precision: str
+) -> tuple[Any, Any]:
     import open_clip
 
+    trained_with = {}
+    if preprocess is not None and weights is not None:
+        trained_with = {
+            "image_mean": preprocess.mean,
+            "image_std": preprocess.std,
+            "image_interpolation": preprocess.interpolation,
+            "image_resize_mode": preprocess.resize_mode,
+        }
     try:
         model = open_clip.create_model_from_pretrained(
             name,
@@ -150,9 +162,10 @@ def _load(name: str, weights: str | None, device: str, precision: str) -> tuple[
             device=device,
             precision=_OPEN_CLIP_PRECISION[precision],
             return_transform=False,
+            **trained_with,
         )
         return model.eval(), open_clip.get_tokenizer(name)
-    except Exception as error:  # whatever a hub, a file or a checkpoint of another model raises
+    except Exception as error:  # whatever a file or a checkpoint of another model raises
         raise ModelError(_no_weights(name, weights, error)) from error
 
 
@@ -166,11 +179,8 @@ def _no_weights(name: str, weights: str | None, error: Exception) -> str:
         )
     return (
         f"CLIP {name}, weights {weights}: cannot be loaded: {error}\n"
-        "Neither the local cache nor a download had them. With a network they are fetched when they"
-        " are needed; without one, do one of these:\n"
-        "  - run once with a network, and copy the Hugging Face cache folder here;\n"
-        "  - set clip.pretrained to a checkpoint file of this model;\n"
-        "  - set clip.model to local-dir:FOLDER, a folder with open_clip_config.json and weights."
+        "Set clip.pretrained to a checkpoint of this model, or to a tag. A file of the hub's cache"
+        " that is broken is fetched again once it is deleted."
     )
 
 

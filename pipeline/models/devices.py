@@ -167,7 +167,12 @@ def expects_gpu(settings: Settings) -> bool:
     if settings.device != "auto":
         return settings.device != "cpu"
     apple = platform.system() == "Darwin" and platform.machine() == "arm64"
-    return apple or any(os.path.exists(driver) for driver in ("/dev/nvidiactl", "/dev/dxg"))
+    return apple or has_nvidia_driver()
+
+
+def has_nvidia_driver() -> bool:
+    """Tell whether the driver of an NVIDIA GPU is loaded, of Linux or of Windows for its Linux."""
+    return any(os.path.exists(driver) for driver in ("/dev/nvidiactl", "/dev/dxg"))
 
 
 def usable_cores() -> int:

@@ -11,12 +11,14 @@ from typing import TypeVar
 
 from pipeline.config import LOCAL_DIR, Settings
 from pipeline.errors import ModelError
-from pipeline.models import devices
+from pipeline.models import devices, hub
 from pipeline.models.clip import ClipEncoder
-from pipeline.models.names import resolve_clip
+from pipeline.models.fetch import Find, fetch
+from pipeline.models.names import HUB, resolve_clip
 from pipeline.models.preprocess import Preprocess, read_preprocess
 from pipeline.models.protocols import ImageTextEncoder, SpeechRecogniser
 from pipeline.models.transcriber import Transcriber
+from pipeline.models.weights import find_clip, find_whisper
 
 Model = TypeVar("Model")
 
@@ -98,9 +100,7 @@ class Models:
 
     def _load_preprocess(self) -> Preprocess:
         quiet_libraries()
-        clip = self._settings.clip
-        weights = str(self._settings.clip_checkpoint or clip.pretrained)
-        return read_preprocess(*resolve_clip(self._clip_name(), weights))
+        return read_preprocess(*self._clip_name())
 
     def _timed(self, load: Callable[[], Model]) -> Model:
         """Load something, and add the time; one load inside another counts once."""
@@ -112,10 +112,13 @@ class Models:
 
     def _load_clip(self) -> ClipEncoder:
         place, settings = self._place(), self._settings.clip
+        name, tag = self._clip_name()
+        file = str(self._fetched(find_clip)) if tag else ""
         self._say(f"Loading CLIP ({settings.model})...")
         clip = ClipEncoder(
-            self._clip_name(),
-            str(self._settings.clip_checkpoint or settings.pretrained),
+            name,
+            file,
+            preprocess=self.preprocess(),
             device=place.clip_device,
             precision=place.clip_precision,
             batch_frames=settings.batch_frames,
@@ -130,9 +133,10 @@ class Models:
 
     def _load_whisper(self) -> Transcriber:
         place, settings = self._place(), self._settings.whisper
+        folder = self._fetched(find_whisper)
         self._say(f"Loading Whisper ({settings.model})...")
         return Transcriber(
-            str(self._settings.whisper_folder or settings.model),
+            str(folder),
             language=settings.language,
             full_windows=settings.windows == "full",
             device=place.whisper_device,
@@ -148,20 +152,26 @@ class Models:
             self._say(f"Using device: {self._placement}")
         return self._placement
 
-    def _clip_name(self) -> str:
-        folder = self._settings.clip_folder
-        return f"{LOCAL_DIR}{folder}" if folder else self._settings.clip.model
+    def _clip_name(self) -> tuple[str, str | None]:
+        """Name CLIP as open_clip does, with its tag or checkpoint, or the folder that it is in."""
+        settings = self._settings
+        if settings.clip_folder is not None or settings.clip.model.startswith(HUB):
+            return f"{LOCAL_DIR}{self._fetched(find_clip)}", None
+        return resolve_clip(
+            settings.clip.model, str(settings.clip_checkpoint or settings.clip.pretrained)
+        )
+
+    def _fetched(self, find: Find) -> Path:
+        (path,) = fetch(self._settings, self._say, finders=(find,))
+        return path
 
 
 def quiet_libraries() -> None:
     """Keep the libraries of the models from logging a message twice.
 
-    huggingface_hub installs a handler of its own when it is imported, which writes to stderr what
-    the root logger writes, too. open_clip logs an error on the root logger and then raises it.
+    open_clip logs an error on the root logger and then raises it.
     """
-    from huggingface_hub.utils import logging as hub
-
-    hub.get_logger().handlers.clear()
+    hub.quiet()
     logging.getLogger().addFilter(_is_not_raised)  # adding a filter twice changes nothing
 
 

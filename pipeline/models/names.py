@@ -17,7 +17,7 @@ from pathlib import Path
 from pipeline.config import LOCAL_DIR, Settings
 from pipeline.errors import SettingsError
 
-_HUB = "hf-hub:"
+HUB = "hf-hub:"
 _QUICK_GELU = "-quickgelu"
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -41,8 +41,8 @@ def check_clip_name(settings: Settings) -> None:
     model, pretrained = settings.clip.model, settings.clip.pretrained
     scheme, colon, rest = model.partition(":")
     if colon:
-        if f"{scheme}:" != LOCAL_DIR and not (f"{scheme}:" == _HUB and _REPOSITORY.fullmatch(rest)):
-            allowed = f"{LOCAL_DIR}FOLDER or {_HUB}OWNER/NAME"
+        if f"{scheme}:" != LOCAL_DIR and not (f"{scheme}:" == HUB and _REPOSITORY.fullmatch(rest)):
+            allowed = f"{LOCAL_DIR}FOLDER or {HUB}OWNER/NAME"
             raise SettingsError(f"clip.model = {model!r}: with a colon, it must be {allowed}")
         return
     name, checkpoint = model.replace("/", "-"), settings.clip_checkpoint
@@ -53,13 +53,60 @@ def check_clip_name(settings: Settings) -> None:
 
 def check_whisper_name(settings: Settings) -> None:
     """Refuse a Whisper model that does not exist; see `check_names`."""
-    model = settings.whisper.model
-    if settings.whisper_folder is not None or _REPOSITORY.fullmatch(model):
-        return
-    if f'"{model}": ' not in _source("faster_whisper", "utils.py"):
-        from faster_whisper import available_models
+    if settings.whisper_folder is None:
+        whisper_repository(settings.whisper.model)
 
-        _check(f"whisper.model = {model!r}: there is no such model", model, available_models())
+
+def whisper_repository(model: str) -> str:
+    """Name the hub's repository of a Whisper model.
+
+    Args:
+        model: `base` and the like, or the repository itself.
+
+    Raises:
+        SettingsError: there is no such model.
+    """
+    if _REPOSITORY.fullmatch(model):
+        return model
+    written = re.search(rf'"{re.escape(model)}": "(.+?)"', _source("faster_whisper", "utils.py"))
+    if written:
+        return written[1]
+    from faster_whisper.utils import _MODELS
+
+    _check(f"whisper.model = {model!r}: there is no such model", model, _MODELS)
+    return str(_MODELS[model])
+
+
+def clip_repository(model: str, pretrained: str) -> tuple[str, str]:
+    """Name the hub's repository of a CLIP model and, where open_clip names one, the file in it.
+
+    Args:
+        model: `ViT-B/32` and the like, in OpenAI's or open_clip's spelling.
+        pretrained: a tag of open_clip.
+
+    Raises:
+        SettingsError: there is no such model or tag, or the hub does not have it.
+    """
+    written = _clip_tags().get(model.replace("/", "-"), {}).get(pretrained)
+    if written is None:
+        import open_clip
+
+        name, tag = resolve_clip(model, pretrained)
+        written = open_clip.get_pretrained_cfg(name, tag)["hf_hub"]
+    if not written:
+        raise SettingsError(
+            f"clip.pretrained = {pretrained!r}: this version of open_clip does not have it on the"
+            " hub; update open_clip_torch, or set clip.pretrained to a checkpoint file"
+        )
+    repository, _, file = written.rpartition("/")
+    return repository, file
+
+
+def has_own_tokenizer(model: str) -> bool:
+    """Tell whether a model of open_clip splits texts by files of its own, beside its weights."""
+    return "hf_tokenizer_name" in _source(
+        "open_clip", f"model_configs/{model.replace('/', '-')}.json"
+    )
 
 
 def _check_language(settings: Settings) -> None:
@@ -83,30 +130,38 @@ def _check(problem: str, name: str, known: Collection[str]) -> None:
 
 
 @cache
-def _clip_tags() -> dict[str, set[str]]:
-    """Read the tags of each model in open_clip's source.
+def _clip_tags() -> dict[str, dict[str, str]]:
+    """Read the tags of each model in open_clip's source, and where on the hub they are.
 
-    They stand as `_VITB32 = dict(openai=..., ...)` and `{"ViT-B-32": _VITB32, ...}`. What is
-    written in another form is left out.
+    They stand as `_VITB32 = dict(openai=_pcfg(hf_hub="..."), ...)` and as
+    `{"ViT-B-32": _VITB32, ...}`. What is written in another form is left out.
     """
-    tables: dict[str, set[str]] = {}
-    tags: dict[str, set[str]] = {}
+    tables: dict[str, dict[str, str]] = {}
+    tags: dict[str, dict[str, str]] = {}
     for node in ast.parse(_source("open_clip", "pretrained.py")).body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            tables[ast.unparse(node.targets[0])] = _keywords(node.value)
+            tables[ast.unparse(node.targets[0])] = _places(node.value)
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
             for key, table in zip(node.value.keys, node.value.values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
                     if isinstance(table, ast.Call):
-                        found = _keywords(table)
+                        found = _places(table)
                     else:
-                        found = tables.get(ast.unparse(table), set())
+                        found = tables.get(ast.unparse(table), {})
                     tags[key.value] = tags[key.value + _QUICK_GELU] = found
     return tags
 
 
-def _keywords(call: ast.Call) -> set[str]:
-    return {keyword.arg for keyword in call.keywords if keyword.arg}
+def _places(table: ast.Call) -> dict[str, str]:
+    """Read `openai=_pcfg(hf_hub="OWNER/NAME/"), ...`; empty for a tag that is not on the hub."""
+    return {tag.arg: _place(tag.value) for tag in table.keywords if tag.arg}
+
+
+def _place(config: ast.expr) -> str:
+    for keyword in config.keywords if isinstance(config, ast.Call) else ():
+        if keyword.arg == "hf_hub" and isinstance(keyword.value, ast.Constant):
+            return str(keyword.value.value)
+    return ""
 
 
 @cache

@@ -76,7 +76,7 @@ def read_preprocess(name: str, weights: str | None) -> Preprocess:
     """Read the preprocessing of a model that `resolve_clip` has named.
 
     Args:
-        name: open_clip's name of a model, `local-dir:FOLDER` or `hf-hub:OWNER/NAME`.
+        name: open_clip's name of a model, or `local-dir:FOLDER`.
         weights: a tag of open_clip or a checkpoint file; None where the name has a scheme.
 
     Raises:
@@ -119,13 +119,8 @@ def _configuration(name: str, weights: str | None) -> tuple[dict[str, Any], dict
 
 
 def _read_config(name: str) -> dict[str, Any]:
+    file = Path(name.removeprefix(LOCAL_DIR)) / CONFIG_NAME
     try:
-        if name.startswith(LOCAL_DIR):
-            file = Path(name.removeprefix(LOCAL_DIR)) / CONFIG_NAME
-        else:
-            from huggingface_hub import hf_hub_download
-
-            file = Path(hf_hub_download(name.partition(":")[2], CONFIG_NAME))
         config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(

@@ -26,7 +26,7 @@ class Transcriber:
     """Transcribes speech with a loaded Whisper model.
 
     Args:
-        model: a size (`base`, `large-v3`, ...), a repository of the hub, or a local folder.
+        model: a folder with a model in CTranslate2's format.
         language: a code, or `auto` to detect it for each clip.
         full_windows: whether to use faster-whisper's own recipe, which takes several times as long.
         device: `cpu`, `cuda` or `cuda:N`.

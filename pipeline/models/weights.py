@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
-from pipeline.models.names import check_clip_name, check_whisper_name, resolve_clip
+from pipeline.models import hub
+from pipeline.models.names import (
+    HUB,
+    check_clip_name,
+    clip_repository,
+    has_own_tokenizer,
+    whisper_repository,
+)
 from pipeline.models.preprocess import CONFIG_NAME
 from pipeline.source.listing import Unknown, look_at
 
 # In the order in which open_clip looks for them in a folder or a repository of the hub.
 CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "*.model")
 WHISPER_FILES = ("model.bin", "config.json", "tokenizer.json")  # and a vocabulary in some form
-OPENAI_CACHE = Path("~/.cache/clip")  # where open_clip keeps what has a URL
+WHISPER_BESIDE = ("config.json", "preprocessor_config.json", "tokenizer.json", "vocabulary.*")
+
+MissingFiles = Callable[[Path], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -24,50 +33,62 @@ class Weights:
     """The place of one model's weights.
 
     Args:
+        model: its name for a person.
         setting: the setting that names them.
         source: the folder or file that the setting names, or the address to fetch them from.
-        path: where they are on this machine; None if they are not, or not whole.
-        missing: names of files that `source` lacks; empty where it is an address.
+        path: the file or folder to load; None if they are not on this machine, or not whole.
+        missing: names of files that a folder lacks.
+        wanted: what to fetch; None for a folder or file that the setting names.
     """
 
+    model: str
     setting: str
     source: str
     path: Path | None
     missing: tuple[str, ...] = ()
+    wanted: hub.Wanted | None = None
 
 
 def find_clip(settings: Settings) -> Weights:
-    """Find CLIP's weights.
+    """Find CLIP's weights: a file, or a folder with the model's configuration.
 
     Raises:
         SettingsError: there is no such model or tag, or its files cannot be reached.
     """
-    folder, checkpoint = settings.clip_folder, settings.clip_checkpoint
+    folder, checkpoint, clip = settings.clip_folder, settings.clip_checkpoint, settings.clip
+    name = f"CLIP {clip.model}"
     if folder is not None:
-        return _in_folder("clip.model", folder, missing_clip_files(folder))
+        return _in_folder(name, "clip.model", folder, missing_clip_files)
+    check_clip_name(settings)
+    if clip.model.startswith(HUB):
+        repository = clip.model.removeprefix(HUB)
+        wanted = hub.Wanted(repository, CLIP_FILES, (CONFIG_NAME, *TOKENIZER_FILES))
+        return _snapshot(name, "clip.model", wanted, missing_clip_files)
+    name = f"{name} ({clip.pretrained})"
     if checkpoint is not None:
         if _is_there(checkpoint):
-            return Weights("clip.pretrained", str(checkpoint), checkpoint)
-        return Weights("clip.pretrained", str(checkpoint.parent), None, (checkpoint.name,))
-    check_clip_name(settings)
-    if ":" in settings.clip.model:
-        return _on_hub("clip.model", settings.clip.model.partition(":")[2], CLIP_FILES)
-    return _tagged(settings)
+            return Weights(name, "clip.pretrained", str(checkpoint), checkpoint)
+        missing = (checkpoint.name,)
+        return Weights(name, "clip.pretrained", str(checkpoint.parent), None, missing)
+    repository, file = clip_repository(clip.model, clip.pretrained)
+    beside = TOKENIZER_FILES if has_own_tokenizer(clip.model) else ()
+    wanted = hub.Wanted(repository, _alternatives(file), beside)
+    source = hub.address(repository)
+    return Weights(name, "clip.pretrained", source, hub.cached(wanted), wanted=wanted)
 
 
 def find_whisper(settings: Settings) -> Weights:
-    """Find Whisper's weights.
+    """Find Whisper's weights: a folder.
 
     Raises:
         SettingsError: there is no such model, or its files cannot be reached.
     """
-    from faster_whisper.utils import _MODELS
-
-    folder, name = settings.whisper_folder, settings.whisper.model
+    folder, name = settings.whisper_folder, f"Whisper {settings.whisper.model}"
     if folder is not None:
-        return _in_folder("whisper.model", folder, missing_whisper_files(folder))
-    check_whisper_name(settings)
-    return _on_hub("whisper.model", _MODELS.get(name, name), WHISPER_FILES[:1])
+        return _in_folder(name, "whisper.model", folder, missing_whisper_files)
+    repository = whisper_repository(settings.whisper.model)
+    wanted = hub.Wanted(repository, WHISPER_FILES[:1], WHISPER_BESIDE)
+    return _snapshot(name, "whisper.model", wanted, missing_whisper_files)
 
 
 def missing_clip_files(folder: Path) -> tuple[str, ...]:
@@ -93,25 +114,23 @@ def _is_there(file: Path) -> bool:
     return seen is not None
 
 
-def _in_folder(setting: str, folder: Path, missing: tuple[str, ...]) -> Weights:
-    return Weights(setting, str(folder), None if missing else folder, missing)
+def _in_folder(name: str, setting: str, folder: Path, missing_files: MissingFiles) -> Weights:
+    missing = missing_files(folder)
+    return Weights(name, setting, str(folder), None if missing else folder, missing)
 
 
-def _tagged(settings: Settings) -> Weights:
-    import open_clip
-
-    name, tag = resolve_clip(settings.clip.model, settings.clip.pretrained)
-    facts: dict[str, Any] = open_clip.get_pretrained_cfg(name, tag)
-    if facts.get("hf_hub"):
-        repository, _, file = facts["hf_hub"].rpartition("/")
-        return _on_hub("clip.pretrained", repository, (file,) if file else CLIP_FILES)
-    cached = OPENAI_CACHE.expanduser() / Path(facts["url"]).name
-    return Weights("clip.pretrained", facts["url"], cached if _is_there(cached) else None)
+def _snapshot(name: str, setting: str, wanted: hub.Wanted, missing_files: MissingFiles) -> Weights:
+    """The folder of a repository in the cache, where it is whole."""
+    source, file = hub.address(wanted.repository), hub.cached(wanted)
+    if file is None:
+        return Weights(name, setting, source, None, wanted=wanted)
+    missing = missing_files(file.parent)
+    return Weights(name, setting, source, None if missing else file.parent, missing, wanted)
 
 
-def _on_hub(setting: str, repository: str, names: Sequence[str]) -> Weights:
-    from huggingface_hub import try_to_load_from_cache
-
-    found = [try_to_load_from_cache(repository, name) for name in names]
-    cached = next((Path(each) for each in found if isinstance(each, str)), None)
-    return Weights(setting, f"https://huggingface.co/{repository}", cached)
+def _alternatives(file: str) -> tuple[str, ...]:
+    """The files that open_clip looks for, in its order, where a tag names this one, or none."""
+    if not file:
+        return CLIP_FILES
+    plain = file.removesuffix(".bin").removesuffix(".pth")
+    return (file,) if plain == file else (f"{plain}.safetensors", file)

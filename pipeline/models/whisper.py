@@ -86,7 +86,7 @@ class Whisper:
     """Encodes, detects and decodes with one loaded model.
 
     Args:
-        model: a size (`base`, `large-v3`, ...), a repository of the hub, or a local folder.
+        model: a folder with a model in CTranslate2's format.
         device: `cpu`, `cuda` or `cuda:N`.
         compute_type: CTranslate2's number type: `float32`, `int8_float32`, `float16`, ...
         threads: cores that one call uses on a CPU; 0 leaves it to CTranslate2.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ def load_whisper(model: str, device: str, compute_type: str, threads: int, strea
     """Load a `WhisperModel` of faster-whisper.
 
     Args:
-        model: a size (`base`, `large-v3`), a repository of the hub, or a local folder.
+        model: a folder with a model in CTranslate2's format.
         device: `cpu`, `cuda` or `cuda:N`.
         compute_type: CTranslate2's number type.
         threads: cores that one call uses on a CPU; 0 leaves it to CTranslate2.
@@ -40,18 +41,14 @@ def load_whisper(model: str, device: str, compute_type: str, threads: int, strea
             cpu_threads=threads,
             num_workers=streams,
         )
-    except (RuntimeError, ValueError, OSError) as error:
-        # CTranslate2 and the hub's client raise these; an HTTP error is an OSError.
+    except (RuntimeError, ValueError, OSError) as error:  # what CTranslate2 and tokenizers raise
         raise ModelError(_advice(model, device, compute_type, error)) from error
 
 
 def _check_folder(model: str) -> None:
-    folder = Path(model)
-    if not os.path.isdir(folder):
-        if folder.is_absolute() or model.startswith((".", "~")):
-            raise ModelError(f"whisper.model = {model}: there is no such folder. {_WANTED}")
-        return
-    if missing := missing_whisper_files(folder):
+    if not os.path.isdir(model):
+        raise ModelError(f"whisper.model = {model}: there is no such folder. {_WANTED}")
+    if missing := missing_whisper_files(Path(model)):
         raise ModelError(f"whisper.model = {model}: no {', '.join(missing)} in it. {_WANTED}")
 
 
@@ -69,29 +66,35 @@ def _advice(model: str, device: str, compute_type: str, error: Exception) -> str
             f"Whisper on {device}: {reason} Change whisper.weights or"
             f" precision.{device.partition(':')[0]}, which make {compute_type}."
         )
-    if os.path.isdir(model):
-        return f"whisper.model = {model}: cannot be loaded on {device}: {reason}"
-    return (
-        f"whisper.model = {model}: it is no folder, and the Hugging Face hub and its local cache "
-        f"were tried: {reason} Without a network: {_WANTED}"
-    )
+    return f"whisper.model = {model}: cannot be loaded on {device}: {reason}"
+
+
+CUBLAS = "libcublas.so.12"
+NO_CUBLAS = f"Whisper needs {CUBLAS} on an NVIDIA GPU, and it is not installed"
+INSTALL_CUBLAS = "pip install nvidia-cublas-cu12"
 
 
 def load_cublas() -> None:
-    """Load cuBLAS 12 from where pip installed it.
+    """Load cuBLAS 12 from where pip installed it, or the system's.
 
-    CTranslate2 asks for the library by name. It finds one that is loaded already, but does not
-    search the folder where pip installs it.
+    CTranslate2 asks for the library by name, and only when it computes. It finds one that is loaded
+    already, but does not search the folder where pip installs it.
 
     Raises:
-        ModelError: it is installed, but does not load.
+        ModelError: it is not installed, or does not load.
     """
+    if sys.platform != "linux":
+        return
     spec = find_spec("nvidia.cublas") if find_spec("nvidia") else None
     for folder in (spec and spec.submodule_search_locations) or []:
-        for name in ("libcublasLt.so.12", "libcublas.so.12"):
-            library = Path(folder) / "lib" / name
-            if os.path.isfile(library):
-                _load_library(library)
+        if os.path.isfile(Path(folder) / "lib" / CUBLAS):
+            for name in ("libcublasLt.so.12", CUBLAS):
+                _load_library(Path(folder) / "lib" / name)
+            return
+    try:
+        ctypes.CDLL(CUBLAS)
+    except OSError as error:
+        raise ModelError(f"{NO_CUBLAS}: {INSTALL_CUBLAS}; or set device = cpu") from error
 
 
 def _load_library(library: Path) -> None:

@@ -188,6 +188,11 @@ def test_a_broken_cublas_is_named(tmp_path: Path, cublas: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="the package is for Linux")
-def test_without_the_package_nothing_is_loaded(tmp_path: Path, cublas: Path) -> None:
+def test_without_the_package_the_command_that_installs_it_is_named(
+    tmp_path: Path, cublas: Path
+) -> None:
     shutil.rmtree(cublas)
-    assert "libcublas" not in load_in_a_process(tmp_path)
+    error, *loaded = load_in_a_process(tmp_path).splitlines()
+    assert "libcublas.so.12" in error
+    assert "pip install nvidia-cublas-cu12" in error
+    assert not [line for line in loaded if "libcublas" in line]

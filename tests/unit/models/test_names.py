@@ -11,6 +11,7 @@ import open_clip
 import pytest
 from faster_whisper import available_models
 from faster_whisper.tokenizer import _LANGUAGE_CODES
+from faster_whisper.utils import _MODELS
 
 from pipeline.config import Settings, load
 from pipeline.errors import SettingsError
@@ -67,10 +68,18 @@ def test_all_names_are_found_in_the_libraries_sources(settings_with: SettingsWit
         check_names(settings_with(f"whisper.language={code}"))
 
 
+@pytest.mark.usefixtures("no_libraries")
+def test_where_a_model_is_on_the_hub_costs_no_import() -> None:
+    for model in available_models():
+        assert names.whisper_repository(model) == _MODELS[model]
+    repository, file = names.clip_repository("ViT-B/32", "openai")
+    assert (repository, file) == ("timm/vit_base_patch32_clip_224.openai", "")
+
+
 def test_tags_found_in_the_source_are_those_that_open_clip_lists() -> None:
     tags = names._clip_tags()
     for model, tag in open_clip.list_pretrained():
-        assert tag in tags[model]
+        assert tags[model][tag] == open_clip.get_pretrained_cfg(model, tag)["hf_hub"]
     for model in open_clip.list_models():
         for tag in tags.get(model, ()):
             resolve_clip(model, tag)
@@ -107,6 +116,8 @@ def test_a_library_whose_source_looks_different_judges_itself(
     names._clip_tags.cache_clear()
     monkeypatch.setattr(names, "_source", nothing)
     check_names(settings_with("whisper.language=de"))
+    assert names.whisper_repository("base") == _MODELS["base"]
+    assert names.clip_repository("ViTamin-S", "datacomp1b")[1] == "pytorch_model.bin"
     with pytest.raises(SettingsError, match="near: base"):
         check_names(settings_with("whisper.model=bsae"))
     names._clip_tags.cache_clear()

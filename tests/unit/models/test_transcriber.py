@@ -381,11 +381,6 @@ def test_weights_that_are_no_weights(whisper_dir: Path, tmp_path: Path) -> None:
         Transcriber(str(tmp_path))
 
 
-def test_a_name_that_the_hub_does_not_give_says_what_was_tried() -> None:
-    with pytest.raises(ModelError, match=r"whisper\.model = base: .*Hugging Face hub"):
-        Transcriber("base")
-
-
 def test_a_number_type_that_the_device_lacks_names_the_setting(whisper_dir: Path) -> None:
     with pytest.raises(ModelError, match=r"whisper\.weights or precision\.cpu, .*int5"):
         Transcriber(str(whisper_dir), compute_type="int5")
