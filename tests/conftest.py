@@ -47,6 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder, *_ = item.path.relative_to(ROOT / "tests").parts
         if folder in MARKERS:
             item.add_marker(MARKERS[folder])
+        if item.get_closest_marker("browser") or item.get_closest_marker("cluster"):
+            item.add_marker("process")  # both are processes
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:

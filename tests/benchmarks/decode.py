@@ -145,7 +145,7 @@ def seek_with_opencv(path: Path) -> list[np.ndarray | None]:
     options = [cv2.CAP_PROP_N_THREADS, 1]
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, options)
     total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    pictures = []
+    pictures: list[np.ndarray | None] = []
     for index in np.linspace(0, max(total - 1, 0), N, dtype=int):
         capture.set(cv2.CAP_PROP_POS_FRAMES, int(index))
         pictures.append(capture.read()[1])
@@ -159,8 +159,8 @@ def needed(path: Path) -> float:
         stream = container.streams.video[0]
         stream.thread_count, stream.thread_type = 1, "NONE"
         found = [packet for packet in container.demux(stream) if packet.size]
-        shown = sorted(packet.pts for packet in found)
-        starts = sorted(packet.pts for packet in found if packet.is_keyframe)
+        shown = sorted(packet.pts or 0 for packet in found)
+        starts = sorted(packet.pts or 0 for packet in found if packet.is_keyframe)
         targets = [shown[i] for i in frame_indices(len(shown), N)]
         order = {packet.pts: i for i, packet in enumerate(found)}
         total = 0.0

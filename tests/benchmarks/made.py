@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pipeline.config import load
 from pipeline.models.recipe import recipe_of
+from store.schema import Row
 from store.table.arrow import rows_to_arrow
 from tests.benchmarks.measure import ROOT
 from tests.support.rows import make_row
@@ -62,8 +63,7 @@ class Block:
 
     @property
     def spoken(self) -> np.ndarray:
-        found: np.ndarray = self.windows[:, 0].any(axis=1)
-        return found
+        return np.asarray(self.windows[:, 0].any(axis=1))
 
     @property
     def ids(self) -> np.ndarray:
@@ -135,7 +135,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return scaled.astype(np.float32, copy=False)
 
 
-def _base() -> object:
+def _base() -> Row:
     recipe = recipe_of(load(ROOT / "config.toml"))
     return replace(
         make_row("x", 0, d=D, frames=FRAMES, windows=WINDOWS),

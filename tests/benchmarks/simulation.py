@@ -101,25 +101,25 @@ def seconds_to_decode(path: Path) -> float:
 
 def run(videos: Path, store_uri: Path, decode: Sequence[float], *, gpu: bool) -> dict[str, Any]:
     settings = load(str(videos), str(store_uri))
-    local.Decoder = acted(itertools.cycle(decode))  # type: ignore[misc]
+    vars(local)["Decoder"] = acted(itertools.cycle(decode))
     with Project.open_to_scan(settings) as project:
         report, models = Report(), Models(gpu)
-        engine = local.LocalEngine(settings, report.say, models=models)  # type: ignore[arg-type]
+        engine = local.LocalEngine(settings, report.say, models=models)
         scan = Flow(project, report, engine)
         began, used = perf_counter(), process_time()
         summary = scan.scan()
         seconds, cpu = perf_counter() - began, process_time() - used
     rate = summary.embedded / seconds
-    models, write = summary.stages["models"], summary.stages["write"]
+    acted_models, write = summary.stages["models"], summary.stages["write"]
     return {
         "models": "of a GPU, acted" if gpu else "take no time",
         "videos": summary.embedded,
         "videos_per_second": rate,
         "goal": f"{GOAL:g}: {'reached' if rate >= GOAL else 'NOT REACHED'}",
         "cpu_ms_each": 1000 * cpu / summary.embedded,
-        "models_busy": models.busy / seconds,
-        "models_queue": models.queued / max(models.takes, 1),
-        "videos_a_batch": summary.embedded / max(models.takes, 1),
+        "models_busy": acted_models.busy / seconds,
+        "models_queue": acted_models.queued / max(acted_models.takes, 1),
+        "videos_a_batch": summary.embedded / max(acted_models.takes, 1),
         "write_busy": write.busy / seconds,
     }
 

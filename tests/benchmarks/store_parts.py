@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
@@ -85,12 +86,12 @@ def write(place: Place, size: int) -> list[dict[str, Any]]:
         numbers = iter(range(NOT_FILLED, NOT_FILLED + BULK + 1))
         rows = rows_from_arrow(made.to_arrow(made.block(next(numbers)), place.thumbnail_bytes))
         paths = [row.path for row in rows[:SINGLE]]
-        ones = [_timed(lambda row=row: store.upsert([row])) for row in rows[:SINGLE]]
+        ones = [_timed(partial(store.upsert, [row])) for row in rows[:SINGLE]]
         many = []
         for number in numbers:
             rows = rows_from_arrow(made.to_arrow(made.block(number), place.thumbnail_bytes))
             paths += [row.path for row in rows]
-            many.append(_timed(lambda rows=rows: store.upsert(rows)))
+            many.append(_timed(partial(store.upsert, rows)))
         store.remove(paths)
     return [_written(size, 1, ones), _written(size, BULK_ROWS, many)]
 

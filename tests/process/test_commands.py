@@ -15,7 +15,7 @@ import torch
 
 from store.table.store import Store
 from tests.support.asking import ask, imports
-from tests.support.program import Finished, Run
+from tests.support.program import Finished, Run, Spawn
 from tests.support.projects import UserProject, distinct_copy, keys, put
 
 ARTIFACTS = ("labeled_embeddings.pt", "unlabeled_embeddings.pt", "transcripts.json")
@@ -131,8 +131,8 @@ def artifacts(run: Run, scanned: Scanned) -> Path:
 
 
 def test_the_artifacts_are_those_of_the_seed_document(artifacts: Path) -> None:
-    names = {path.name for path in artifacts.iterdir() if not path.name.startswith(".")}
-    assert names == {*ARTIFACTS, "manifest.json"}
+    files = {path.name for path in artifacts.iterdir() if not path.name.startswith(".")}
+    assert files == {*ARTIFACTS, "manifest.json"}
     labeled = torch.load(artifacts / "labeled_embeddings.pt", weights_only=True)
     unlabeled = torch.load(artifacts / "unlabeled_embeddings.pt", weights_only=True)
     names = [
@@ -183,7 +183,7 @@ def read_all(folder: Path) -> dict[str, bytes]:
 
 
 def test_an_export_that_fails_leaves_the_former_one(
-    run: Run, spawn: Callable[..., object], scanned: Scanned, tmp_path: Path
+    run: Run, spawn: Spawn, scanned: Scanned, tmp_path: Path
 ) -> None:
     ask(run, scanned.project, "--set", "clip.frames=3", "export", "--out", tmp_path)
     former = read_all(tmp_path)

@@ -92,13 +92,14 @@ class Collection:
 
 def exported(project: UserProject) -> Collection:
     out = project.folder / "artifacts"
-    parts = [
+    labeled, unlabeled = (
         torch.load(out / f"{kind}labeled_embeddings.pt", weights_only=True) for kind in ("", "un")
-    ]
+    )
     transcripts = json.loads((out / "transcripts.json").read_text(encoding="utf-8"))
-    for part in parts:
+    for part in (labeled, unlabeled):
         part["video_paths"] = [path.removeprefix("videos/") for path in part["video_paths"]]
-    return Collection.of(*parts, {k.removeprefix("videos/"): v for k, v in transcripts.items()})
+    transcripts = {k.removeprefix("videos/"): v for k, v in transcripts.items()}
+    return Collection.of(labeled, unlabeled, transcripts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,5 +324,5 @@ def report(
     print(f"{len(other_words)} clips of clear speech with other words:")
     for path, (ours, theirs) in other_words.items():
         print(f"other words in {path}:\n  - {theirs}\n  + {ours}")
-    for path, (ours, theirs) in compared.other_frames().items():
-        print(f"other frames of {path}: {ours}, not {theirs}")
+    for path, (frames, expected) in compared.other_frames().items():
+        print(f"other frames of {path}: {frames}, not {expected}")

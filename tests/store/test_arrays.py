@@ -9,7 +9,7 @@ from store.arrays import dots, unit_length
 
 def test_directions_and_zeros_are_kept() -> None:
     vectors = np.array([[3, 4], [0, 0], [0.003, 0], [1e-8, -1e-8]], np.float32)
-    expected = [[0.6, 0.8], [0, 0], [1, 0], [0, 0]]
+    expected = np.array([[0.6, 0.8], [0, 0], [1, 0], [0, 0]])
     np.testing.assert_allclose(unit_length(vectors), expected, atol=1e-6)
     np.testing.assert_allclose(unit_length(vectors[0]), expected[0], atol=1e-6)
     assert unit_length(vectors.astype(np.float64)).dtype == np.float32

@@ -223,10 +223,9 @@ def test_a_snapshot_is_exported_while_the_store_goes_on(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.upsert([make_row(f"x/{i}", i) for i in range(50)])
-    plain = exporting.read_rows
 
     def meanwhile(*arguments: Any) -> pa.Table:
-        rows = plain(*arguments)
+        rows = read_rows(*arguments)
         store.remove([f"x/{i}" for i in range(25)])
         store.upkeep(force=True)
         return rows

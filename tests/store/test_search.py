@@ -366,7 +366,7 @@ def test_queries_are_fused_by_rank(store: Store, rows: list[Row]) -> None:
     for hit in hits:
         ranks = [paths(ranking).index(hit.path) + 1 for ranking in rankings]
         assert hit.score == pytest.approx(sum(1 / (60 + rank) for rank in ranks) * 61 / 2)
-        assert hit.match == max(r[n - 1].match for r, n in zip(rankings, ranks, strict=True))
+        assert hit.match == max(r[n - 1].match or 0 for r, n in zip(rankings, ranks, strict=True))
     assert search(store, first, second, k=4) == hits[:4]
 
 

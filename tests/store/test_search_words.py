@@ -155,9 +155,9 @@ def test_the_words_of_an_earlier_version_are_indexed_once(tmp_path: Path) -> Non
         with Store.open(uri, writer=True) as store:
             assert paths(search(store, Words("ж" * 30))) == ["long"]
             assert_same(store.rows(["long"])["long"], rows[0])
-            table = store.videos.table
-            assert table is not None
-            assert [index.columns for index in table.list_indices()] == [["words"]]
+            videos = store.videos.table
+            assert videos is not None
+            assert [index.columns for index in videos.list_indices()] == [["words"]]
             assert [one.path for one in store.failures()] == ["broken"]
             store.upsert([replace(make_row("new", 3), transcript="caf\u00e9")])
             assert paths(search(store, Words("cafe\u0301"))) == ["new"]

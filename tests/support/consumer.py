@@ -51,5 +51,5 @@ def watching(
     root: Path, under: str = "", settle: float = SETTLE, **options: float | bool
 ) -> Iterator[Consumer]:
     collection = Collection(root, EXTENSIONS, under)
-    with Watcher(collection, settle_seconds=settle, **options) as watcher:  # type: ignore[arg-type]
+    with Watcher(collection, settle_seconds=settle, **options) as watcher:
         yield Consumer(watcher)

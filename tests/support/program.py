@@ -79,7 +79,7 @@ def run_here(
             code = main([str(argument) for argument in arguments])
         except SystemExit as ended:  # argparse
             code = int(ended.code or 0)
-    return Finished(code, *(stream.buffer.getvalue().decode() for stream in (stdout, stderr)))  # type: ignore[attr-defined]
+    return Finished(code, *(stream.buffer.getvalue().decode() for stream in (stdout, stderr)))
 
 
 def run_in_process(

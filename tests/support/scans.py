@@ -59,7 +59,7 @@ def offline(project: UserProject) -> list[str]:
 def edit(project: UserProject, path: str, **changes: object) -> Row:
     """Mark a row with values that no model would make, to see whether a scan keeps them."""
     with Store.open(str(project.store), writer=True) as store:
-        row = replace(store.rows([path])[path], **changes)  # type: ignore[arg-type]
+        row = replace(store.rows([path])[path], **changes)
         store.upsert([row])
     return row
 

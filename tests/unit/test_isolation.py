@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,11 @@ from pipeline.isolation import Ended, run_module
 pytestmark = pytest.mark.process
 
 
+RunCode = Callable[..., Ended]
+
+
 @pytest.fixture
-def run_code(tmp_path: Path):
+def run_code(tmp_path: Path) -> RunCode:
     """`run_code(code, ...)`: run a module of this text, which reads its document from stdin."""
 
     def run(
@@ -33,19 +37,19 @@ def run_code(tmp_path: Path):
     return run
 
 
-def test_a_module_reads_its_document_and_answers(run_code) -> None:
+def test_a_module_reads_its_document_and_answers(run_code: RunCode) -> None:
     document = {"names": ["北京", "a\nb"] * 100_000}  # more than a pipe holds
     ended = run_code("print(json.dumps([json.load(sys.stdin), sys.argv[1:]]))", 60, document, "x")
     assert (ended.exit_code, ended.signal, ended.stderr) == (0, None, "")
     assert json.loads(ended.stdout) == [document, ["x"]]
 
 
-def test_a_module_that_fails_leaves_its_words(run_code) -> None:
+def test_a_module_that_fails_leaves_its_words(run_code: RunCode) -> None:
     ended = run_code("print('so far'); sys.stdout.flush(); sys.exit('no such thing')")
     assert ended == Ended(1, "so far\n", "no such thing\n")
 
 
-def test_a_module_that_crashes_names_its_signal(run_code) -> None:
+def test_a_module_that_crashes_names_its_signal(run_code: RunCode) -> None:
     ended = run_code(f"os.kill(os.getpid(), {int(signal.SIGABRT)})")
     assert (ended.exit_code, ended.signal) == (-signal.SIGABRT, signal.SIGABRT)
 
@@ -64,7 +68,7 @@ def test_a_module_that_is_cancelled_is_killed(tmp_path: Path) -> None:
     assert time.monotonic() - began < 30
 
 
-def test_a_module_that_never_ends_is_killed(run_code) -> None:
+def test_a_module_that_never_ends_is_killed(run_code: RunCode) -> None:
     began = time.monotonic()
     ended = run_code("print('here', flush=True); time.sleep(3600)", 2)
     assert (ended.exit_code, ended.signal, ended.stdout) == (None, None, "here\n")

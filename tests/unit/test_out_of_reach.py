@@ -14,10 +14,12 @@ from pipeline.doctor.checks import machine
 from pipeline.doctor.finding import State
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.flow.journal import Journal
-from pipeline.labels.moves import Move, MoveLog, move_all
+from pipeline.labels.move_log import Move, MoveLog
+from pipeline.labels.moves import move_all
 from pipeline.models.recipe import recipe_of
 from pipeline.project import Project
-from pipeline.search.searcher import Question, Searcher
+from pipeline.search.question import Question
+from pipeline.search.searcher import Searcher
 from pipeline.source.listing import Unknown, look_at
 from store.errors import StoreError
 from store.schema import Stamp

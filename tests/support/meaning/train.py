@@ -96,8 +96,8 @@ def pictures(dice: random.Random) -> tuple[list[Scene | None], torch.Tensor]:
     while len(scenes) < SETTINGS["pictures"]:
         size, crf, chunk = dice.choice(SIZES), dice.randint(*CRF), []
         for count in dice.choices(counts, weights=(55, 15, 15, 15), k=250):
-            scene = dice.choice(by_count[count]) if dice.random() > SETTINGS["clutter"] else None
-            chunk.append(scene)
+            is_scene = dice.random() > SETTINGS["clutter"]
+            chunk.append(dice.choice(by_count[count]) if is_scene else None)
         drawn = [draw(s, arrange(s, dice), size) if s else clutter(size, dice) for s in chunk]
         for picture in through_codec(drawn, crf):
             image = Image.fromarray(picture)

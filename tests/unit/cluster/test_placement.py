@@ -17,7 +17,7 @@ GPU_NODE = Node("b", "b", cores=16, gpus=4)
 
 
 def settings(device: str = "auto", **ray: float) -> Settings:
-    return Settings(base=Path("/"), device=device, ray=ray)  # type: ignore[arg-type]
+    return Settings(base=Path("/"), device=device, ray=ray)
 
 
 def per_node(made: Plan) -> Counter[str]:

@@ -96,6 +96,6 @@ def test_one_video_of_a_batch_is_to_blame_and_the_others_are_not() -> None:
 def test_a_video_that_changed_before_it_was_decoded_again_is_left(losses: int) -> None:
     left = Left(FILE)
     actors = Actors(*(CRASH,) * losses)
-    tries = iter([*([[VIDEOS[0]]] * (losses - 1)), [left]])
+    tries: Iterator[list[Any]] = iter([*([[VIDEOS[0]]] * (losses - 1)), [left]])
     embed = RemoteEmbedder(actors, lambda _: iter(next(tries)))
     assert embed.embed(VIDEOS[:1]) == [left]

@@ -10,8 +10,8 @@ import os
 import random
 import shutil
 import threading
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,14 +57,15 @@ class Hands:
 
     def do_something(self) -> None:
         """One operation on a random file; moves are the most frequent, as in sorting."""
+        operation: Any  # of a file, or of none
         files = self.files()
         if len(files) < 3:
-            operation: Callable[..., None] = self.land
+            operation = self.land
         elif len(files) >= MOST_FILES:
             operation = self.delete
         else:
             operations = (self.land, self.write, self.copy, self.replace, self.touch, self.delete)
-            weighted = [*operations, self.sort, self.sort, self.rename_folder]
+            weighted: list[Any] = [*operations, self.sort, self.sort, self.rename_folder]
             weighted += [self.land_and_sort] * 3
             operation = self._dice.choice(weighted)
         if operation in (self.land, self.write, self.land_and_sort, self.rename_folder):

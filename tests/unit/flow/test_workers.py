@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.flow.workers import AtStop, Channel, Cores, StageGroup
+from pipeline.flow.workers import AtStop, Channel, Cores, StageGroup, StageTimes
 from tests.support.threads import PATIENCE, Held, UsualDistance, drain, each, join
 
 
@@ -288,7 +288,7 @@ def test_times_tell_who_works_and_who_waits() -> None:
     assert slow_then_fast["second"].waiting_for_input > slow_then_fast["second"].busy
 
 
-def _times(first: float, second: float) -> dict:
+def _times(first: float, second: float) -> dict[str, StageTimes]:
     stages = StageGroup()
     numbers, middle, results = stages.channel(20), stages.channel(1), stages.channel(20)
     for number in range(20):

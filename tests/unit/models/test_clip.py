@@ -183,7 +183,7 @@ class SmallMemory(ClipEncoder):
         super().__init__(*args, **options)
         self.sizes.clear()
 
-    def _encode(self, method: str, batch: torch.Tensor) -> torch.Tensor:
+    def _encode(self, method: Any, batch: torch.Tensor) -> torch.Tensor:
         self.sizes.append(len(batch))
         if len(batch) > self.room:
             raise torch.OutOfMemoryError("CUDA out of memory")

@@ -216,7 +216,7 @@ def test_the_identity_of_a_folder_that_was_exchanged_is_another(tmp_path: Path) 
 )
 def test_a_stamp_holds_the_nearest_time_that_the_store_can_keep(mtime_ns: int, kept: int) -> None:
     facts = SimpleNamespace(st_size=1, st_mtime_ns=mtime_ns)
-    assert stamp_of(facts) == Stamp(1, kept)  # type: ignore[arg-type]
+    assert stamp_of(facts) == Stamp(1, kept)
 
 
 names = st.text(

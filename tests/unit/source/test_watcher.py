@@ -138,9 +138,10 @@ def test_a_folder_moved_in_reports_all_that_is_in_it(root: Path, outside: Path) 
 def test_files_of_a_folder_moved_in_are_reported_once_however_late_the_observer_names_them(
     root: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from watchdog import events
     from watchdog.observers import inotify
 
-    may_walk, walk = threading.Event(), inotify.generate_sub_created_events
+    may_walk, walk = threading.Event(), events.generate_sub_created_events
 
     def late(folder: str) -> Iterator[FileSystemEvent]:
         assert may_walk.wait(PATIENCE)
