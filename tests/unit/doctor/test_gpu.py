@@ -12,7 +12,7 @@ from pipeline.config import Settings, load
 from pipeline.doctor import gpu
 from pipeline.doctor.finding import State
 from pipeline.errors import ModelError
-from pipeline.models import whisper_weights
+from pipeline.models import devices, whisper_weights
 from pipeline.models.whisper_weights import load_whisper
 from tests.support.program import ROOT
 
@@ -67,7 +67,7 @@ def no_cublas(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_cublas_the_doctor_and_a_scan_say_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, whisper_dir: Path
 ) -> None:
-    monkeypatch.setattr(gpu.devices, "found_devices", lambda: ("cuda:0",))
+    monkeypatch.setattr(devices, "found_devices", lambda: ("cuda:0",))
     (found,) = gpu.findings(gpu.look(), settings_with())
     assert found.state is State.PROBLEM
     assert "libcublas.so.12" in found.text

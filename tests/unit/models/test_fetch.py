@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import open_clip
 import pytest
-from huggingface_hub import constants
-from huggingface_hub.utils import close_session
+from huggingface_hub import close_session, constants
 from open_clip.pretrained import _PRETRAINED
 
 from pipeline.config import Settings, load
