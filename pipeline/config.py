@@ -48,7 +48,7 @@ Positive = Annotated[float, Field(gt=0, description="a finite number above 0")]
 Seconds = Annotated[
     float, Field(gt=0, le=1e9, description="a finite number above 0, and not above 1e9")
 ]
-Count = Annotated[int, Field(ge=1, description="a whole number from 1 on")]
+Count = Annotated[int, Field(ge=1, description="a whole number of at least 1")]
 Number = Annotated[
     int, Field(ge=0, le=10_000, description="a whole number from 0 (chosen) to 10000")
 ]
@@ -262,6 +262,11 @@ def load(file: Path, overrides: Sequence[str] = ()) -> Settings:
         return Settings(base=Path(os.path.realpath(file)).parent, **values)
     except ValidationError as error:
         raise SettingsError(_explain(error, file, sources)) from error
+
+
+def defaults() -> Settings:
+    """Settings that nobody has changed; relative paths start in the working folder."""
+    return Settings(base=Path.cwd())
 
 
 def origins(settings: Settings, file: Path, overrides: Sequence[str]) -> Iterator[Origin]:

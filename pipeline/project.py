@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,10 @@ from store.table.store import Store
 if TYPE_CHECKING:
     from store.analysis.vectors import Vectors
     from store.schema import Recipe
+
+NOTHING_EMBEDDED = "Nothing is embedded yet: run `scan` first."
+ALL_OFFLINE = "All videos are offline: connect their drive, and scan."
+ALL_OTHER = "All videos were embedded with other settings: `scan` embeds them with these."
 
 _NOTE = "collection"
 
@@ -63,27 +68,27 @@ class Project:
         """
         store = Store.open(settings.store_uri, writer=writer)
         try:
-            note = json.loads(store.get_note(_NOTE) or "{}")
+            written = _last_scanned(settings, store)
         except BaseException:
             store.close()
             raise
-        same = note.get("configured") == settings.data.dir
-        written = note["scanned"] if same else settings.data.dir
         return cls(settings, store, _collection(settings, settings.path(written)), written)
 
     @classmethod
-    def open_to_scan(cls, settings: Settings, folder: Path | None = None) -> Self:
+    def open_to_scan(cls, settings: Settings, place: Path | None = None) -> Self:
         """Open a folder with the store writable, and note the folder in the store.
 
         Args:
             settings: values of the configuration.
-            folder: a folder inside `data.dir`, or another collection; None for `data.dir`.
+            place: a folder or a video inside `data.dir` or the folder of the last scan, or another
+                folder, which is a collection of its own; None for `data.dir`.
 
         Raises:
-            SettingsError: the folder or a model does not exist; no store is made then.
+            SettingsError: the place or a model does not exist, or the place is a file that no
+                listing would hold; no store is made then.
             StoreError: the store cannot be opened.
         """
-        collection, written = _locate(settings, folder)
+        collection, written = _locate(settings, place)
         identify_folder(collection)
         if not is_utf8(str(collection.top)):
             raise SettingsError(f"{collection.top}: its name is not valid UTF-8; rename the folder")
@@ -116,6 +121,25 @@ class Project:
             SettingsError: a model, a tag, a language or weights do not exist.
         """
         return recipe_of(self.settings)
+
+    def why_empty(self, *, offline: bool = False) -> str | None:
+        """Say why no row can be compared or exported, and what to do; None where some can.
+
+        Args:
+            offline: whether rows count whose file is not there.
+
+        Raises:
+            SettingsError: a model of the settings does not exist.
+            StoreError: the store cannot be read.
+        """
+        facts = self.store.facts()
+        if not facts.rows:
+            return NOTHING_EMBEDDED
+        if offline and facts.offline:
+            return None
+        if facts.offline == facts.rows:
+            return ALL_OFFLINE
+        return None if facts.recipes.get(self.recipe) else ALL_OTHER
 
     def vectors(self, columns: Sequence[str] = ()) -> Vectors:
         """Read the vectors of every row that is of the recipe and not offline.
@@ -163,15 +187,31 @@ class Project:
         return _key_in(self.collection.root, file)
 
 
-def _locate(settings: Settings, folder: Path | None) -> tuple[Collection, str]:
+def _last_scanned(settings: Settings, store: Store) -> str:
+    """Read which folder was scanned last; `data.dir` where that setting changed since."""
+    note = json.loads(store.get_note(_NOTE) or "{}")
+    same = note.get("configured") == settings.data.dir
+    return str(note["scanned"]) if same else settings.data.dir
+
+
+def _locate(settings: Settings, place: Path | None) -> tuple[Collection, str]:
     """Find the collection to scan, and its root as a person wrote it."""
-    root = settings.path(settings.data.dir)
-    if folder is None:
-        return _collection(settings, root), settings.data.dir
-    under = _key_in(root, folder)
-    if under is None:
-        return _collection(settings, folder.absolute()), folder.absolute().as_posix()
-    return _collection(settings, root, "" if under == "." else under), settings.data.dir
+    configured = settings.data.dir
+    if place is None:
+        return _collection(settings, settings.path(configured)), configured
+    with Store.open(settings.store_uri) as store:
+        last = _last_scanned(settings, store)
+    for written in dict.fromkeys((configured, last)):
+        root = settings.path(written)
+        under = _key_in(root, place)
+        if under is not None:
+            return _collection(settings, root, "" if under == "." else under), written
+    if place.is_file():
+        raise SettingsError(
+            f"{place}: is not in {settings.path(last)}: put it there, or scan the folder that it is"
+            f" in: `scan {shlex.quote(str(place.parent))}`"
+        )
+    return _collection(settings, place.absolute()), place.absolute().as_posix()
 
 
 def _collection(settings: Settings, root: Path, under: str = "") -> Collection:

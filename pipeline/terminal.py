@@ -35,7 +35,7 @@ def start_of(text: str, characters: int) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Find the known word that is spelled most like this one; None where none is near."""
-    return next(iter(get_close_matches(word, list(known), n=1)), None)
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.7)), None)
 
 
 STYLES = {

@@ -9,8 +9,20 @@ GROUPS = {
     "start": ("demo", "scan", "watch"),
     "find and sort": ("web", "query", "suggest", "check", "plot"),
     "train": ("export",),
-    "look after": ("fetch", "status", "failures", "retry", "forget", "doctor", "config"),
+    "look after": (
+        "fetch",
+        "status",
+        "failures",
+        "retry",
+        "forget",
+        "doctor",
+        "config",
+        "completion",
+    ),
 }
 """The commands as `--help` lists them."""
+
+WITHOUT_SETTINGS = ("demo", "completion")
+"""Commands that work beside any config.toml, also one of another program."""
 
 NAMES = tuple(name for names in GROUPS.values() for name in names)

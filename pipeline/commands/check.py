@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from pipeline.labels.check import CheckResult
     from pipeline.project import Project
 
-HELP = "what would harm a classifier: doubles, wrong folders"
+HELP = "what would harm a classifier: duplicates, wrong folders"
 EXAMPLE = "check"
+NO_FOLDERS = "No video is labeled: make folders, put videos into them, and scan."
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +31,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
     with Project.open(settings) as project:
         result = check_folders(project)
+        nothing = f"Nothing was found in {result.videos} videos."
+        if not project.store.values("label"):
+            nothing = NO_FOLDERS
+        nothing = project.why_empty() or nothing
     if options.json:
         print_json(result.as_document(project.shown))
         return 0
@@ -37,7 +42,6 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         *_duplicates(result, project),
         *_folders(result, project, everything=options.verbosity > 0),
     ]
-    nothing = f"Nothing was found in {result.videos} videos."
     print_table(("finding", "where", "why"), rows, empty=nothing, cut=options.verbosity <= 0)
     if result.misplaced:
         expected = sum(each.confidence for each in result.misplaced)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from pipeline.commands.output import add_json, print_json, write
 if TYPE_CHECKING:
     from pipeline.config import Settings
 
-HELP = "whether everything is there that a scan needs"
+HELP = "check that this machine has what a scan needs"
 EXAMPLE = "doctor"
 
 
@@ -22,13 +23,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.doctor.doctor import examine
     from pipeline.doctor.finding import State
-    from pipeline.terminal import printable
+    from pipeline.terminal import printable, styled
 
     found = []
     for finding in examine(settings):
         found.append(finding)
         if not options.json:
-            write(f"{finding.state:<8} {finding.part}: {printable(finding.text)}\n")
+            state = styled(f"{finding.state:<8}", finding.state, sys.stdout)
+            write(f"{state} {finding.part}: {printable(finding.text)}\n")
             if finding.advice:
                 write(f"{'':<8} -> {printable(finding.advice)}\n")
     if options.json:

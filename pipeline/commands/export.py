@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.commands.arguments import share
 from pipeline.commands.output import add_json, show
+from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -18,12 +19,12 @@ EXAMPLE = "export --out artifacts --split 0.8"
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="instead of export.dir")
-    parser.add_argument("--offline", action="store_true", help="also videos that are not there now")
+    parser.add_argument("--offline", action="store_true", help="also videos whose file is missing")
     parser.add_argument(
         "--split",
         type=share,
         metavar="SHARE",
-        help="name in the manifest which labeled videos train, this share of each label, and which"
+        help="name in the manifest which labeled videos train (this share of each label) and which"
         " validate",
     )
     parser.add_argument(
@@ -31,7 +32,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         choices=("pt", "parquet", "npz"),
         action="append",
         default=[],
-        help="the features in this format, beside pt; may be given again",
+        help="also write the features in this format; may be repeated",
     )
     parser.add_argument(
         "--subtitles", type=Path, metavar="DIR", help="an .srt and a .vtt of each video, too"
@@ -48,6 +49,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     subtitles = None
     out = options.out or settings.path(settings.export.dir)
     with Project.open(settings) as project:
+        if nothing := project.why_empty(offline=options.offline):
+            raise PipelineError(f"nothing to export. {nothing}")
         written = export(
             project.store,
             out,
@@ -85,9 +88,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if subtitles is not None:
         lines.append(f"Saved subtitles of {subtitles.written} videos to {options.subtitles}")
         if subtitles.stale:
-            lines.append(f"Of no video any more, and left there: {', '.join(subtitles.stale)}")
+            lines.append(f"Left there, of videos that are gone: {', '.join(subtitles.stale)}")
     if written.stale:
-        lines.append(f"Of an earlier export, and not of this one: {', '.join(written.stale)}")
+        lines.append(f"Left there, of an earlier export: {', '.join(written.stale)}")
     if written.left_out:
         lines.append(f"Left out {written.left_out} videos; manifest.json says why")
     show(facts, [*lines, f"\nDone! Artifacts saved to: {out}"], as_json=options.json)

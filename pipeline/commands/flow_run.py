@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.output import INTERRUPTED, print_json, write
@@ -27,13 +26,6 @@ NAMED_FAILURES = 5  # of a run, by its summary
 COUNTS = {name: name for name in ("embedded", "moved", "copied", "removed", "unchanged")}
 COUNTS["failed"] = "failed (see `failures`)"
 """The counts of a summary, and what a person reads."""
-
-
-def add_folder(parser: argparse.ArgumentParser) -> None:
-    """Add the argument that names the folder to run over."""
-    parser.add_argument(
-        "dir", nargs="?", type=Path, metavar="DIR", help="instead of data.dir, or a folder in it"
-    )
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

@@ -6,27 +6,31 @@ import argparse
 from typing import TYPE_CHECKING
 
 from pipeline.commands.output import add_json, show
+from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
 
-HELP = "remove rows on purpose"
+HELP = "remove videos from the store; files stay"
 EXAMPLE = "forget cooking/old.mp4"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--offline", action="store_true", help="all whose file is not there")
+    what.add_argument("--offline", action="store_true", help="every video whose file is missing")
     what.add_argument("paths", nargs="*", default=[], metavar="PATH", help="videos or folders")
     add_json(parser)
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.flow.forget import forget, forget_offline
-    from pipeline.project import Project
+    from pipeline.project import NOTHING_EMBEDDED, Project
 
+    with Project.open(settings) as project:
+        if not (project.store.known() or project.store.failures()):
+            raise SettingsError(f"nothing to forget. {NOTHING_EMBEDDED}")
     with Project.open(settings, writer=True) as project:
         forgotten = forget_offline(project) if options.offline else forget(project, options.paths)
-    text = f"Forgot {forgotten} videos; the next scan embeds those that are in the folder."
+    text = f"Forgot {forgotten} videos. A scan embeds those again whose files are still there."
     show({"forgotten": forgotten}, [text], as_json=options.json)
     return 0

@@ -66,7 +66,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     from pipeline.errors import SettingsError
 
     if any("\0" in argument for argument in arguments):
-        raise SettingsError("an argument holds NUL, which no name of a file can")
+        raise SettingsError("an argument contains a NUL character, which no file name can")
     try:
         return parse(arguments or ["--help"])
     except SystemExit:
@@ -77,9 +77,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 def _run(options: argparse.Namespace) -> int:
     from importlib import import_module
 
-    from pipeline.config import find, load
+    from pipeline.commands import WITHOUT_SETTINGS
+    from pipeline.config import defaults, find, load
 
-    settings = load(find(options.config), options.set)
+    if options.command in WITHOUT_SETTINGS:
+        settings = defaults()
+    else:
+        settings = load(find(options.config), options.set)
     command = import_module(f"pipeline.commands.{options.command}")
     is_ours = signal.getsignal(signal.SIGINT) is _leave
     try:

@@ -19,6 +19,11 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
+def on_terminal() -> bool:
+    """Whether a person types at stdin and reads stdout."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def write(text: str) -> None:
     """Write text to stdout at once.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline.commands import GROUPS, NAMES
-from pipeline.terminal import nearest
+from pipeline.terminal import nearest, styled
 
 INSTALLED = "video-vectors"
 COMMON = ("config", "set_after", "verbosity", "log_format")
@@ -44,8 +44,13 @@ class _Help(argparse.HelpFormatter):
 class _Parser(argparse.ArgumentParser):
     """Names what is wrong in a line, and the nearest right word."""
 
+    commands: argparse._SubParsersAction[_Parser] | None = None
+
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {self._plain(message)}\nsee: {self.prog} --help\n")
+        self.exit(2, f"{self._error(message)}see: {self.prog} --help\n")
+
+    def _error(self, message: str) -> str:
+        return f"{styled('error:', 'error', sys.stderr)} {self._plain(message)}\n"
 
     def _plain(self, message: str) -> str:
         if wrong := re.match(r"argument COMMAND: invalid choice: '(.*?)'", message):
@@ -56,21 +61,28 @@ class _Parser(argparse.ArgumentParser):
 
     def _flags(self) -> list[str]:
         """Every flag of the parser and of its commands."""
-        flags = list(self._option_string_actions)
-        for action in self._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                for command in action.choices.values():
-                    flags += command._option_string_actions
-        return flags
+        commands = self.commands.choices.values() if self.commands else ()
+        return [flag for each in (self, *commands) for flag in each._option_string_actions]
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Make the parser of all commands and flags."""
+class LineParser(_Parser):
+    """Parses a line of a conversation; what is wrong with it is told in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, self._error(message))
+
+
+def make_parser(name: str | None = None) -> _Parser:
+    """Make the parser of all commands and flags.
+
+    Args:
+        name: how the program is called; None for the way in which this process was.
+    """
     from pipeline import __version__
 
     commands = {name: import_module(f"pipeline.commands.{name}") for name in NAMES}
     parser = _Parser(
-        prog=program_name(),
+        prog=name or program_name(),
         usage="%(prog)s [flags] COMMAND ...",
         description="Turn every video of a folder into vectors and words, in a local store.",
         epilog=_grouped_help(commands),
@@ -79,7 +91,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{INSTALLED} {__version__}")
     _add_common_flags(parser)
     parser.set_defaults(set_after=[])
-    subparsers = parser.add_subparsers(
+    parser.commands = subparsers = parser.add_subparsers(
         dest="command",
         required=True,
         metavar="COMMAND",
@@ -89,6 +101,7 @@ def make_parser() -> argparse.ArgumentParser:
     for name, command in commands.items():
         subparser = subparsers.add_parser(
             name,
+            help=command.HELP,
             description=f"{command.HELP[0].upper()}{command.HELP[1:]}.",
             epilog=f"example: {parser.prog} {command.EXAMPLE}",
             formatter_class=_Help,
@@ -118,12 +131,12 @@ def _add_common_flags(parser: argparse.ArgumentParser, *, after_command: bool = 
         dest="set_after" if after_command else "set",
         default=default([]),
         metavar="section.key=value",
-        help="override one setting; may be given again",
+        help="override one setting; may be repeated",
     )
     volume = common.add_mutually_exclusive_group()
     for flags, number, text in (
-        (("-v", "--verbose"), 1, "tell more: everything that was found, and each video of a scan"),
-        (("-q", "--quiet"), -1, "tell less: results, warnings and errors only"),
+        (("-v", "--verbose"), 1, "say more: every detail, and each video of a scan"),
+        (("-q", "--quiet"), -1, "say less: only results, warnings and errors"),
     ):
         volume.add_argument(
             *flags,
@@ -137,7 +150,7 @@ def _add_common_flags(parser: argparse.ArgumentParser, *, after_command: bool = 
         "--log-format",
         choices=("text", "json"),
         default=default("text"),
-        help="of stderr: text (default), or JSON, an object a line",
+        help="format of stderr (default: text); json: one object a line",
     )
 
 

@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import argparse
+import io
+import shlex
+import sys
+from collections.abc import Callable
+from copy import copy
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands.arguments import count, moment, seconds, words
-from pipeline.commands.output import print_json, write_paths
-from pipeline.errors import SettingsError
-from pipeline.terminal import say
+from pipeline.commands.output import on_terminal, print_json, write, write_paths
+from pipeline.errors import PipelineError, SettingsError
+from pipeline.terminal import say, say_error
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
+    from pipeline.project import Project
     from pipeline.search.question import Question
+    from pipeline.search.searcher import Searcher
     from store.retrieval.filter import Filter
 
 HELP = "find videos by what they show and say"
-EXAMPLE = 'query --text "someone kicks a ball"'
+EXAMPLE = 'query "someone kicks a ball"'
+
+GREETING = 'A line is a text, or flags: --words "let it rest" -k 3. An empty line ends.'
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to find; several may be combined")
     what.add_argument(
-        "--text", type=words, metavar="WORDS", help="that show or say this, in any words"
+        "asked",
+        nargs="*",
+        type=words,
+        metavar="TEXT",
+        help="the same as --text; with no question at all, on a terminal, each line that is typed"
+        " is one: a text, or flags as here. An empty line ends",
+    )
+    what.add_argument(
+        "--text", type=words, metavar="TEXT", help="that show or say this, in any words"
     )
     what.add_argument("--image", type=Path, metavar="FILE", help="that show what this picture does")
     what.add_argument("--video", type=Path, metavar="FILE", help="like this one, stored or not")
@@ -60,7 +77,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--nearest",
         action="store_true",
-        help="for words, show what is nearest also where nothing matches well",
+        help="show what is nearest also where nothing matches well",
     )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="one JSON document on stdout")
@@ -70,13 +87,57 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline.project import Project
+    from pipeline.project import NOTHING_EMBEDDED, Project
     from pipeline.search.searcher import Searcher
 
-    question, only = _question(options), _filter(options)
+    is_conversation = _question(options).is_empty and on_terminal()
     with Project.open(settings) as project:
-        answer = Searcher(project).ask(question, k=options.k, only=only)
-        hits = [{**asdict(hit), "path": project.shown(hit.path)} for hit in answer.hits]
+        answer = partial(_answer, project, Searcher(project))
+        if not is_conversation:
+            answer(options)
+        elif project.store.dimension is None:
+            write(f"{NOTHING_EMBEDDED}\n")
+        else:
+            _converse(options, answer)
+    return 0
+
+
+def _converse(options: argparse.Namespace, answer: Callable[[argparse.Namespace], None]) -> None:
+    """Answer line after line, with the models kept; a wrong question is told, and is not the end.
+
+    Args:
+        options: of the command line; each line may add to them, for itself.
+        answer: answers the question of such options.
+    """
+    from pipeline.commands.parser import LineParser
+    from store.errors import StoreError
+
+    parser = LineParser(prog="query", usage=argparse.SUPPRESS)
+    add_flags(parser)
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # `words` says what is wrong with them
+    say(GREETING)
+    while line := _next_line():
+        try:
+            arguments = shlex.split(line) if line.startswith("-") else ["--text", line]
+            answer(parser.parse_args(arguments, copy(options)))
+        except (PipelineError, StoreError, ValueError) as error:
+            say_error(str(error))
+        except SystemExit:  # of the parser, which has said why
+            pass
+
+
+def _next_line() -> str:
+    try:
+        return input("> ").strip()
+    except EOFError:
+        say("")
+        return ""
+
+
+def _answer(project: Project, searcher: Searcher, options: argparse.Namespace) -> None:
+    answer = searcher.ask(_question(options), k=options.k, only=_filter(options))
+    hits = [{**asdict(hit), "path": project.shown(hit.path)} for hit in answer.hits]
     remark = answer.remark.text if answer.remark else None
     is_table = not (options.json or options.path_end)
     if remark and (hits or not is_table):
@@ -89,14 +150,19 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         print_json(hits)
     else:
         write_paths((hit["path"] for hit in hits), options.path_end)
-    return 0
 
 
 def _question(options: argparse.Namespace) -> Question:
     from pipeline.search.question import Question
 
-    names = ("text", "image", "video", "words", "places", "nearest")
-    return Question(**{name: getattr(options, name) for name in names})
+    text = " ".join(options.asked) or options.text
+    if options.asked and (options.text, options.words) != (None, None):
+        raise SettingsError(
+            f"query: {' '.join(options.asked)!r} stands beside --text or --words: put all words of"
+            " a flag in quotes"
+        )
+    names = ("image", "video", "words", "places", "nearest")
+    return Question(text=text, **{name: getattr(options, name) for name in names})
 
 
 def _filter(options: argparse.Namespace) -> Filter:

@@ -21,8 +21,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     from store.table.store import Store
 
-    with Store.open(settings.store_uri, writer=True) as store:
-        forgotten = store.forget_failures()
+    forgotten = 0
+    with Store.open(settings.store_uri) as store:
+        has_failures = bool(store.failures())
+    if has_failures:  # opened for writing, a store is made where there is none
+        with Store.open(settings.store_uri, writer=True) as store:
+            forgotten = store.forget_failures()
     text = f"Forgot {forgotten} failures; the next scan tries these videos again."
+    text = text if forgotten else "No video has failed."
     show({"forgotten": forgotten}, [text], as_json=options.json)
     return 0

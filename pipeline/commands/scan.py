@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands.fetch import add_environment
-from pipeline.commands.flow_run import add_engine, add_folder, run_flow
+from pipeline.commands.flow_run import add_engine, run_flow
 from pipeline.commands.output import INTERRUPTED, add_json
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ EXAMPLE = "scan ~/Videos"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    add_folder(parser)
+    parser.add_argument(
+        "dir",
+        nargs="?",
+        type=Path,
+        metavar="DIR",
+        help="instead of data.dir; or one folder or one video in it",
+    )
     add_engine(parser)
     add_json(parser)
     add_environment(parser)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
     from pipeline.flow.status import Status
 
-HELP = "what is in the store, and what is not yet"
+HELP = "what is embedded, pending, failed and offline"
 EXAMPLE = "status"
 
 

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.arguments import probability
-from pipeline.commands.output import add_json, print_json
+from pipeline.commands.output import add_json, print_json, write
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 HELP = "the likely folder of each unlabeled video"
 EXAMPLE = "suggest --move"
 MIN_CONFIDENCE = 0.8
+NO_FOLDERS = "No video is labeled: make folders, put a few videos into each, and scan."
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +41,11 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.project import Project
 
     with Project.open(settings) as project:
+        has_folders = project.store.values("label") or project.folders()
+        nothing = project.why_empty() or (None if has_folders else NO_FOLDERS)
+        if nothing and not options.json:
+            write(f"{nothing}\n")
+            return 0
         advice = suggest_folders(project, options.min_confidence, say)
         batch = MovedBatch()
         if options.move:

@@ -166,14 +166,14 @@ def check_size(width: int, height: int, max_megapixels: float) -> None:
         max_megapixels: most pixels, in millions.
 
     Raises:
-        VideoError: the picture is larger than the limit, or hardly more than a line.
+        VideoError: the picture is larger than the limit, or too thin.
     """
     shown = f"its pictures are {width} x {height}"
     if width * height > max_megapixels * 1e6:
         limit = f"decode.max_megapixels = {max_megapixels:g}"
         raise VideoError(Stage.DECODE, f"{shown}, more than {limit} allows")
     if max(width, height) > _MAX_ASPECT * max(min(width, height), 1):
-        raise VideoError(Stage.DECODE, f"{shown}, hardly more than a line")
+        raise VideoError(Stage.DECODE, f"{shown}: too thin for a picture")
 
 
 def packets(

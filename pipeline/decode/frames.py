@@ -101,7 +101,7 @@ class FrameReader:
             if total == 0:
                 raise VideoError(Stage.DECODE, "none of its frames can be decoded")
             expected = total
-        raise VideoError(Stage.DECODE, "it has another number of frames each time it is decoded")
+        raise VideoError(Stage.DECODE, "its number of frames differs each time that it is decoded")
 
     def _count(self, wanted: Iterable[int]) -> tuple[dict[int, VideoFrame], int]:
         """The wanted frames by their number, and the number of all."""

@@ -56,7 +56,7 @@ def read_picture(location: Path) -> Image.Image:
     """Read a picture file as a viewer shows it: upright, on white, in 8-bit RGB.
 
     Raises:
-        VideoError: the file cannot be read, is no picture, is damaged, or is hardly more than a
+        VideoError: the file cannot be read, is no picture, is damaged, or is too thin for a
             line.
     """
     try:

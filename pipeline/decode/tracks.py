@@ -25,7 +25,7 @@ def choose_video(container: InputContainer) -> VideoStream:
     """
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
-        raise VideoError(Stage.DECODE, "it has no video stream" + _other_streams(container))
+        raise VideoError(Stage.DECODE, _without_video(container))
     known = _with_decoder(streams)
     if not known:
         raise VideoError(Stage.DECODE, "this build of FFmpeg has no decoder for its video codec")
@@ -53,7 +53,7 @@ def _seconds(stream: VideoStream) -> float:
     return float((stream.duration or 0) * (stream.time_base or 0))
 
 
-def _other_streams(container: InputContainer) -> str:
+def _without_video(container: InputContainer) -> str:
     if container.streams.audio:
-        return ", only sound"
-    return "" if len(container.streams) else ", nor any other"
+        return "it has sound only, and no video stream"
+    return "it has no video stream" if len(container.streams) else "it has no streams at all"

@@ -108,7 +108,7 @@ def _free_bytes(place: Path) -> tuple[Path, int]:
 def data(settings: Settings) -> Findings:
     """Check the folder of videos, and whether its file system reports changes to a watch."""
     from pipeline.project import Project
-    from pipeline.source.listing import list_videos
+    from pipeline.source.listing import list_videos, no_videos
 
     with Project.open(settings) as project:
         collection = project.collection
@@ -118,6 +118,7 @@ def data(settings: Settings) -> Findings:
         yield Finding("data.dir", State.PROBLEM, str(error))
         return
     text = f"{collection.root}: {len(listing.videos)} videos"
+    text = text if listing.videos else no_videos(collection)
     empty = "put videos there, or set data.dir" if not listing.videos else ""
     yield Finding("data.dir", State.WARNING if empty else State.OK, text, empty)
     for problem in listing.problems:
@@ -172,12 +173,12 @@ def store(settings: Settings) -> Findings:
     try:
         recipe = recipe_of(settings)
     except PipelineError as error:
-        text = "it is unknown which of them are of this recipe"
+        text = "it is unknown which of them were embedded with these settings"
         yield Finding("rows", State.WARNING, text, str(error))
         return
     current = facts.recipes.get(recipe, 0)
     other = sum(facts.recipes.values()) - current
-    text = f"{current} of this recipe, {other} of {len(facts.recipes) - bool(current)} others"
+    text = f"{current} embedded with these settings, {other} with others"
     advice = "run `scan` to re-embed them; until then searches and exports leave them out"
     yield Finding("rows", State.WARNING if other else State.OK, text, advice if other else "")
 

@@ -64,7 +64,9 @@ class DeletionGuard:
                 reason = next(filter(None, map(away, _with_parents(path))), None)
                 if reason is None and path in self._missing_since_move:
                     self._missing_since_move.remove(path)
-                    reason = f"{self._collection.root} is another folder or drive than before"
+                    reason = (
+                        f"{self._collection.root} is not the folder or drive that it was before"
+                    )
                 (deleted if reason is None else doubted[reason]).append(path)
         rows = self._catalog.rows_among(deleted)
         if len(rows) > max(FEW, self._max_share * len(self._catalog)):
@@ -89,7 +91,7 @@ class DeletionGuard:
         if not key and _is_empty(self._collection.top):
             return f"{self._collection.top} is empty or missing"
         if key and os.path.islink(place) and not os.path.exists(place):
-            return "they are behind symbolic links to nothing"
+            return "they are behind symbolic links that lead nowhere"
         if key in self._drives and _is_empty(place):
             return f"{key}, which was a drive of its own, is empty or missing"
         return None

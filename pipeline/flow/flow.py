@@ -169,8 +169,8 @@ class Flow:
             return
         self._looked = None
         self._report.say(
-            f"The last run was cut short with {len(suspects)} videos in hand: trying them first,"
-            " in a process of their own."
+            f"The last run was cut short while it worked on {len(suspects)} videos: trying these"
+            " first, in a process of their own."
         )
         for failure in guilty_among(self._project.settings, suspects, self._stages.stopping):
             self._writer.claims.submit(failure.file)
@@ -208,7 +208,7 @@ class Flow:
         the run ends.
         """
         limit = self._project.settings.decode.timeout_seconds
-        why = f"reading it does not come back, for longer than decode.timeout_seconds = {limit:g}"
+        why = f"reading it has hung for longer than decode.timeout_seconds = {limit:g}"
         lost: list[VideoFile] = []
         while not self._stages.wait(LOOK_SECONDS):
             self._heartbeat.let_pass(LOOK_SECONDS)
@@ -221,7 +221,7 @@ class Flow:
         self._stages.join()
         if lost:
             names = ", ".join(printable(file.path) for file in lost)
-            raise PipelineError(f"{names}: {why}; it counts as failed: start again for the others")
+            raise PipelineError(f"{names}: {why}; it counts as failed; scan again for the others")
 
     def _running(self) -> Running:
         done, total, rate = self._report.progress()

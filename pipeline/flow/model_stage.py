@@ -28,8 +28,7 @@ class FailureStreak:
         if isinstance(result, Failure) and self._length >= FAILURES_IN_A_ROW:
             raise ModelError(
                 f"{self._length} videos in a row failed in the models, the last one with:"
-                f" {result.reason}; once that is fixed, `python run.py retry` forgets their"
-                " failures"
+                f" {result.reason}; once that is fixed, `retry` forgets their failures"
             )
 
 

@@ -52,7 +52,7 @@ def plot_collection(project: Project, out: Path, report: Report) -> Plotted:
     is_page = out.suffix.lower() != ".png"
     vectors = project.vectors(["transcript", "thumbnail"] if is_page else [])
     if not len(vectors):
-        raise PipelineError("there is no video of this recipe to plot: scan the folder first")
+        raise PipelineError(f"nothing to plot. {project.why_empty()}")
     places, legend = layout(vectors.embeddings), groups(vectors.labels)
     if is_page:
         folder = Folder(project.written, link_of(project.collection.root, out))

@@ -41,6 +41,11 @@ class Question:
         return self.text is None and self.words is None
 
     @property
+    def needs_model(self) -> bool:
+        """Whether it cannot be answered without a model."""
+        return self.text is not None or self.image is not None
+
+    @property
     def in_picture(self) -> bool:
         """Whether to look in pictures."""
         return self.places != "speech"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipeline import project
 from pipeline.search.question import Remark, RemarkKind
 from store.retrieval.calibration import FEWEST_ROWS
 from store.retrieval.filter import Filter
@@ -13,11 +14,9 @@ from store.table.store import Store
 
 MOST_NAMED = 20  # labels or languages in one remark
 
-EMPTY_STORE = Remark(RemarkKind.EMPTY_STORE, "Nothing is embedded yet: run `scan` first.")
-ALL_OFFLINE = Remark(
-    RemarkKind.ALL_OFFLINE, "All videos are offline: connect their drive, and scan."
-)
-ONLY_VIDEO = Remark(RemarkKind.ONLY_VIDEO, "It is the only video that is embedded.")
+EMPTY_STORE = Remark(RemarkKind.EMPTY_STORE, project.NOTHING_EMBEDDED)
+ALL_OFFLINE = Remark(RemarkKind.ALL_OFFLINE, project.ALL_OFFLINE)
+ONLY_VIDEO = Remark(RemarkKind.ONLY_VIDEO, "No other video is embedded.")
 NOBODY_SPEAKS = Remark(RemarkKind.NOBODY_SPEAKS, "Nobody speaks in any video.")
 NOTHING_MATCHES = Remark(
     RemarkKind.NOTHING_MATCHES, "Nothing matches well; --nearest shows what is nearest."
@@ -25,7 +24,7 @@ NOTHING_MATCHES = Remark(
 ONLY_NEAREST = Remark(RemarkKind.ONLY_NEAREST, "Nothing matches well; these are the nearest.")
 OTHER_RECIPE = Remark(
     RemarkKind.OTHER_RECIPE,
-    "What was made with other settings is not compared: scan, or see `status`.",
+    "The other videos were embedded with other settings: `scan` embeds them with these.",
 )
 NOT_JUDGED = Remark(
     RemarkKind.NOT_JUDGED,
@@ -38,6 +37,20 @@ def on_hits(hits: Sequence[Hit]) -> Remark | None:
     return NOT_JUDGED if any(hit.match is None for hit in hits) else None
 
 
+def on_filter(store: Store, only: Filter) -> Remark | None:
+    """The remark on a label or a language that no video has; None where there are both."""
+    if only.label is not None:
+        labels = store.values("label")
+        if not only.labels & set(labels):
+            asked = only.label if isinstance(only.label, str) else ", ".join(only.label)
+            return _no_such(RemarkKind.NO_SUCH_LABEL, "label", asked, labels)
+    if only.language is not None:
+        languages = store.values("language")
+        if only.language.lower() not in languages:
+            return _no_such(RemarkKind.NO_SUCH_LANGUAGE, "language", only.language, languages)
+    return None
+
+
 def on_nothing(store: Store, queries: Sequence[Query], only: Filter) -> Remark | None:
     """Find out why a search found no video at all; None where it simply found none.
 
@@ -46,12 +59,8 @@ def on_nothing(store: Store, queries: Sequence[Query], only: Filter) -> Remark |
         queries: what was sought.
         only: which videos might be found.
     """
-    if only.label is not None and not only.labels & set(store.values("label")):
-        asked = only.label if isinstance(only.label, str) else ", ".join(only.label)
-        return _no_such(RemarkKind.NO_SUCH_LABEL, "the label", asked, store.values("label"))
-    languages = store.values("language")
-    if only.language is not None and only.language.lower() not in languages:
-        return _no_such(RemarkKind.NO_SUCH_LANGUAGE, "the language", only.language, languages)
+    if remark := on_filter(store, only):
+        return remark
     known = store.known()
     present = {path: row for path, row in known.items() if not row.offline}
     if not present:
@@ -69,5 +78,11 @@ def on_nothing(store: Store, queries: Sequence[Query], only: Filter) -> Remark |
 
 
 def _no_such(kind: RemarkKind, what: str, asked: str, there: Sequence[str]) -> Remark:
+    return Remark(kind, f"No video has the {what} {asked}; there {_are(there, what)}.")
+
+
+def _are(there: Sequence[str], what: str) -> str:
+    if not there:
+        return f"is no {what} at all"
     named = ", ".join(there[:MOST_NAMED]) + (", ..." if len(there) > MOST_NAMED else "")
-    return Remark(kind, f"No video has {what} {asked}; there is {named or 'none at all'}.")
+    return f"is {named}" if len(there) == 1 else f"are {named}"

@@ -24,7 +24,8 @@ class Collection:
         root: folder that keys are relative to.
         extensions: endings of videos, in lower case and without the dot; files may write them in
             either case.
-        under: key of the only subfolder to list and watch; empty for all of `root`.
+        under: key of the only subfolder to list and watch, or of the only video to list; empty for
+            all of `root`.
     """
 
     root: Path
@@ -35,6 +36,11 @@ class Collection:
     def top(self) -> Path:
         """The folder to list and to watch."""
         return self.root / self.under
+
+    @property
+    def is_file(self) -> bool:
+        """Whether `under` names one video, and not a folder."""
+        return bool(self.under) and self.top.is_file()
 
 
 @dataclass(frozen=True)
@@ -75,20 +81,36 @@ def list_videos(collection: Collection, *, follow_links: bool = True) -> Listing
     Raises:
         SettingsError: there is no such folder, or it went away meanwhile.
     """
+    if collection.is_file:
+        return _list_file(collection)
     identity = identify_folder(collection)
     walk = _Walk(collection, follow_links=follow_links)
     found = [video for folder in walk.folders() for video in walk.videos(folder)]
     if identify_folder(collection) != identity:
         # An unplugged drive looks like a folder whose files were all deleted: believe neither.
-        raise SettingsError(f"data.dir: {collection.root} was exchanged while it was listed")
+        raise SettingsError(
+            f"{collection.root} was replaced by another folder while it was listed: scan again"
+        )
     found.sort(key=lambda video: video.path)
     return Listing({video.path: video for video in found}, tuple(walk.problems))
 
 
+def _list_file(collection: Collection) -> Listing:
+    key = collection.under
+    try:
+        facts = os.stat(collection.top)
+    except OSError as error:
+        return Listing({}, (Problem(key, f"cannot be read: {error.strerror}"),))
+    return Listing({key: VideoFile(key, collection.top, *stamp_of(facts))})
+
+
 def no_videos(collection: Collection) -> str:
     """Say that a listing found nothing, and which endings it looked for."""
-    endings = ", ".join(f".{extension}" for extension in collection.extensions)
-    return f"no videos in {collection.top}: looked for {endings} (data.extensions)"
+    return f"no videos in {collection.top}: looked for {_endings(collection)} (data.extensions)"
+
+
+def _endings(collection: Collection) -> str:
+    return ", ".join(f".{extension}" for extension in collection.extensions)
 
 
 def linked_folders(collection: Collection) -> list[str]:
@@ -103,21 +125,29 @@ def identify_folder(collection: Collection) -> tuple[int, int]:
     """Identify the folder to list by its device and inode: a folder put in its place has others.
 
     Raises:
-        SettingsError: the folder is missing, cannot be reached, or is a file.
+        SettingsError: the folder is missing, cannot be reached, or is a file that is no video.
     """
-    name = "the folder of videos (data.dir, or the one given)"
-    for folder in (collection.root, collection.top):
+    if collection.is_file and is_listed(collection.under, collection.extensions):
+        top = collection.top.parent
+    else:
+        top = collection.top
+    for folder in (collection.root, top):
         try:
             facts = os.stat(folder)
         except (FileNotFoundError, NotADirectoryError) as error:
-            hint = "connect its drive, correct data.dir, or name another: `scan DIR`"
             raise SettingsError(
-                f"{name}: {folder} does not exist; {hint}; `demo` needs none"
+                f"{folder} does not exist: connect its drive, name another folder (`scan DIR`), or"
+                " set data.dir; `demo` needs no videos"
             ) from error
         except OSError as error:
-            raise SettingsError(f"{name}: {folder} cannot be read: {error.strerror}") from error
+            raise SettingsError(f"{folder} (data.dir) cannot be read: {error.strerror}") from error
+        if not stat.S_ISDIR(facts.st_mode) and folder == collection.root:
+            raise SettingsError(f"{folder} is a file, not a folder (data.dir, or the one given)")
         if not stat.S_ISDIR(facts.st_mode):
-            raise SettingsError(f"{name}: {folder} is not a folder; name the one it is in")
+            raise SettingsError(
+                f"{folder} is neither a folder nor a video that is not hidden and ends with"
+                f" {_endings(collection)} (data.extensions)"
+            )
     return facts.st_dev, facts.st_ino
 
 
@@ -321,7 +351,7 @@ class _Walk:
         if not isinstance(error, FileNotFoundError):
             self._problem(key, f"cannot be read: {error.strerror}")
         elif entry.is_symlink():
-            self._problem(key, "is a symbolic link to nothing")
+            self._problem(key, "is a symbolic link that leads nowhere")
 
     def _problem(self, key: str, reason: str) -> None:
         self.problems.append(Problem(os.fsencode(key).decode("utf-8", "backslashreplace"), reason))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -170,11 +171,17 @@ def test_transcripts_and_manifest_are_readable_by_a_person(artifacts: Path) -> N
 def test_rows_of_another_recipe_are_left_out_and_named(
     run: Run, scanned: Scanned, tmp_path: Path
 ) -> None:
+    project = UserProject(shutil.copytree(scanned.project.folder, tmp_path / "project"))
     other = ("--set", "clip.frames=3")
-    summary = ask(run, scanned.project, *other, "export", "--out", tmp_path)
-    assert (summary["labeled"], summary["unlabeled"], summary["left_out"]) == ([0, 64], [0, 64], 4)
-    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
-    assert len(manifest["left_out"]) == 4
+    nothing = run("--config", project.config, *other, "export", "--out", tmp_path / "out")
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert "other settings" in nothing.stderr
+    assert not (tmp_path / "out").exists()
+    ask(run, project, *other, "scan", project.videos / "soccer")
+    summary = ask(run, project, *other, "export", "--out", tmp_path / "out")
+    assert (summary["labeled"], summary["unlabeled"], summary["left_out"]) == ([2, 64], [0, 64], 2)
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text(encoding="utf-8"))
+    assert len(manifest["left_out"]) == 2
     assert "frames=5" in manifest["left_out"][0]["why"]
 
 
@@ -185,7 +192,7 @@ def read_all(folder: Path) -> dict[str, bytes]:
 def test_an_export_that_fails_leaves_the_former_one(
     run: Run, spawn: Spawn, scanned: Scanned, tmp_path: Path
 ) -> None:
-    ask(run, scanned.project, "--set", "clip.frames=3", "export", "--out", tmp_path)
+    ask(run, scanned.project, "export", "--split", "0.5", "--out", tmp_path)
     former = read_all(tmp_path)
     process = spawn(
         "--config", scanned.project.config, "export", "--out", tmp_path,
@@ -213,7 +220,7 @@ def test_an_export_that_is_killed_leaves_the_former_one(
     run: Run, spawn: Callable[..., Any], scanned: Scanned, tmp_path: Path
 ) -> None:
     out, start = tmp_path / "out", tmp_path / "sitecustomize.py"
-    ask(run, scanned.project, "--set", "clip.frames=3", "export", "--out", out)
+    ask(run, scanned.project, "export", "--split", "0.5", "--out", out)
     former = read_all(out)
     start.write_text(STOP_AT_THE_FIRST_SYNC)  # Python imports it first of all
     process = spawn(
@@ -373,6 +380,58 @@ def test_the_commands_after_a_scan_of_another_folder_mean_that_folder(
     assert torch.load(artifact, weights_only=True)["video_paths"] == [str(file)]
     (hit,) = ask(run, project, "query", "--video", file)
     assert hit["path"] == str(elsewhere / "dog.mp4")
+
+
+def test_a_folder_in_the_one_that_was_scanned_is_a_part_of_it(
+    run: Run, made: Callable[[str], Path], new_project: Callable[..., UserProject], tmp_path: Path
+) -> None:
+    project = new_project(tmp_path / "project")
+    elsewhere = tmp_path / "elsewhere"
+    file = put(made("no_audio.mp4"), elsewhere / "pets/cat.mp4")
+    assert ask(run, project, "scan", elsewhere)["embedded"] == 1
+    for part in (file, file.parent):
+        assert keys(ask(run, project, "scan", part), COUNTS) == {
+            "embedded": 0, "unchanged": 1, "moved": 0, "copied": 0, "removed": 0, "failed": 0,
+        }  # fmt: skip
+
+
+def test_one_video_of_the_collection_is_embedded_alone(
+    run: Run, made: Callable[[str], Path], new_project: Callable[..., UserProject], tmp_path: Path
+) -> None:
+    project = new_project(tmp_path / "project")
+    cat = project.add(made("no_audio.mp4"), "pets/cat.mp4")
+    project.add(made("portrait.mp4"), "dog.mp4")
+    assert ask(run, project, "scan", cat)["embedded"] == 1
+    facts = ask(run, project, "status")
+    assert keys(facts, "embedded pending labels") == {
+        "embedded": 1, "pending": 1, "labels": {"pets": 1},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "named"),
+    [
+        ("scan", "../elsewhere.mp4", "scan the folder that it is in: `scan '"),
+        ("scan", "videos/notes.txt", "ends with .mp4, .m4v"),
+        ("scan", "videos/.hidden.mp4", "not hidden"),
+        ("watch", "videos/cat.mp4", "a watch needs a folder: `watch '"),
+    ],
+)
+def test_a_file_that_cannot_be_scanned_alone_brings_what_to_give(
+    run: Run,
+    new_project: Callable[..., UserProject],
+    tmp_path: Path,
+    command: str,
+    name: str,
+    named: str,
+) -> None:
+    project = new_project(tmp_path / "with blanks" / "project")
+    file = project.folder / name
+    file.write_bytes(b"")
+    ended = run("--config", project.config, command, file)
+    assert ended.returncode == 2
+    assert named in ended.stderr
+    assert not project.store.exists()
 
 
 def test_a_part_of_the_collection_keeps_its_labels(

@@ -156,10 +156,33 @@ def test_a_table_tells_why(query: Query, picture: Path) -> None:
     assert "words 00:" in said
 
 
+def test_bare_words_are_a_text(query: Query) -> None:
+    bare = query("ask", "what", "you", "can", "do", "--json")
+    assert hits(bare) == hits(query("--text", "ask what you can do", "--json"))
+
+
+def test_line_after_line_is_answered_with_the_model_loaded_once(
+    query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = iter(["a country", "--wrods x", '--words "', "--words country --paths", "a dog", ""])
+    monkeypatch.setattr("builtins.input", lambda _: next(lines))
+    monkeypatch.setattr("pipeline.commands.query.on_terminal", lambda: True)
+    told = query("--label", "it's said")
+    assert next(lines, None) is None
+    assert told.stdout.count("score  path") == 2
+    assert told.stdout.count("videos/it's said/speech.mp4") == 3  # the label is asked for each time
+    assert "soccer" not in told.stdout
+    assert told.stderr.count("Loading CLIP") == 1
+    assert "there is no flag --wrods; did you mean --words?" in told.stderr
+    assert "error: No closing quotation" in told.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         ((), "--words"),
+        (("--words", "let", "it"), "quotes"),
+        (("a", "--text", "b"), "quotes"),
         (("--words", '""'), "--words"),
         (("--image", "nowhere.png"), "nowhere.png"),
         (("--image", "{config}"), "config.toml"),

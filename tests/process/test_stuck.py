@@ -21,7 +21,7 @@ from tests.support.threads import PATIENCE
 
 fcntl = pytest.importorskip("fcntl")
 
-REASON = "reading it does not come back, for longer than decode.timeout_seconds = 3"
+REASON = "reading it has hung for longer than decode.timeout_seconds = 3"
 
 
 @contextmanager

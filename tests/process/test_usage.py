@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.commands import scan
+from pipeline.config import load
+from pipeline.models.recipe import recipe_of
 from run import main
+from store.schema import Row
 from store.table.store import Store
 from tests.support.asking import ask, imports
 from tests.support.program import Run
@@ -174,6 +178,67 @@ def test_the_store_may_be_looked_at_before_there_is_one(
     assert (ended.returncode, json.loads(ended.stdout)) == (0, [])
     assert ended.stderr == "Nothing is embedded yet: run `scan` first.\n"  # and no model loaded
     assert not project.store.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        (("check",), 0, "Nothing is embedded yet"),
+        (("suggest",), 0, "Nothing is embedded yet"),
+        (("export",), 1, "nothing to export. Nothing is embedded yet"),
+        (("plot",), 1, "nothing to plot. Nothing is embedded yet"),
+        (("forget", "a.mp4"), 2, "nothing to forget. Nothing is embedded yet"),
+        (("retry",), 0, "No video has failed."),
+        (("failures",), 0, "No video has failed."),
+        (("status",), 0, "looked for .mp4, .m4v"),
+    ],
+)
+def test_a_command_with_nothing_to_work_on_says_so_and_makes_no_store(
+    run: Run,
+    new_project: Callable[..., UserProject],
+    tmp_path: Path,
+    command: tuple[str, ...],
+    code: int,
+    told: str,
+) -> None:
+    project = new_project(tmp_path / "project")
+    ended = run("--config", project.config, *command)
+    assert ended.returncode == code
+    assert told in ended.stdout + ended.stderr
+    assert not project.store.exists()
+
+
+def test_a_scan_of_a_folder_without_videos_names_what_it_looked_for(
+    run: Run, new_project: Callable[..., UserProject], tmp_path: Path
+) -> None:
+    project = new_project(tmp_path / "project")
+    (project.videos / "clip.mpg").touch()
+    ended = run("--config", project.config, "scan")
+    assert f"warning: no videos in {project.videos}: looked for .mp4, .m4v" in ended.stderr
+    assert ended.stdout.startswith("nothing to do in ")
+
+
+def test_without_labels_a_person_is_told_to_make_folders(
+    run: Run, new_project: Callable[..., UserProject], tmp_path: Path
+) -> None:
+    project = new_project(tmp_path / "project")
+    rows = [made_with(make_row(f"{number}.mp4", number, d=32), project) for number in range(3)]
+    with Store.open(str(project.store), writer=True) as store:
+        store.upsert(rows)
+    for command in ("check", "suggest"):
+        ended = run("--config", project.config, command)
+        assert ended.stdout.startswith("No video is labeled: make folders")
+
+
+def made_with(row: Row, project: UserProject) -> Row:
+    """The row as the project's settings would make it."""
+    recipe = recipe_of(load(project.config))
+    return replace(
+        row,
+        visual_recipe=recipe.visual,
+        transcript_recipe=recipe.transcript,
+        speech_recipe=recipe.speech,
+    )
 
 
 def test_control_characters_of_a_name_do_not_reach_the_terminal(

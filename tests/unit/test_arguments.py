@@ -37,7 +37,7 @@ def test_what_is_allowed(type_: Callable[[str], Any], text: str, value: object) 
         (probability, ("-0.1", "1.1", "nan", "much", ""), "a number from 0 to 1"),
         (share, ("0", "1", "nan", "inf", "half"), "a number between 0 and 1"),
         (seconds, ("-1", "nan", "inf", "1:30"), "a number of seconds"),
-        (count, ("0", "-1", "1.5", "many", ""), "a whole number from 1 on"),
+        (count, ("0", "-1", "1.5", "many", ""), "a whole number of at least 1"),
         (picture, ("plot", "plot.jpg", ".png"), "end it with .png or .html"),
         (moment, ("yesterday", "2024-13-01", "31.5.2024"), "a date like 2024-05-31"),
         (moment, ("0001-01-01", "1677-12-31", "2262-01-01", "9999-12-31"), "from 1678 to 2261"),

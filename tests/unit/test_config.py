@@ -77,7 +77,7 @@ def test_every_setting_has_a_comment() -> None:
         ("decode.workers=-1", "a whole number from 0 to 256"),
         ("decode.timeout_seconds=0", "above 0"),
         ("decode.timeout_seconds=inf", "finite"),
-        ("queue.megabytes=0", "from 1 on"),
+        ("queue.megabytes=0", "of at least 1"),
         ("data.extensions=mp4", 'a list of file name endings, such as ["mp4", "mov"]'),
         ("data.extensions=[]", "a list of file name endings"),
         ('data.extensions=["."]', "a list of file name endings"),
@@ -86,7 +86,7 @@ def test_every_setting_has_a_comment() -> None:
         ("data.dir=~nobody-of-this-name/videos", '"~NAME" only of a user there is'),
         ("clip.model=local-dir:~nobody-of-this-name", '"~NAME" only of a user there is'),
         ("watch.settle_seconds=1e300", "not above 1e9"),
-        (f"queue.items={'9' * 5_000}", "from 1 on"),
+        (f"queue.items={'9' * 5_000}", "of at least 1"),
         (f"data.extensions={'[' * 5_000}", "a list of file name endings"),
     ],
 )

@@ -64,7 +64,10 @@ def test_rows_of_another_recipe(project: UserProject) -> None:
     fill(project, [Clusters().row("x/1.mp4", 0, 0)])
     other = load(project.config, ["clip.frames=3"])
     rows = next(each for each in examined(other, "store") if each.part == "rows")
-    assert (rows.state, rows.text) == (State.WARNING, "0 of this recipe, 1 of 1 others")
+    assert (rows.state, rows.text) == (
+        State.WARNING,
+        "0 embedded with these settings, 1 with others",
+    )
 
 
 @pytest.mark.process

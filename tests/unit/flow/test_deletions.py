@@ -92,7 +92,7 @@ def test_a_link_to_nothing_leads_to_a_drive_that_is_away(
     (root / link).parent.mkdir(parents=True, exist_ok=True)
     (root / link).symlink_to(root.with_name("away"))
     missing = ["a.mp4", "pets/deep/b.mp4"]
-    reason = "they are behind symbolic links to nothing"
+    reason = "they are behind symbolic links that lead nowhere"
     assert guard(*missing).judge(missing) == (["a.mp4"], {reason: ["pets/deep/b.mp4"]})
 
 
@@ -104,7 +104,7 @@ def test_only_what_was_missing_in_another_folder_is_doubted(
         (outside / name).touch()
     moved = guard(root=outside)
     (outside / "b.mp4").unlink()  # while it runs: a deletion as any other
-    reason = f"{outside} is another folder or drive than before"
+    reason = f"{outside} is not the folder or drive that it was before"
     assert moved.judge(["a.mp4", "b.mp4"]) == (["b.mp4"], {reason: ["a.mp4"]})
     assert guard(root=outside).judge(["a.mp4"]) == (["a.mp4"], {})
 
@@ -141,8 +141,10 @@ def test_a_label_whose_drive_is_away_comes_back_with_it(
     drive.rename(drive.with_name("away"))
     away = scan()
     assert away.counts == {"unchanged": 1}
-    assert "Cannot list pets (is a symbolic link to nothing)" in away.lines
-    assert "1 videos are missing, but they are behind symbolic links to nothing" in away.lines
+    assert "Cannot list pets (is a symbolic link that leads nowhere)" in away.lines
+    assert (
+        "1 videos are missing, but they are behind symbolic links that lead nowhere" in away.lines
+    )
     assert offline(project) == ["pets/b.mp4"]
     drive.with_name("away").rename(drive)
     back = scan()

@@ -57,6 +57,14 @@ def many(count: int) -> list[Row]:
     return [Clusters().row(f"x/{i:02}.mp4", i % 3, i) for i in range(count)]
 
 
+def test_a_label_that_is_not_there_needs_no_model(project: UserProject, ask: Ask) -> None:
+    fill(project, many(3))
+    for only, names in ((Filter(label="y"), "label y; there is x."), (Filter(language="xx"), "xx")):
+        answer = ask(Question(text="a dog"), only)
+        assert answer.remark is not None
+        assert names in answer.remark.text
+
+
 def kind(answer: Answer) -> RemarkKind | None:
     return answer.remark.kind if answer.remark else None
 
