@@ -44,7 +44,7 @@ def steps(folder: Path) -> tuple[Step, ...]:
     return (
         Step(
             "Search by meaning: why it matches, and at which second",
-            ("query", "--text", "two red squares", "-k", "2"),
+            ("query", "two red squares", "-k", "2"),
         ),
         Step("Search for the very words that are said", ("query", "--words", words, "-k", "2")),
         Step("Search for videos like one", ("query", "--video", like, "-k", "2")),

@@ -39,7 +39,7 @@ def test_the_tour_shows_every_part_and_how_to_go_on(toured: tuple[Path, list[str
     text = "\n".join(lines)
     assert len(lines) <= 60
     for command in (
-        "--text",
+        "query 'two",
         "--words",
         "--video",
         "suggest",
