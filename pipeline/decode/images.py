@@ -34,7 +34,7 @@ _TRANSPOSES = {
     (True, False, True): Image.Transpose.ROTATE_90,
     (True, True, True): Image.Transpose.TRANSVERSE,
 }
-"""By what `_orientation` returns; a picture that is stored upright has none."""
+"""By what `orientation` returns; a picture that is stored upright has none."""
 
 _FULL_SCALE = {"I;16": 65535, "I;16B": 65535, "I;16L": 65535, "I;16N": 65535, "I": 65535, "F": 1}
 """White in Pillow's modes of more than 8 bits; it would clip them at 255."""
@@ -103,16 +103,16 @@ def to_image(frame: VideoFrame, stream: VideoStream, max_megapixels: float) -> I
     size = (frame.width, frame.height)
     pixels = np.frombuffer(memoryview(rgb), np.uint8)
     image = Image.frombuffer("RGB", size, pixels, "raw", "RGB", rgb.line_size, 1)
-    if (square := _square_size(frame, stream)) != size:
+    if (square := square_size(frame, stream)) != size:
         image = image.resize(square, Image.Resampling.BICUBIC)
-    transpose = _TRANSPOSES.get(_orientation(frame))
+    transpose = _TRANSPOSES.get(orientation(frame))
     return image if transpose is None else image.transpose(transpose)
 
 
 def display_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     """Width and height of the frame as a person sees it."""
-    width, height = _square_size(frame, stream)
-    swaps_axes, _, _ = _orientation(frame)
+    width, height = square_size(frame, stream)
+    swaps_axes, _, _ = orientation(frame)
     return (height, width) if swaps_axes else (width, height)
 
 
@@ -121,13 +121,13 @@ def thumbnail(image: Image.Image) -> bytes:
     return small_jpeg(image, THUMBNAIL_PIXELS, THUMBNAIL_QUALITY)
 
 
-def _square_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+def square_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     """Width and height as stored, in square pixels; the height stays."""
     pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
     return max(round(frame.width * pixel_aspect), 1), frame.height
 
 
-def _orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
+def orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
     """Whether to swap the axes, then mirror left to right, then top to bottom.
 
     The display matrix shows a stored point (x, y) at (ax + cy, bx + dy), y pointing down (FFmpeg's

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route as Path
+from starlette.routing import Route as Address
 
+from pipeline.errors import VideoError
 from pipeline.web import plane, review, search, sorting, state, videos
-from pipeline.web.answers import answer, failed, failed_with
+from pipeline.web.answers import ApiError, Waiting, answer, failed, failed_with
 from pipeline.web.assets import START, Assets
 from pipeline.web.guard import Guard, TooLargeError
 from pipeline.web.media import OTHER_TYPE, TYPES, locate, send_file
@@ -25,11 +28,15 @@ if TYPE_CHECKING:
 
     from pipeline.web.events import Events
     from pipeline.web.guard import Door
+    from pipeline.web.overview import Video
     from pipeline.web.pool import Pool
     from pipeline.web.site import Site
 
 VERSION = 1
 """Of the API: another one where an answer changes so that a client would have to."""
+
+PREVIEW_SECONDS = 2.0  # for which a player waits for a preview
+LOOKS = 20  # at a preview that is being made, in that time
 
 FOR_EVER = "private, max-age=31536000, immutable"
 
@@ -74,7 +81,9 @@ def make_app(site: Site, door: Door, events: Events) -> ASGIApp:
         _get(
             "/assets/{name:path}", lambda request: _asset(assets, _part(request, "name"), request)
         ),
-        Path("/api/pictures", _caught(lambda request: _picture(site, request)), methods=["POST"]),
+        Address(
+            "/api/pictures", _caught(lambda request: _picture(site, request)), methods=["POST"]
+        ),
         _get("/api/events", lambda _: _events(events)),
         _get("/thumb/{content}", lambda request: _thumb(thumbs, request)),
         _get("/media/{key}", lambda request: _media(site, request)),
@@ -88,11 +97,11 @@ def make_app(site: Site, door: Door, events: Events) -> ASGIApp:
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def _get(path: str, handler: Handler) -> Path:
-    return Path(path, _caught(handler), methods=["GET"])
+def _get(path: str, handler: Handler) -> Address:
+    return Address(path, _caught(handler), methods=["GET"])
 
 
-def _path(site: Site, route: Route) -> Path:
+def _path(site: Site, route: Route) -> Address:
     async def handle(request: Request) -> Response:
         values = read_query(route, request.query_params.multi_items())
         if route.method not in ("GET", "HEAD"):
@@ -102,7 +111,7 @@ def _path(site: Site, route: Route) -> Path:
         pool: Pool = getattr(site.threads, lane)
         return answer(await pool.run(call))
 
-    return Path(route.path, _caught(handle), methods=[route.method])
+    return Address(route.path, _caught(handle), methods=[route.method])
 
 
 def _caught(handler: Handler) -> Handler:
@@ -144,18 +153,43 @@ async def _thumb(thumbs: Thumbs, request: Request) -> Response:
 
 
 async def _media(site: Site, request: Request) -> Response:
-    file = await site.threads.store.run(lambda: _file_of(site, _part(request, "key")))
-    location = await site.threads.files.run(lambda: locate(site.project.collection.root, file))
-    kind = TYPES.get(location.suffix.lower(), OTHER_TYPE)
-    asked = request.headers.get("range")
-    headers = {"cache-control": "private, no-cache"}
-    head = request.method == "HEAD"
-    return await send_file(site.threads.files, location, kind, headers, asked, head=head)
+    files = site.threads.files
+    video = await site.threads.store.run(lambda: _video_of(site, _part(request, "key")))
+    location = await files.run(lambda: locate(site.project.collection.root, video.path))
+    try:
+        kind = await files.run(lambda: site.previews.kind(video.content, location))
+    except VideoError as error:
+        raise ApiError(415, f"this file does not play: {error.reason}") from error
+    if kind == "preview":
+        made = await _preview(site, video, location)
+        if made is None:
+            return answer(Waiting(site.previews.progress(video.content)))
+        location = made
+    return await send_file(
+        files,
+        location,
+        TYPES.get(location.suffix.lower(), OTHER_TYPE),
+        {"cache-control": "private, no-cache", "x-media": kind},
+        request.headers.get("range"),
+        head=request.method == "HEAD",
+    )
 
 
-def _file_of(site: Site, key: str) -> str:
+async def _preview(site: Site, video: Video, location: Path) -> Path | None:
+    """Give a preview; wait a while for one that is not made yet: most take less."""
+    for _ in range(LOOKS):
+        made = await site.threads.files.run(
+            lambda: site.previews.get(video.content, location, video.seconds)
+        )
+        if made is not None:
+            return made
+        await asyncio.sleep(PREVIEW_SECONDS / LOOKS)
+    return None
+
+
+def _video_of(site: Site, key: str) -> Video:
     overview, place = site.place_of(key)
-    return overview.videos([place])[0].path
+    return site.videos(overview, [place])[0]
 
 
 def _part(request: Request, name: str) -> str:

@@ -6,12 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.errors import VideoError
 from pipeline.flow.running import read_running
 from pipeline.flow.status import Status, read_status
 from pipeline.labels.move_log import Move, MoveLog
@@ -21,8 +23,10 @@ from pipeline.web.answers import ApiError
 from pipeline.web.background import Background, Latest
 from pipeline.web.finder import Finder
 from pipeline.web.judgements import FILE, Judgements
+from pipeline.web.media import locate
 from pipeline.web.overview import Overview, Video
 from pipeline.web.pool import Threads
+from pipeline.web.preview import FOLDER, Previews
 from store.errors import StoreBusyError
 from store.table.store import Store
 
@@ -54,6 +58,7 @@ class Site:
     Attributes:
         threads: all of them, by kind of work.
         finder: searches.
+        previews: how videos play, and what stands in for those that do not.
         judgements: what was rejected and decided.
         queue: the videos to sort, with what was learned of them.
         advice: the folders that are suggested.
@@ -67,6 +72,9 @@ class Site:
         self.project = project
         self.threads = Threads()
         self.finder = Finder(project, self.threads.loading)
+        self.previews = Previews(
+            project.store.scratch(FOLDER), project.settings, self.threads.previews
+        )
         self.judgements = Judgements(project.store.scratch(FILE))
         tools, files = self.threads.tools, self.threads.files
         self.advice: Background[int, Advice] = Background(tools, partial(_advise, project))
@@ -93,6 +101,7 @@ class Site:
 
     def close(self) -> None:
         """End the threads, and remove what was only for this page."""
+        self.previews.close()
         self.threads.close()
         self.finder.pictures.close()
 
@@ -134,7 +143,17 @@ class Site:
 
     def videos(self, overview: Overview, places: Sequence[int] | np.ndarray) -> list[Video]:
         """Describe rows, and say how they play."""
-        return overview.videos(places)
+        return [self._with_media(video) for video in overview.videos(places)]
+
+    def look_at(self, video: Video) -> Video:
+        """Say how a video plays, for which its file may be opened."""
+        with suppress(ApiError, VideoError):  # a file that is away, or broken, plays not at all
+            self.previews.kind(video.content, locate(self.project.collection.root, video.path))
+        return self._with_media(video)
+
+    def _with_media(self, video: Video) -> Video:
+        kind = self.previews.known_kind(video.content, video.name)
+        return replace(video, media=replace(video.media, kind=kind))
 
     def follow(self, moves: Sequence[Move]) -> None:
         """Bring rows after files that were moved, at once or when nobody else writes.

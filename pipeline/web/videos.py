@@ -140,8 +140,10 @@ def show_video(site: Site, *, key: str) -> VideoDetails:
     copies = overview.places_of_content[overview.contents[place]]
     others = [other for other in copies if other != place]
     (row,) = rows.to_pylist()
-    video, *same = site.videos(overview, [place, *others[:MOST_ROWS]])
-    return VideoDetails(video, row["segments"], row["frame_times"], same, overview.version)
+    first, *same = site.videos(overview, [place, *others[:MOST_ROWS]])
+    return VideoDetails(
+        site.look_at(first), row["segments"], row["frame_times"], same, overview.version
+    )
 
 
 def list_folders(site: Site) -> Folders:
@@ -177,6 +179,12 @@ ROUTES = (
             **PAGE,
         },
     ),
-    Route("GET", "/api/videos/{key}", "one video, with its transcript and its copies", show_video),
+    Route(
+        "GET",
+        "/api/videos/{key}",
+        "one video, with its transcript, its copies and how it plays",
+        show_video,
+        lane="files",
+    ),
     Route("GET", "/api/folders", "folders and languages, with how many videos each", list_folders),
 )
