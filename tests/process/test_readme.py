@@ -59,6 +59,8 @@ def scanned(
 def test_every_command_runs(project: Path, run: Run, commands: list[str]) -> None:
     for command in commands:
         _, _, *arguments = shlex.split(command)
+        if arguments[0] in ("demo", "doctor"):  # have tests of their own, which run just this
+            continue
         ended = run("--config", "config.toml", *arguments, cwd=project)
         assert ended.returncode == 0, (command, ended.stderr)
 
