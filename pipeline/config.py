@@ -24,6 +24,7 @@ LOCAL_DIR = "local-dir:"
 CONFIG_VARIABLE = "VIDEO_VECTORS_CONFIG"
 OWN_CONFIG = Path(__file__).resolve().parents[1] / "config.toml"
 _NOT_TOML = (ValueError, RecursionError)  # also of bytes, numbers and nesting beyond any sense
+_SECRET = re.compile(r"secret|password|token|credential|(access|account|api|_)_?key", re.I)
 _PATH_MARK = re.compile(r"[./\\]")
 
 
@@ -77,7 +78,21 @@ class DataSettings(_Section):
 
 class StoreSettings(_Section):
     uri: PathText = "data/store"
+    options: Annotated[
+        dict[str, str | bool | int],
+        Field(
+            description="names and values of LanceDB's storage_options; keys and tokens come from"
+            " the environment, as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ),
+    ] = {}
     max_vanished: Share = 0.2
+
+    @field_validator("options")
+    @classmethod
+    def _without_secrets(cls, options: dict[str, str | bool | int]) -> dict[str, str | bool | int]:
+        if any(_SECRET.search(name) for name in options):
+            raise ValueError("a secret does not belong in a file")
+        return options
 
 
 class ExportSettings(_Section):
@@ -183,6 +198,15 @@ class Settings(_Section):
     def store_uri(self) -> str:
         """URI of the store; a local folder as an absolute path."""
         return self.store.uri if "://" in self.store.uri else str(self.path(self.store.uri))
+
+    @property
+    def store_options(self) -> dict[str, str]:
+        """`store.options` as LanceDB takes them: texts."""
+        plain = {True: "true", False: "false"}
+        return {
+            name: plain[value] if isinstance(value, bool) else str(value)
+            for name, value in self.store.options.items()
+        }
 
     @property
     def clip_folder(self) -> Path | None:
@@ -329,6 +353,9 @@ def _explain(error: ValidationError, file: Path, sources: dict[str, str]) -> str
         source = _source(key, sources) or str(file)
         if problem["type"] == "extra_forbidden":
             lines.append(f"{source}: {_unknown(key)}")
+        elif key.startswith("store.options"):  # what is wrong with it may be that it is a secret
+            source = source.partition("=")[0]
+            lines.append(f"{source}: store.options: it should be {_allowed('store.options')}")
         else:
             lines.append(f"{source}: {key} = {problem['input']!r}: it should be {_allowed(key)}")
     return "\n".join(lines)

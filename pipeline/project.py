@@ -56,20 +56,19 @@ class Project:
         self.written = written
 
     @classmethod
-    def open(cls, settings: Settings, *, writer: bool = False, as_scanned: bool = False) -> Self:
+    def open(cls, settings: Settings, *, writer: bool = False) -> Self:
         """Open the folder of the last scan, or `data.dir` where that setting changed since.
 
         Args:
             settings: values of the configuration.
             writer: whether the store will be written.
-            as_scanned: whether the folder of the last scan counts whatever `data.dir` is.
 
         Raises:
             StoreError: the store cannot be opened.
         """
-        store = Store.open(settings.store_uri, writer=writer)
+        store = open_store(settings, writer=writer)
         try:
-            written = _last_scanned(settings, store, always=as_scanned)
+            written = _last_scanned(settings, store)
         except BaseException:
             store.close()
             raise
@@ -94,7 +93,12 @@ class Project:
         if not is_utf8(str(collection.top)):
             raise SettingsError(f"{collection.top}: its name is not valid UTF-8; rename the folder")
         recipe_of(settings)  # refuses names of models before a store is made
-        project = cls(settings, Store.open(settings.store_uri, writer=True), collection, written)
+        project = cls(
+            settings,
+            open_store(settings, writer=True),
+            collection,
+            written,
+        )
         try:
             note = json.dumps({"configured": settings.data.dir, "scanned": written})
             if project.store.get_note(_NOTE) != note:
@@ -188,10 +192,19 @@ class Project:
         return _key_in(self.collection.root, file)
 
 
-def _last_scanned(settings: Settings, store: Store, *, always: bool = False) -> str:
-    """Read which folder was scanned last; unless `always`, `data.dir` where that changed since."""
+def open_store(settings: Settings, *, writer: bool = False) -> Store:
+    """Open the store that the settings name.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    return Store.open(settings.store_uri, writer=writer, options=settings.store_options)
+
+
+def _last_scanned(settings: Settings, store: Store) -> str:
+    """Read which folder was scanned last; `data.dir` where that setting changed since."""
     note = json.loads(store.get_note(_NOTE) or "{}")
-    same = note.get("configured") == settings.data.dir or (always and "scanned" in note)
+    same = note.get("configured") == settings.data.dir
     return str(note["scanned"]) if same else settings.data.dir
 
 
@@ -200,7 +213,7 @@ def _locate(settings: Settings, place: Path | None) -> tuple[Collection, str]:
     configured = settings.data.dir
     if place is None:
         return _collection(settings, settings.path(configured)), configured
-    with Store.open(settings.store_uri) as store:
+    with open_store(settings) as store:
         last = _last_scanned(settings, store)
     for written in dict.fromkeys((configured, last)):
         root = settings.path(written)

@@ -10,7 +10,7 @@ class RecordError(StoreError):
 
 
 class StoreBusyError(StoreError):
-    """Another process of this machine is writing the store.
+    """Another process is writing the store.
 
     Args:
         text: the message.

@@ -16,6 +16,7 @@ from typing import Any
 
 from pipeline.config import Settings
 from pipeline.models.loaded import Models
+from pipeline.models.preprocess import Preprocess
 from pipeline.records import (
     DecodedVideo,
     EmbeddedVideo,
@@ -99,15 +100,9 @@ class DecoderActor:
     def start(self) -> None:
         """Answer once the process runs."""
 
-    def prepare(self) -> None:
-        """Import what decoding needs.
-
-        Raises:
-            ModelError: CLIP's configuration cannot be read.
-        """
-        self._decoder = Decoder(
-            self._settings, Models(self._settings, self._notes.say).preprocess()
-        )
+    def prepare(self, preprocess: Preprocess) -> None:
+        """Take CLIP's preprocessing, which it would take open_clip and torch to read."""
+        self._decoder = Decoder(self._settings, preprocess)
 
     def hash(self, file: VideoFile) -> Answer:
         """Hash a file; the value is the digest, a `Failure` or a `Left`."""
@@ -173,6 +168,15 @@ class EmbedderActor:
     def encode_texts(self, texts: Sequence[str]) -> Answer:
         """Encode texts with CLIP; float32 `[n, d]`."""
         return self._notes.answer(self._models.clip().encode_texts(texts))
+
+
+def read_preprocess(settings: Settings) -> Preprocess:
+    """Read CLIP's preprocessing, once for all decoders.
+
+    Raises:
+        ModelError: the model's configuration cannot be read.
+    """
+    return Models(settings, lambda _: None).preprocess()
 
 
 def located(settings: Settings, file: VideoFile) -> VideoFile:

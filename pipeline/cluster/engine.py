@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.cluster.actors import Answer, DecoderActor, EmbedderActor
+from pipeline.cluster.actors import Answer, DecoderActor, EmbedderActor, read_preprocess
 from pipeline.cluster.nodes import ask_nodes, look_around, problems, question_of
 from pipeline.cluster.placement import Node, Place, Plan, plan
 from pipeline.cluster.pool import PULSE, Lost, Pool
@@ -58,6 +58,7 @@ class RayEngine:
             lambda: self._plan().decoders,
             calls=lambda _: FILES_PER_DECODER,
             hear=self._hear,
+            to_prepare=[ray.remote(num_cpus=0)(read_preprocess).remote(settings)],
         )
         self._embedders = Pool(
             ray,

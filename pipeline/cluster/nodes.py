@@ -25,7 +25,6 @@ from pipeline.errors import PipelineError
 
 ANSWER_SECONDS = 120.0  # weights of 3 GB are hashed meanwhile
 PROBES = 8  # names at the top of the collection that a node has to see
-LEAST_SHARED_BYTES = 128 << 20  # containers have 64 MB by default
 PACKAGES = ("pipeline", "store")
 
 

@@ -77,6 +77,7 @@ class Pool:
         places: gives the places that there should be now; may raise while the cluster is away.
         calls: most calls of one actor that may wait or run.
         hear: is given every answer.
+        to_prepare: arguments of each actor's `prepare`.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Pool:
         *,
         calls: Callable[[Place], int],
         hear: Callable[[Answer], None],
+        to_prepare: Sequence[Any] = (),
     ) -> None:
         self._ray = ray
         self._name = name
@@ -95,6 +97,7 @@ class Pool:
         self._places = places
         self._calls = calls
         self._hear = hear
+        self._to_prepare = to_prepare
         self._seats: list[Seat] = []
         self._wait_alone = 0
         self._next_look = 0.0
@@ -266,7 +269,7 @@ class Pool:
 
     def _started(self, place: Place) -> Seat:
         actor = self._start_actor(place)
-        return Seat(place, actor, [actor.start.remote(), actor.prepare.remote()])
+        return Seat(place, actor, [actor.start.remote(), actor.prepare.remote(*self._to_prepare)])
 
     def _note(self, seat: Seat) -> None:
         """Note how far a new actor is."""

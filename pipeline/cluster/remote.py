@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.cluster.pool import Lost, Pool, Silent
+from pipeline.flow.heartbeat import hung
 from pipeline.flow.intake import Intaken
 from pipeline.records import Failure, Left, Result, Stage, Task, Transcript, VideoFile
 
@@ -81,9 +82,7 @@ class RemoteReader:
                 log.info("%r is read again: %s", file.path, loss)
                 lost += loss.guilty
             except Silent:
-                limit = f"decode.timeout_seconds = {self._timeout:g}"
-                why = f"reading it does not come back, for longer than {limit}"
-                return Failure(file, Stage.DECODE, why, digest), None
+                return Failure(file, Stage.DECODE, hung(self._timeout), digest), None
             else:
                 self._last.seat = seat
                 return made, reference

@@ -19,13 +19,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from store.table.store import Store
+    from pipeline.project import open_store
 
     forgotten = 0
-    with Store.open(settings.store_uri) as store:
+    with open_store(settings) as store:
         has_failures = bool(store.failures())
     if has_failures:  # opened for writing, a store is made where there is none
-        with Store.open(settings.store_uri, writer=True) as store:
+        with open_store(settings, writer=True) as store:
             forgotten = store.forget_failures()
     text = f"Forgot {forgotten} failures; the next scan tries these videos again."
     text = text if forgotten else "No video has failed."

@@ -153,9 +153,9 @@ def _inotify(folders: int) -> Finding:
 def store(settings: Settings) -> Findings:
     """Check the table: fragments, versions, indexes, rows by recipe, and failures."""
     from pipeline.models.recipe import recipe_of
-    from store.table.store import Store
+    from pipeline.project import open_store
 
-    with Store.open(settings.store_uri) as opened:
+    with open_store(settings) as opened:
         facts = opened.facts()
         table = opened.videos.table
         indexes = [index.name for index in table.list_indices()] if table is not None else []

@@ -21,7 +21,7 @@ from pipeline.flow.catalog import Comparison
 from pipeline.flow.crash_trial import guilty_among
 from pipeline.flow.engine import Engine, Line, Shared
 from pipeline.flow.feed import Feeder
-from pipeline.flow.heartbeat import Heartbeat
+from pipeline.flow.heartbeat import Heartbeat, hung
 from pipeline.flow.journal import Journal
 from pipeline.flow.local import LocalEngine
 from pipeline.flow.progress import Report, dataset_summary
@@ -208,7 +208,7 @@ class Flow:
         the run ends.
         """
         limit = self._project.settings.decode.timeout_seconds
-        why = f"reading it has hung for longer than decode.timeout_seconds = {limit:g}"
+        why = hung(limit)
         lost: list[VideoFile] = []
         while not self._stages.wait(LOOK_SECONDS):
             self._heartbeat.let_pass(LOOK_SECONDS)

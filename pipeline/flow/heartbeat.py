@@ -14,6 +14,11 @@ from pipeline.records import VideoFile
 from pipeline.stages.read import Beat
 
 
+def hung(limit_seconds: float) -> str:
+    """Reason of the failure of a file whose reading gave no sign of life for so long."""
+    return f"reading it has hung for longer than decode.timeout_seconds = {limit_seconds:g}"
+
+
 class Heartbeat:
     """Knows which files are read, and when reading each last went on. Safe in any thread.
 

@@ -23,7 +23,7 @@ from store.table.store import Store
 
 if TYPE_CHECKING:
     from pipeline.labels.suggest import Suggestion
-    from pipeline.project import Project
+    from pipeline.project import Project, open_store
 
 LOG = "moves.jsonl"
 ROWS_AT_ONCE = 1_000  # in memory: about 15 MB
@@ -260,7 +260,7 @@ def follow(project: Project, moves: Sequence[Move], report: Report) -> bool:
     if not moves:
         return True
     try:
-        with Store.open(project.settings.store_uri, writer=True) as store:
+        with open_store(project.settings, writer=True) as store:
             for start in range(0, len(moves), ROWS_AT_ONCE):
                 _move_rows(store, moves[start : start + ROWS_AT_ONCE])
     except StoreBusyError as busy:

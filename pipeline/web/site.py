@@ -18,6 +18,7 @@ from pipeline.flow.running import read_running
 from pipeline.flow.status import Status, read_status
 from pipeline.labels.move_log import Move, MoveLog
 from pipeline.labels.moves import LOG, follow
+from pipeline.project import open_store
 from pipeline.terminal import say
 from pipeline.web.answers import ApiError
 from pipeline.web.background import Background, Latest
@@ -28,7 +29,6 @@ from pipeline.web.overview import Overview, Video
 from pipeline.web.pool import Threads
 from pipeline.web.preview import FOLDER, Previews
 from store.errors import StoreBusyError
-from store.table.store import Store
 
 if TYPE_CHECKING:
     from pipeline.doctor.finding import Finding
@@ -221,7 +221,7 @@ class Site:
 
     def _tidy(self) -> None:
         try:
-            with Store.open(self.project.settings.store_uri, writer=True) as store:
+            with open_store(self.project.settings, writer=True) as store:
                 store.upkeep()
         except StoreBusyError:
             return  # who writes keeps it in order

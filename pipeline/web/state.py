@@ -8,11 +8,11 @@ from time import monotonic
 from typing import Any
 
 from pipeline.doctor.finding import Finding
+from pipeline.project import open_store
 from pipeline.records import Stage
 from pipeline.web.answers import Waiting
 from pipeline.web.routes import Route
 from pipeline.web.site import Site
-from store.table.store import Store
 
 LISTING = "The folder is being listed."
 EXAMINING = "This machine is being examined: models are loaded, and that takes a minute."
@@ -76,7 +76,7 @@ def retry(site: Site) -> dict[str, Any]:
     Raises:
         StoreBusyError: a scan or a watch is writing the store.
     """
-    with Store.open(site.project.settings.store_uri, writer=True) as store:
+    with open_store(site.project.settings, writer=True) as store:
         forgotten = store.forget_failures()
     text = f"Forgot {forgotten} failures; the next scan tries these videos again."
     return {"forgotten": forgotten, "text": text}

@@ -93,12 +93,18 @@ class Database:
     Args:
         uri: a folder, or any URI that LanceDB opens.
         writer: whether it may be changed.
+        options: of the object storage that the URI names, as LanceDB's `storage_options` has them.
+
+    Attributes:
+        may_write: raises `StoreError` where it may not be changed any more.
     """
 
-    def __init__(self, uri: str, *, writer: bool) -> None:
+    def __init__(self, uri: str, *, writer: bool, options: Mapping[str, str] | None = None) -> None:
         self.uri = uri
         self.writer = writer
         self.folder = _local_folder(uri)
+        self.may_write: Callable[[], None] = lambda: None
+        self._options = dict(options or {})
         self._connection: Any = None
         self._lock = threading.Lock()
 
@@ -122,14 +128,26 @@ class Database:
             table: Table = self._connect().create_table(name, schema=schema, exist_ok=True)
         return table
 
+    def create_once(self, name: str, rows: pa.Table) -> Table:
+        """Open the table of that name; where there is none, it is made with these rows."""
+        with translated(f"the store {self.uri} cannot be written"):
+            try:
+                made: Table = self._connect().create_table(name, data=rows)
+            except (ValueError, RuntimeError) as error:
+                if "already exists" not in str(error):
+                    raise
+                made = self._connect().open_table(name)
+        return made
+
     def require_writer(self) -> None:
-        """Check that the database was opened for writing.
+        """Check that the database was opened for writing, and may still be written.
 
         Raises:
-            StoreError: it was opened for reading.
+            StoreError: it was opened for reading, or is another's to write by now.
         """
         if not self.writer:
             raise StoreError(f"the store {self.uri} was opened for reading only")
+        self.may_write()
 
     def _connect(self) -> Any:
         with self._lock:
@@ -147,6 +165,7 @@ class Database:
                 self._connection = lancedb.connect(
                     self.uri,
                     read_consistency_interval=timedelta(0),
+                    storage_options=self._options or None,
                     session=session if self.writer else None,
                 )
             return self._connection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ from store.table.arrow import (
     video_schema,
 )
 from store.table.lance import Database, KeyedTable, col, lit, translated
+from store.table.lease import Lease
 from store.table.lock import WriterLock
 from store.table.snapshot import Snapshot
 
@@ -48,22 +49,25 @@ class Store:
         self._database = database
         self._failures = KeyedTable(database, "failures", "path")
         self._memory = KeyedTable(database, "memory", "key")
-        self._lock: WriterLock | None = None
+        self._lock: WriterLock | Lease | None = None
         self._snapshot: Snapshot | None = None
 
     @classmethod
-    def open(cls, uri: str, *, writer: bool = False) -> Store:
+    def open(
+        cls, uri: str, *, writer: bool = False, options: Mapping[str, str] | None = None
+    ) -> Store:
         """Open a store. One that does not exist reads as empty, and reading makes nothing on disk.
 
         Args:
             uri: a folder, or any URI that LanceDB opens.
             writer: whether to write it.
+            options: of object storage, as LanceDB's `storage_options` has them.
 
         Raises:
-            StoreBusyError: it is to be written, and another process of this machine writes it.
+            StoreBusyError: it is to be written, and another process writes it.
             StoreError: it cannot be read, or is of another version.
         """
-        store = cls(Database(uri, writer=writer))
+        store = cls(Database(uri, writer=writer, options=options))
         try:
             store._acquire()
             for each in store._tables:
@@ -93,11 +97,17 @@ class Store:
             self._lock.release()
 
     def _acquire(self) -> None:
-        """Become the one writer of this machine; a store that is not local may have others."""
-        folder = self._database.folder
-        if self._database.writer and folder is not None:
-            self._lock = WriterLock(folder)
+        """Become the one writer: of this machine, or of all where the store is on none."""
+        database = self._database
+        if not database.writer:
+            return
+        if database.folder is not None:
+            self._lock = WriterLock(database.folder)
             self._lock.acquire()
+        else:
+            self._lock = lease = Lease(database)
+            lease.acquire()
+            database.may_write = lease.check
 
     def snapshot(self) -> Snapshot | None:
         """Give the videos as they are now; None where there is no table yet.

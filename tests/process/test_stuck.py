@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,32 +12,14 @@ from pipeline.flow.heartbeat import Heartbeat
 from pipeline.flow.workers import Ended, StageGroup
 from pipeline.records import VideoFile
 from store.table.store import Store
+from tests.support.disks import nobody_can_open
 from tests.support.program import Run
 from tests.support.projects import UserProject
 from tests.support.threads import PATIENCE
 
-fcntl = pytest.importorskip("fcntl")
-
 REASON = "reading it has hung for longer than decode.timeout_seconds = 3"
 
 
-@contextmanager
-def nobody_can_open(path: Path) -> Iterator[None]:
-    """Let whoever opens the file wait in the kernel, as on a drive that does not answer.
-
-    The wait ends when a lease of this process is broken, 45 s later (fcntl(2), "Leases").
-    """
-    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel's request to give it up
-    file = os.open(path, os.O_RDWR)
-    try:
-        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-        yield
-    finally:
-        os.close(file)
-        signal.signal(signal.SIGIO, before)
-
-
-@pytest.mark.skipif(not hasattr(fcntl, "F_SETLEASE"), reason="needs leases of files (Linux)")
 def test_a_file_that_never_opens_fails_and_the_next_run_goes_on(
     tmp_path: Path,
     small_clip_dir: Path,

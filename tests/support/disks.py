@@ -1,8 +1,9 @@
-"""Disks that fill up."""
+"""Disks that are too small, and drives that do not answer."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,3 +60,24 @@ def fill(disk: Path, *, leave: int) -> Path:
     filler = disk / "filler"
     filler.write_bytes(bytes(max(room.f_bavail * room.f_frsize - leave, 0)))
     return filler
+
+
+@contextmanager
+def nobody_can_open(path: Path) -> Iterator[None]:
+    """Let whoever opens the file wait in the kernel, as on a drive that does not answer.
+
+    The wait ends when a lease of this process is broken, 45 s later (fcntl(2), "Leases"). Skips the
+    test where there are no leases.
+    """
+    if sys.platform != "linux":
+        pytest.skip("only Linux has leases of files")
+    import fcntl
+
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel's request to give it up
+    file = os.open(path, os.O_RDWR)
+    try:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        yield
+    finally:
+        os.close(file)
+        signal.signal(signal.SIGIO, before)

@@ -54,7 +54,7 @@ def test_a_file_that_takes_actors_down_also_alone_is_to_blame() -> None:
 
 def test_a_file_whose_reading_does_not_come_back_fails_as_on_one_machine() -> None:
     read, _ = reader(Silent())
-    reason = "reading it does not come back, for longer than decode.timeout_seconds = 3"
+    reason = "reading it has hung for longer than decode.timeout_seconds = 3"
     assert read.decode(TASK, None) == Failure(FILE, Stage.DECODE, reason, "digest")
 
 

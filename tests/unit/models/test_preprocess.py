@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import open_clip
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.demo.weights import TINY_CLIP
@@ -104,3 +107,20 @@ def test_a_configuration_that_cannot_be_read_names_the_setting(
         (tmp_path / "open_clip_config.json").write_text(text)
     with pytest.raises(ModelError, match=r"^clip\.model = local-dir:"):
         read_preprocess(f"local-dir:{tmp_path}", None)
+
+
+@settings(max_examples=30)
+@given(
+    st.tuples(st.integers(8, 400), st.integers(8, 400)),
+    st.sampled_from(["bicubic", "bilinear"]),
+    st.sampled_from(["shortest", "squash"]),
+)
+def test_pictures_of_any_size_are_cut_as_open_clip_cuts_them(
+    size: tuple[int, int], interpolation: str, mode: str
+) -> None:
+    ours = Preprocess((48, 48), (0.5,) * 3, (0.5,) * 3, interpolation, mode)
+    config = open_clip.transform.PreprocessCfg(**asdict(ours))
+    theirs = open_clip.transform.image_transform_v2(config, is_train=False)
+    picture = Image.fromarray(draw(1, *size, seed=1))
+    cut = theirs(picture).permute(1, 2, 0).numpy() / 2 + 0.5
+    np.testing.assert_array_equal(ours(picture), np.rint(cut * 255))
