@@ -80,7 +80,7 @@ def run_flow(
         with Project.open_to_scan(settings, options.dir) as project:
             flow = Flow(project, report, _engine_of(project, report, ray))
             # Before the signals have handlers: Ctrl-C ends a download at once.
-            flow.prepare(watch=options.command == "watch")
+            flow.prepare(watch=options.command != "scan")
             with _stopped_by_signals(flow, report):
                 summary = go(flow)
             document = _document(summary, project.shown)

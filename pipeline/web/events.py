@@ -37,17 +37,19 @@ class Events:
         self._listeners: set[asyncio.Queue[bytes]] = set()
         self._last: dict[str, Any] = {}
         self._ended = asyncio.Event()
+        self._is_ended = False  # also before there is a loop
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
         """Look until `end`; for a task of the event loop."""
         self._loop = asyncio.get_running_loop()
-        while not self._ended.is_set():
+        while not (self._is_ended or self._ended.is_set()):
             await self._look()
             await _wait(self._ended.wait(), LOOK_SECONDS)
 
     def end(self) -> None:
         """End `run` and every stream. Safe in any thread."""
+        self._is_ended = True
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._ended.set)
 
