@@ -310,7 +310,7 @@ def _directions(embeddings: np.ndarray, means: np.ndarray) -> np.ndarray:
     Fewer videos than dimensions leave at most as many directions as videos, and save that time.
     """
     n, width = embeddings.shape
-    step = max(n // (_RANK_SAMPLE * width), 1)
+    step = max(n // max(_RANK_SAMPLE * width, 1), 1)
     while True:
         exact = centred(embeddings[::step], means).astype(np.float64)
         size, directions = np.linalg.eigh(exact.T @ exact)
