@@ -171,7 +171,8 @@ class ShrunkLda:
         counts, sums = moments.counts[self._present], moments.sums[self._present]
         means = sums / counts[:, None]
         between = sums / np.sqrt(counts)[:, None]
-        shrunk = moments.outer - between.T @ between
+        shrunk = between.T @ between
+        np.subtract(moments.outer, shrunk, out=shrunk)
         total, within = np.trace(moments.outer), np.trace(shrunk)
         if within > _NO_VARIATION * total:
             shrunk *= (1 - SHRINKAGE) / max(counts.sum() - len(counts), 1)
@@ -203,15 +204,18 @@ class CrossValidation:
     Args:
         clips: labeled clips.
         keys: int64 `[n]`; clips of equal keys share one of at most FOLDS parts.
+
+    Attributes:
+        moments: of all clips.
     """
 
     def __init__(self, clips: LabeledClips, keys: np.ndarray) -> None:
         self._clips = clips
         self._parts = [(places, self._moments(places)) for places in _folds(keys)]
         width = clips.vectors.shape[1]
-        self._all = Moments.of(np.empty((0, width)), np.empty(0, np.int64), len(clips.names))
+        self.moments = Moments.of(np.empty((0, width)), np.empty(0, np.int64), len(clips.names))
         for _, part in self._parts:
-            self._all += part
+            self.moments += part
 
     def predict(self, aside: np.ndarray | None = None) -> Predictions:
         """Predict every clip.
@@ -222,7 +226,7 @@ class CrossValidation:
         clips = self._clips
         scores = np.full((len(clips), len(clips.names)), -np.inf)
         left_out = np.zeros(len(clips), bool) if aside is None else aside
-        usable = self._all - self._moments(np.flatnonzero(left_out))
+        usable = self.moments - self._moments(np.flatnonzero(left_out))
         for places, part in self._parts:
             twice = places[left_out[places]]  # left out with the part and by itself
             rest = usable - (part - self._moments(twice) if len(twice) else part)

@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from pipeline.labels.classifier import (
     Clips,
+    CrossValidation,
     Moments,
     PlattScaling,
     ShrunkLda,
     calibrate,
-    leave_one_out,
 )
 from pipeline.labels.features import Features, most_changes
 
@@ -113,8 +113,10 @@ class FolderModel:
         """Learn from the labeled videos, and measure how well that goes."""
         clips = _to_learn_from(features)
         labeled = features.labeled(clips)
-        tried = leave_one_out(labeled)
-        learned = LearnedClips.of(features, clips)
+        validation = CrossValidation(labeled, labeled.groups)
+        tried = validation.predict()
+        keys = frozenset(keys_of(features, clips))
+        learned = LearnedClips(clips.names, keys, validation.moments, features.identity)
         right = tried.winner == labeled.labels
         return cls(learned, calibrate(labeled, tried), tried.margin, right)
 

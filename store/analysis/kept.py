@@ -72,21 +72,30 @@ class Kept:
             with _logged(file), _replacing(file) as beside:
                 np.savez(beside, allow_pickle=False, **arrays, **{_ABOUT: np.array(self._about)})
 
-    def load_matrix(self, name: str, checksum: int) -> np.ndarray | None:
-        """Map a matrix; None where there is none of this checksum."""
+    def map_matrix(self, name: str, checksum: int) -> np.ndarray | None:
+        """Map a matrix into memory; None where there is none of this checksum.
+
+        Whoever reads it checks it first: that takes as long as reading all of it.
+        """
         file = self._matrix(name, checksum)
         if file is None:
             return None
         try:
             found: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
-            if zlib.crc32(found.data) != checksum:
-                raise ValueError("its checksum is wrong")
         except FileNotFoundError:
             return None  # another process has written a newer one
         except _UNREADABLE as error:
             _log.warning("%s is damaged and is made anew: %s", file, error)
             return None
         return found
+
+    @staticmethod
+    def is_whole(matrix: np.ndarray, checksum: int) -> bool:
+        """Whether a matrix is as it was kept."""
+        is_same = zlib.crc32(matrix.data) == checksum
+        if not is_same:
+            _log.warning("a matrix that was kept is damaged (%08x) and is made anew", checksum)
+        return is_same
 
     def save_matrix(self, name: str, matrix: np.ndarray) -> int:
         """Keep a matrix in place of the last one of that name, and return its checksum."""

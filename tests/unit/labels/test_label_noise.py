@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.labels.check import MIN_CONFIDENCE
+from pipeline.labels.judgement import MIN_CONFIDENCE
 from pipeline.labels.label_noise import LabelNoise
 
 FOLDERS = 5
