@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.flow.engine import Engine
     from pipeline.flow.flow import Flow, Summary
     from pipeline.flow.progress import Report
+    from pipeline.labels.landing import LandingAdvice
     from pipeline.project import Project
 
 NAMED_FAILURES = 5  # of a run, by its summary
@@ -78,7 +79,8 @@ def run_flow(
         from pipeline.project import Project
 
         with Project.open_to_scan(settings, options.dir) as project:
-            flow = Flow(project, report, _engine_of(project, report, ray))
+            landed = _advice(project, report) if options.command == "watch" else None
+            flow = Flow(project, report, _engine_of(project, report, ray), landed)
             # Before the signals have handlers: Ctrl-C ends a download at once.
             flow.prepare(watch=options.command != "scan")
             with _stopped_by_signals(flow, report):
@@ -118,6 +120,18 @@ def _engine_of(project: Project, report: Report, ray: Any) -> Engine:
     from pipeline.cluster.engine import open_engine
 
     return open_engine(ray, settings, project.collection.top, report.say)
+
+
+def _advice(project: Project, report: Report) -> LandingAdvice:
+    """Say the likely folder of each unlabeled video that lands, where it is sure."""
+    from pipeline.commands.suggest import MIN_CONFIDENCE
+    from pipeline.labels.landing import LandingAdvice
+
+    def say(path: str, folder: str, confidence: float) -> None:
+        text = f"{printable(path)} probably belongs in {printable(folder)} ({confidence:.0%} sure)"
+        report.say(text, path=path, likely_folder=folder, confidence=round(confidence, 4))
+
+    return LandingAdvice(project.store, project.recipe, MIN_CONFIDENCE, say)
 
 
 def _document(summary: Summary, shown: Callable[[str], str]) -> dict[str, Any]:

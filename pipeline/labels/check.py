@@ -155,7 +155,7 @@ def check(vectors: Vectors) -> CheckResult:
 
 def _check(features: Features, kept: Kept | None) -> CheckResult:
     arrays = kept.load(_SUBJECT) if kept else None
-    digest = features.digest(str(features.identity))
+    digest = features.digest(str(features.space.identity))
     before = Judgement.from_arrays(arrays) if arrays else None
     is_same = arrays is not None and str(arrays["digest"]) == digest
     judgement = before if is_same else before and before.updated(features)

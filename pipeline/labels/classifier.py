@@ -10,7 +10,7 @@ answer into a probability (Platt, "Probabilistic outputs for support vector mach
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -183,6 +183,28 @@ class ShrunkLda:
         factor = cho_factor(shrunk, lower=True, overwrite_a=True, check_finite=False)
         self._weights = cho_solve(factor, means.T, check_finite=False)
         self._offsets = -(means.T * self._weights).sum(axis=0) / 2
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return arrays to keep."""
+        return {"weights": self._weights, "offsets": self._offsets, "present": self._present}
+
+    @staticmethod
+    def none() -> dict[str, np.ndarray]:
+        """Return the arrays of no classifier."""
+        return {"weights": np.empty((0, 0)), "offsets": np.empty(0), "present": np.empty(0, int)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], folders: int) -> Self:
+        """Read what `to_arrays` gave.
+
+        Args:
+            arrays: to read.
+            folders: number of folders.
+        """
+        made = cls.__new__(cls)
+        made._folders, made._present = folders, arrays["present"]
+        made._weights, made._offsets = arrays["weights"], arrays["offsets"]
+        return made
 
     def predict(self, queries: np.ndarray) -> Predictions:
         """Classify queries, float `[q, r]`."""

@@ -50,7 +50,8 @@ FEW = 500
 CHANGED_SHARE = 0.02
 """Of more, it is updated until a larger share of them changed."""
 
-_SUBJECT = "contents"
+SUBJECT = "contents"
+SPACE_ARRAYS = ("means", "directions", "usual")
 _RANK_SAMPLE = 4  # times as many vectors as numbers in each tell whether any direction is unused
 
 
@@ -89,6 +90,22 @@ class Space:
         """Learn the space of contents, float32 `[n, 2d]`."""
         means = means_of(embeddings)
         return cls(means, _directions(embeddings, means), usual_distance(embeddings))
+
+    @property
+    def identity(self) -> int:
+        """A number that changes with the space."""
+        return zlib.crc32(self.means.tobytes() + self.directions.tobytes())
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return SPACE_ARRAYS, to keep."""
+        usual = np.array([self.usual.picture, self.usual.speech])
+        return {"means": self.means, "directions": self.directions, "usual": usual}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """Read what `to_arrays` gave."""
+        usual = UsualDistance(*arrays["usual"].tolist())
+        return cls(arrays["means"], arrays["directions"], usual)
 
     def centred(self, embeddings: np.ndarray) -> np.ndarray:
         """Return float32 `[n, 2d]`, each half less the mean of its kind."""
@@ -156,14 +173,12 @@ class Features:
             kept, space = Kept(store, recipe), features.space
             arrays = {
                 "hashes": np.array(features.hashes.to_pylist(), np.bytes_),
-                "means": space.means,
-                "directions": space.directions,
-                "usual": np.array([space.usual.picture, space.usual.speech]),
+                **space.to_arrays(),
                 "pairs": pairs,
                 "exact": np.array(features.exact),
-                "matrix": np.array(kept.save_matrix(_SUBJECT, features.known)),
+                "matrix": np.array(kept.save_matrix(SUBJECT, features.known)),
             }
-            kept.save(_SUBJECT, arrays)
+            kept.save(SUBJECT, arrays)
         return features
 
     @classmethod
@@ -184,7 +199,7 @@ class Features:
     @classmethod
     def _updated(cls, kept: Kept, store: Store, recipe: Recipe) -> Self | None:
         """Prepare the rows with what is kept; None where too little of it can be used."""
-        arrays = kept.load(_SUBJECT)
+        arrays = kept.load(SUBJECT)
         if arrays is None:
             return None
         read, row_ids = read_present(store, recipe)
@@ -198,7 +213,7 @@ class Features:
         if came + gone > most_changes(len(there)):
             return None
         checksum = int(arrays["matrix"])
-        known = kept.map_matrix(_SUBJECT, checksum)
+        known = kept.map_matrix(SUBJECT, checksum)
         if known is None or len(known) != len(there):
             return None
         numbers = number.fill_null(0).to_numpy().astype(np.int64)
@@ -207,8 +222,8 @@ class Features:
         first = np.full(len(there) + came, -1, np.int64)
         first[content[::-1]] = np.arange(len(content))[::-1]
         new = read_matrix(read.snapshot, row_ids[first[len(there) :]], known.shape[1])
-        usual = UsualDistance(*arrays["usual"].tolist())
-        space = Space(arrays["means"], arrays["directions"], usual)
+        space = Space.from_arrays(arrays)
+        usual = space.usual
         pairs = arrays["pairs"]
         if len(new) and not kept.is_whole(known, checksum):
             return None
@@ -221,11 +236,6 @@ class Features:
         every = pa.concat_arrays([there, encoded.dictionary.filter(pa.array(is_new))])
         exact = bool(arrays["exact"])
         return cls(read, content, known, new, every, space, groups, exact, checksum)
-
-    @property
-    def identity(self) -> int:
-        """A number that changes with the space."""
-        return zlib.crc32(self.space.means.tobytes() + self.space.directions.tobytes())
 
     def digest(self, *also: str) -> str:
         """Return what changes with any row's path, label or content, and with other texts."""

@@ -48,7 +48,9 @@ class LearnedClips:
     def of(cls, features: Features, clips: Clips) -> Self:
         """Add clips up."""
         moments = Moments.of(features.reduced(clips.rows), clips.labels, len(clips.names))
-        return cls(clips.names, frozenset(keys_of(features, clips)), moments, features.identity)
+        return cls(
+            clips.names, frozenset(keys_of(features, clips)), moments, features.space.identity
+        )
 
     def updated(self, features: Features, clips: Clips) -> Self | None:
         """Put new clips in and take others out; None where the vector of one of those is lost."""
@@ -116,7 +118,7 @@ class FolderModel:
         validation = CrossValidation(labeled, labeled.groups)
         tried = validation.predict()
         keys = frozenset(keys_of(features, clips))
-        learned = LearnedClips(clips.names, keys, validation.moments, features.identity)
+        learned = LearnedClips(clips.names, keys, validation.moments, features.space.identity)
         right = tried.winner == labeled.labels
         return cls(learned, calibrate(labeled, tried), tried.margin, right)
 
@@ -125,7 +127,7 @@ class FolderModel:
         clips = _to_learn_from(features)
         changed = len(self.clips.keys ^ set(keys_of(features, clips)))
         changes = self.changes + changed
-        if self.clips.space != features.identity or changes > most_changes(len(self.margin)):
+        if self.clips.space != features.space.identity or changes > most_changes(len(self.margin)):
             return None
         learned = self.clips.updated(features, clips)
         return None if learned is None else replace(self, clips=learned, changes=changes)
@@ -140,6 +142,7 @@ class FolderModel:
         line = self.probability
         return {
             **self.clips.to_arrays(),
+            **(self.lda.to_arrays() if self.clips.keys else ShrunkLda.none()),
             "line": np.array([line.scale, line.slope, line.offset]),
             "margin": self.margin,
             "right": self.right,

@@ -73,7 +73,9 @@ class Judgement:
         clips = features.clips()
         keys = keys_of(features, clips)
         changes = self.changes + len(self.verdicts.keys() ^ set(keys))
-        if self.learned.space != features.identity or changes > most_changes(len(self.verdicts)):
+        if self.learned.space != features.space.identity or changes > most_changes(
+            len(self.verdicts)
+        ):
             return None
         stays = np.array([key in self.learned.keys for key in keys], bool)
         learned = self.learned.updated(features, clips.select(stays))

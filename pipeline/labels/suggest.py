@@ -26,7 +26,7 @@ FEW_VIDEOS = 3
 """A folder with fewer labeled videos is also matched by its name."""
 
 
-_SUBJECT = "suggestions"
+SUBJECT = "suggestions"
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,8 @@ def _advise(
     min_confidence: float,
     kept: Kept | None,
 ) -> Advice:
-    arrays = kept.load(_SUBJECT) if kept else None
-    digest = features.digest(str(features.identity), *folders)
+    arrays = kept.load(SUBJECT) if kept else None
+    digest = features.digest(str(features.space.identity), *folders)
     if arrays is not None and str(arrays["digest"]) == digest:
         guesses, named = Guesses.from_arrays(arrays), NameGuesses.from_arrays(arrays)
         return _advice(
@@ -202,7 +202,7 @@ def _advise(
     named = named.made(features, folders, load_encoder) if is_named else named.without_rows()
     if kept:
         made = {**model.to_arrays(), **guesses.to_arrays(), **named.to_arrays()}
-        kept.save(_SUBJECT, {**made, "digest": np.array(digest)})
+        kept.save(SUBJECT, {**made, "digest": np.array(digest)})
     return _advice(features, folders, model, guesses, named, min_confidence)
 
 

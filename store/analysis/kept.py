@@ -12,7 +12,7 @@ import json
 import logging
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -48,14 +48,28 @@ class Kept:
         self._folder = folder if folder is not None and folder.parent.is_dir() else None
         self._about = json.dumps([FORMAT, *recipe])
 
-    def load(self, subject: str) -> dict[str, np.ndarray] | None:
-        """Read the arrays of a subject; None where there are none to be used."""
+    def stamp(self, subject: str) -> tuple[int, int] | None:
+        """Return what differs after a subject was kept again; None where it is not kept."""
+        file = self._file(subject)
+        try:
+            facts = file.stat() if file is not None else None
+        except OSError:
+            return None
+        return (facts.st_ino, facts.st_mtime_ns) if facts else None
+
+    def load(self, subject: str, names: Sequence[str] = ()) -> dict[str, np.ndarray] | None:
+        """Read arrays of a subject, all of them where none is named.
+
+        Returns:
+            None where there are none to be used.
+        """
         file = self._file(subject)
         if file is None or not file.exists():
             return None
         try:
             with np.load(file, allow_pickle=False) as read:
-                arrays = {name: read[name] for name in read.files}
+                wanted = [*names, _ABOUT] if names else read.files
+                arrays = {name: read[name] for name in wanted}
             about = str(arrays.pop(_ABOUT))
         except _UNREADABLE as error:
             _log.warning("%s is damaged and is made anew: %s", file, error)
