@@ -67,7 +67,7 @@ class Kept:
         if file is None or not file.exists():
             return None
         try:
-            with np.load(file, allow_pickle=False) as read:
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as read:
                 wanted = [*names, _ABOUT] if names else read.files
                 arrays = {name: read[name] for name in wanted}
             about = str(arrays.pop(_ABOUT))
