@@ -141,7 +141,7 @@ def test_player_closes_by_back_and_by_escape_where_it_was_opened(page: Page) -> 
 def test_player_keys(page: Page) -> None:
     card(page, "cats/1.mp4").locator("a.face").click()
     video = page.locator("#player video")
-    page.wait_for_function("document.querySelector('#player video')?.currentTime > 0")
+    page.wait_for_function("() => document.querySelector('#player video')?.currentTime > 0")
     page.keyboard.press("Space")
     expect(video).to_have_js_property("paused", True)
     page.keyboard.press("ArrowLeft")

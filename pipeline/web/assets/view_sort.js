@@ -145,23 +145,7 @@ export function mount(root, address) {
     }
     const live = index === 0 && !reducedMotion.matches ? WITNESSES : 0;
     return el("li", { class: guess?.probability >= UNLIKELY ? "likely" : "" }, press,
-      guess && index < SHOWN && witnesses(guess, live));
-  }
-
-  /** The videos that speak for a folder; those of all but the first are asked for. */
-  function witnesses(guess, live) {
-    const label = `Videos that speak for ${guess.name}`;
-    const node = el("div", { class: "witnesses" });
-    const show = () => fill(node, strip(guess.witnesses.slice(0, WITNESSES), { live, label }));
-    if (guess.witnesses.length) show();
-    else if (guess.probability >= UNLIKELY) {
-      const params = { like: current().video.key, folder: guess.name, limit: WITNESSES, nearest: 1 };
-      get("/api/search", params, { signal: control.signal }).then(({ hits }) => {
-        guess.witnesses = hits.map(({ video }) => video);
-        show();
-      }, () => {}); // the folder can be chosen all the same
-    } else return null;
-    return node;
+      index < SHOWN && guess?.witnesses.length > 0 && strip(guess.witnesses.slice(0, WITNESSES), { live, label: `Videos that speak for ${name}` }));
   }
 
   /** Keeps the players of the current video and of the next, and of no other. */
