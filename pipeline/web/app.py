@@ -133,7 +133,8 @@ async def _described() -> Response:
 
 
 async def _asset(assets: Assets, name: str, request: Request) -> Response:
-    return assets.get(name, request.headers.get("if-none-match"))
+    headers = request.headers
+    return assets.get(name, headers.get("if-none-match"), headers.get("accept-encoding", ""))
 
 
 async def _picture(site: Site, request: Request) -> Response:

@@ -1,7 +1,7 @@
-"""The page over 100,000 videos, in a real Chromium: cards, scrolling, hovering, moves by key, weight.
+"""The page over 100,000 videos, in a real Chromium: cards, scrolling, hovering, moves, weight.
 
-Rows are made up; 60 of them have a file. What the page would wait for is measured inside of it, from
-the event to the next frame. Suggestions are made up, too: learning from 100,000 videos is what
+Rows are made up; 60 of them have a file. What a person would wait for is measured inside the page,
+from the event to the frame. Suggestions are made up, too: learning from 100,000 videos is what
 `tools` measures; the moves are real.
 """
 
@@ -100,6 +100,11 @@ WATCH_KEY = """() => {
 }"""
 
 
+ARE_LOADED = """() =>
+  [...document.querySelectorAll(".stage video")].every(({ readyState }) => readyState > 1)
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000, help="(default: 100,000)")
@@ -178,20 +183,21 @@ def first_card(page: Page) -> float:
 
 
 def weight(page: Page) -> float:
-    """Thousands of bytes of everything that is not an answer: markup, style, scripts, icon."""
+    """Thousands of bytes as they are sent, of everything but answers: markup, style, scripts."""
     sizes = page.evaluate(
-        """[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-        .filter(({ name }) => !/[/](api|thumb|media)[/]/.test(name)).map((entry) => entry.encodedBodySize)"""
+        """["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type))
+        .filter(({ name }) => !/[/](api|thumb|media)[/]/.test(name))
+        .map(({ encodedBodySize }) => encodedBodySize)"""
     )
     return float(sum(sizes)) / 1000
 
 
 def hovers(page: Page) -> dict[str, float]:
     """The mouse goes over 50 cards, and rests on the last."""
-    requests = []
+    requests: list[str] = []
     page.evaluate("document.querySelector('.body > .scroll').scrollTop = 0")
     page.wait_for_selector(".card[aria-posinset='1'] a.face")
-    page.on("request", lambda request: "/media/" in request.url and requests.append(request.url))
+    page.on("request", lambda request: requests.append(request.url))
     boxes = page.evaluate(
         "[...document.querySelectorAll('.card')].sort((a, b) => a.ariaPosInSet - b.ariaPosInSet)"
         f".slice(0, {HOVERED}).map((card) => card.getBoundingClientRect().toJSON())"
@@ -202,7 +208,7 @@ def hovers(page: Page) -> dict[str, float]:
     sources = page.locator("video[src]").count()
     return {
         "<video> with a source after 50 hovers": float(sources),
-        "requests of 50 hovers": float(len(requests)),
+        "requests of 50 hovers": float(sum("/media/" in url for url in requests)),
     }
 
 
@@ -222,9 +228,7 @@ def moves(page: Page, address: str, project: UserProject) -> dict[str, float]:
     page.evaluate(WATCH_KEY)
     shown, moved = [], []
     for number in range(MOVES):
-        page.wait_for_function(
-            "() => [...document.querySelectorAll('.stage video')].every((each) => each.readyState > 1)"
-        )
+        page.wait_for_function(ARE_LOADED)
         page.evaluate("Object.assign(times, { next: 0, moved: 0 })")
         page.keyboard.press("Enter")
         page.wait_for_function("() => times.next && times.moved")
