@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.commands.arguments import share
 from pipeline.commands.output import add_json, show
+from pipeline.terminal import counted
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -73,12 +74,14 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if written.split:
         lines.append("Split: {} videos to train, {} to validate".format(*written.split))
     if subtitles is not None:
-        lines.append(f"Saved subtitles of {subtitles.written} videos to {options.subtitles}")
+        lines.append(
+            f"Saved subtitles of {counted(subtitles.written, 'video')} to {options.subtitles}"
+        )
         if subtitles.stale:
             lines.append(f"Left there, of videos that are gone: {', '.join(subtitles.stale)}")
     if written.stale:
         lines.append(f"Left there, of an earlier export: {', '.join(written.stale)}")
     if written.left_out:
-        lines.append(f"Left out {written.left_out} videos; manifest.json says why")
+        lines.append(f"Left out {counted(written.left_out, 'video')}; manifest.json says why")
     show(facts, [*lines, f"\nDone! Artifacts saved to: {written.out}"], as_json=options.json)
     return 0

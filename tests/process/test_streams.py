@@ -78,7 +78,7 @@ def test_letters_that_an_encoding_does_not_have_are_escaped(
         return
     (failure,) = json.loads(output("failures --json").decode(encoding))
     assert failure["path"] == path
-    assert "no video stream" in output("failures").decode(encoding)
+    assert "no video stream" in output("failures -q").decode(encoding)
     assert output("query --words words --paths") == os.fsencode(f"{path}\n")
     if encoding == "ascii":
         assert output("query --words words -0") == os.fsencode(f"{path}\0")
