@@ -39,13 +39,7 @@ OURS = ("pipeline", "store", "watchdog")
 LEAK_GRACE_SECONDS = 5.0
 
 # Tests of a folder have its marker.
-MARKERS = {
-    "process": "process",
-    "quality": "model",
-    "web": "browser",
-    "cluster": "cluster",
-    "gpu": "gpu",
-}
+MARKERS = {"process": "process", "quality": "model", "web": "browser", "cluster": "cluster"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ SHARED_MEMORY = Path("/dev/shm")
 
 _PREFIX = "vv-ray-"
 _LONGEST_BASE = 40  # bytes of the temporary folder; Ray's sockets below it may have 107 in all
+_ANSWER_SECONDS = 10.0
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of calls for whose answer nobody waits any more
@@ -86,6 +88,14 @@ def import_ray() -> Any:
 
 @contextmanager
 def _joined(address: str) -> Iterator[dict[str, Any]]:
+    host, _, port = address.rpartition(":")
+    try:
+        if host:  # Ray itself tries for minutes
+            socket.create_connection((host, int(port)), _ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise PipelineError(
+            f"ray.address = {address}: cannot be joined: no cluster answers there ({error})"
+        ) from error
     with _environment(_QUIET):
         yield {"address": address}
 

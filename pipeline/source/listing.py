@@ -42,11 +42,6 @@ class Collection:
         """Whether `under` names one video, and not a folder."""
         return bool(self.under) and self.top.is_file()
 
-    @property
-    def folder(self) -> Path:
-        """The folder to list, or the one that the only video is in."""
-        return self.top.parent if self.is_file else self.top
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -132,8 +127,11 @@ def identify_folder(collection: Collection) -> tuple[int, int]:
     Raises:
         SettingsError: the folder is missing, cannot be reached, or is a file that is no video.
     """
-    is_listable = is_listed(collection.under, collection.extensions)
-    for folder in (collection.root, collection.folder if is_listable else collection.top):
+    if collection.is_file and is_listed(collection.under, collection.extensions):
+        top = collection.top.parent
+    else:
+        top = collection.top
+    for folder in (collection.root, top):
         try:
             facts = os.stat(folder)
         except (FileNotFoundError, NotADirectoryError) as error:

@@ -19,8 +19,8 @@ FLOORS = {
         {"project"},
         {"stages", "doctor"},
         {"search", "flow"},
-        {"labels", "plot", "demo", "cluster", "artifacts"},
-        {"web", "session"},
+        {"labels", "plot", "demo", "cluster"},
+        {"web"},
         {"commands"},
     ],
     "store": [

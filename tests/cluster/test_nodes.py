@@ -1,0 +1,114 @@
+"""A node that would not do the same as this machine is named before anything starts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.cluster.examine import examine_cluster
+from pipeline.config import load
+from pipeline.demo.weights import TINY_CLIP
+from tests.cluster.conftest import NODE
+from tests.support.program import ROOT, Run
+from tests.support.projects import UserProject, eventually
+
+# Another node in a mount namespace of its own, as another machine: folders are empty there, and the
+# program is another one.
+START = """
+import json, sys, threading
+import ray._private.node
+from ray._private.parameter import RayParams
+
+node = ray._private.node.Node(
+    RayParams(**json.loads(sys.argv[1]), include_log_monitor=False, node_manager_port=0,
+              dashboard_agent_listen_port=None, min_worker_port=0, max_worker_port=0),
+    head=False, shutdown_at_exit=True,
+)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, whisper_dir: Path) -> UserProject:
+    """One with weights of its own."""
+    clip = shutil.copytree(TINY_CLIP, tmp_path / "clip")
+    return UserProject.make(tmp_path / "project", clip=clip, whisper=whisper_dir)
+
+
+@pytest.fixture
+def other_machine(cluster: Any, project: UserProject, tmp_path: Path) -> Iterator[None]:
+    """A node without the videos and CLIP's weights, and with another version of the program."""
+    init, version = ROOT / "pipeline" / "__init__.py", tmp_path / "other.py"
+    version.write_text(init.read_text(encoding="utf-8") + "# another version\n", encoding="utf-8")
+    script = (
+        f"mount -t tmpfs none {project.videos} && mount -t tmpfs none {tmp_path / 'clip'}"
+        f' && mount --bind {version} {init} && exec "$@"'
+    )
+    addresses = {name: getattr(cluster, name) for name in ("gcs_address", "redis_address")}
+    command = [
+        "unshare", "-m", "sh", "-c", script, "sh",
+        sys.executable, "-c", START, json.dumps({**addresses, **NODE}),
+    ]  # fmt: skip
+    before = alive(cluster)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    )
+    try:
+        eventually(lambda: alive(cluster) > before or process.poll() is not None)
+        if process.poll() is not None:
+            pytest.skip(f"no mount namespace can be made here: {process.communicate()[1]}")
+        yield
+    finally:
+        process.communicate("")
+        eventually(lambda: alive(cluster) == before)
+
+
+def alive(cluster: Any) -> int:
+    return sum(node["Alive"] for node in cluster.global_state.node_table())
+
+
+def test_what_a_node_lacks_is_said_before_anything_starts(
+    project: UserProject,
+    on_cluster: tuple[str, ...],
+    run: Run,
+    made: Callable[[str], Path],
+    other_machine: None,
+) -> None:
+    video = project.add(made("no_audio.mp4"), "a.mp4")
+    ended = run("--config", project.config, "scan", *on_cluster)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "has the program in version" in ended.stderr
+    assert f"does not see {video}" in ended.stderr
+    assert "does not have the weights of clip.model" in ended.stderr
+    assert "Dataset summary" not in ended.stderr
+
+    address = on_cluster[-1]
+    findings = list(examine_cluster(load(project.config, [address])))
+    assert sorted(finding.state for finding in findings) == ["ok", "ok", "problem"]
+    assert "wants a token" in findings[0].text
+
+
+def test_a_place_that_no_node_has_is_named(
+    project: UserProject, on_cluster: tuple[str, ...], run: Run, made: Callable[[str], Path]
+) -> None:
+    project.add(made("no_audio.mp4"), "a.mp4")
+    elsewhere = ("--set", "ray.data_dir=/nowhere")
+    ended = run("--config", project.config, "scan", *on_cluster, *elsewhere)
+    assert ended.returncode == 1
+    assert "does not see /nowhere" in ended.stderr
+
+
+def test_no_cluster_at_the_address_is_an_error_line(project: UserProject, run: Run) -> None:
+    nobody = ("--engine", "ray", "--set", "ray.address=127.0.0.1:9")
+    ended = run("--config", project.config, "scan", *nobody)
+    assert ended.returncode == 1
+    assert "ray.address = 127.0.0.1:9: cannot be joined" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,161 @@
+"""A cluster that the program starts itself: it does the same, is closed, and leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from pipeline.demo.weights import TINY_CLIP
+from store.schema import Row
+from store.table.store import Store
+from tests.support.program import Run, Spawn
+from tests.support.projects import UserProject, eventually
+from tests.support.watching import Watching, start_watch
+
+CLOSED = ("::ffff:127.0.0.1", "127.0.0.1", "::1")
+JOIN = "import ray; ray.init(address={!r}, log_to_driver=False)"
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A temporary folder whose name is as short as Ray's sockets need it."""
+    with tempfile.TemporaryDirectory(prefix="vv-own-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def plain(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment of somebody who has heard nothing of Ray."""
+    for name in list(os.environ):
+        if name.startswith("RAY_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    return {"TMPDIR": str(scratch)}
+
+
+def fill(project: UserProject, made: Callable[[str], Path]) -> None:
+    project.add(made("speech.mp4"), "said/a.mp4")
+    project.add(made("portrait.mp4"), "b.mp4")
+    project.add(made("portrait.mp4"), "copies/b.mp4")
+    project.add(made("not_a_video.mp4"), "broken.mp4")
+
+
+def kept(project: UserProject) -> tuple[dict[str, Row], list[Any]]:
+    """Rows and failures without their times."""
+    never = datetime.fromtimestamp(0, UTC)
+    with Store.open(str(project.store)) as store:
+        rows = store.rows(sorted(store.known()))
+        failures = [replace(each, failed_at=never) for each in store.failures()]
+    return {path: replace(row, embedded_at=never) for path, row in rows.items()}, failures
+
+
+def assert_same(ours: Row, theirs: Row) -> None:
+    for name, value in vars(theirs).items():
+        if isinstance(value, np.ndarray):  # batches of other sizes are added up in another order
+            np.testing.assert_allclose(getattr(ours, name), value, atol=1e-5, err_msg=name)
+        else:
+            assert getattr(ours, name) == value, name
+
+
+def test_a_watch_does_what_the_local_engine_does_behind_closed_doors(
+    project: UserProject,
+    tmp_path: Path,
+    plain: dict[str, str],
+    scratch: Path,
+    spawn: Spawn,
+    run: Run,
+    made: Callable[[str], Path],
+    whisper_dir: Path,
+) -> None:
+    fill(project, made)
+    watching = start_watch(project, spawn, "--set", "engine.name=ray")
+    watching.holds("said/a.mp4", "b.mp4", "copies/b.mp4")
+
+    (folder,) = scratch.glob("vv-ray-*")
+    check_doors(watching, folder)
+    os.killpg(watching.process.pid, signal.SIGINT)  # as a terminal does
+    assert watching.process.wait(60) == 0, watching.lines
+    summary = json.loads((project.folder / "stdout").read_text(encoding="utf-8"))
+    assert (summary["embedded"], summary["copied"], summary["failed"]) == (2, 1, 1)
+    assert "Skipping broken.mp4" in watching.lines
+    assert not list(scratch.glob("vv-ray-*"))
+
+    theirs = UserProject.make(tmp_path / "local", clip=TINY_CLIP, whisper=whisper_dir)
+    fill(theirs, made)
+    ended = run("--config", theirs.config, "scan")
+    assert ended.returncode == 0, ended.stderr
+    rows, failures = kept(project)
+    expected, expected_failures = kept(theirs)
+    assert failures == expected_failures
+    assert rows.keys() == expected.keys()
+    for path, row in rows.items():
+        assert_same(row, expected[path])
+
+
+def check_doors(watching: Watching, folder: Path) -> None:
+    """Nobody gets in from another machine, or without the token; nothing is reported."""
+    processes = psutil.Process(watching.process.pid).children(recursive=True)
+    doors = [
+        connection.laddr
+        for process in processes
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert doors
+    assert {door.ip for door in doors} <= set(CLOSED)
+    assert not list(folder.glob("session_*/usage_stats.json"))
+    gcs = next(process for process in processes if process.name() == "gcs_server")
+    assert gcs.environ()["RAY_USAGE_STATS_ENABLED"] == "0"
+    (door,) = [c.laddr for c in gcs.net_connections() if c.status == psutil.CONN_LISTEN]
+    without = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "HOME": str(folder)}
+    joined = subprocess.run(
+        [sys.executable, "-c", JOIN.format(f"127.0.0.1:{door.port}")],
+        env=os.environ | without, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert joined.returncode
+    assert "uthentication" in joined.stderr
+
+
+def test_after_a_kill_nothing_runs_on_and_the_next_scan_completes(
+    project: UserProject,
+    plain: dict[str, str],
+    scratch: Path,
+    spawn: Spawn,
+    run_process: Run,
+    made: Callable[[str], Path],
+) -> None:
+    project.add_distinct(made("no_audio.mp4"), (f"{n}.mp4" for n in range(40)))
+    log = project.folder / "killed"
+    with log.open("w", encoding="utf-8") as stderr:
+        process = spawn("--config", project.config, "scan", "--engine", "ray", stderr=stderr)
+    eventually(lambda: "Loading CLIP" in log.read_text("utf-8") or process.poll() is not None)
+    # Ray's two agents notice after a minute; they start nothing.
+    children = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "Agent" not in child.name()
+    ]
+    process.send_signal(signal.SIGKILL)
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert not alive
+    assert list(scratch.glob("vv-ray-*"))
+
+    again = run_process("--config", project.config, "scan", "--engine", "ray", "--json")
+    assert again.returncode == 0, again.stderr
+    summary = json.loads(again.stdout)
+    assert (summary["embedded"] + summary["unchanged"], summary["failed"]) == (40, 0)
+    assert len(kept(project)[0]) == 40
+    assert not list(scratch.glob("vv-ray-*"))
