@@ -1,12 +1,10 @@
 """From a folder of videos to vectors and words in a local store.
 
-    from pathlib import Path
-    from pipeline import Project, Question, Searcher, load_settings
+    import pipeline
 
-    with Project.open(load_settings(Path("config.toml"))) as project:
-        answer = Searcher(project).ask(Question(text="someone kicks a ball"))
-        for hit in answer.hits:
-            print(hit.match, hit.path, hit.why)
+    with pipeline.open("config.toml") as project:
+        print(project.search("someone kicks a ball", label="soccer").to_pandas())
+        data = project.training_data()
 
 Each name is imported when it is first used (PEP 562).
 """
@@ -19,42 +17,57 @@ TYPE_CHECKING = False  # typing is not imported before Ctrl-C is handled
 if TYPE_CHECKING:
     from typing import Any
 
+    from pipeline.artifacts import Exported, TrainingData
     from pipeline.config import Settings
     from pipeline.config import load as load_settings
     from pipeline.errors import ModelError, PipelineError, SettingsError, VideoError
     from pipeline.project import Project
     from pipeline.search.question import Answer, Question, Remark
     from pipeline.search.searcher import Searcher
+    from pipeline.session import SearchResult, Session
+    from pipeline.session import open_session as open  # noqa: A004
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "Exported",
     "ModelError",
     "PipelineError",
     "Project",
     "Question",
     "Remark",
+    "SearchResult",
     "Searcher",
+    "Session",
     "Settings",
     "SettingsError",
+    "TrainingData",
     "VideoError",
     "__version__",
     "load_settings",
+    "open",
 ]
 
 _HOMES = {
+    "pipeline.artifacts": ("Exported", "TrainingData"),
     "pipeline.config": ("Settings",),
     "pipeline.errors": ("ModelError", "PipelineError", "SettingsError", "VideoError"),
     "pipeline.project": ("Project",),
     "pipeline.search.question": ("Answer", "Question", "Remark"),
     "pipeline.search.searcher": ("Searcher",),
+    "pipeline.session": ("SearchResult", "Session"),
+}
+_RENAMED = {
+    "load_settings": ("pipeline.config", "load"),
+    "open": ("pipeline.session", "open_session"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "load_settings":
-        return import_module("pipeline.config").load
+    if name in _RENAMED:
+        home, own = _RENAMED[name]
+        return getattr(import_module(home), own)
     for module, names in _HOMES.items():
         if name in names:
             return getattr(import_module(module), name)

@@ -56,19 +56,20 @@ class Project:
         self.written = written
 
     @classmethod
-    def open(cls, settings: Settings, *, writer: bool = False) -> Self:
+    def open(cls, settings: Settings, *, writer: bool = False, as_scanned: bool = False) -> Self:
         """Open the folder of the last scan, or `data.dir` where that setting changed since.
 
         Args:
             settings: values of the configuration.
             writer: whether the store will be written.
+            as_scanned: whether the folder of the last scan counts whatever `data.dir` is.
 
         Raises:
             StoreError: the store cannot be opened.
         """
         store = open_store(settings, writer=writer)
         try:
-            written = _last_scanned(settings, store)
+            written = _last_scanned(settings, store, always=as_scanned)
         except BaseException:
             store.close()
             raise
@@ -201,10 +202,10 @@ def open_store(settings: Settings, *, writer: bool = False) -> Store:
     return Store.open(settings.store_uri, writer=writer, options=settings.store_options)
 
 
-def _last_scanned(settings: Settings, store: Store) -> str:
-    """Read which folder was scanned last; `data.dir` where that setting changed since."""
+def _last_scanned(settings: Settings, store: Store, *, always: bool = False) -> str:
+    """Read which folder was scanned last; unless `always`, `data.dir` where that changed since."""
     note = json.loads(store.get_note(_NOTE) or "{}")
-    same = note.get("configured") == settings.data.dir
+    same = note.get("configured") == settings.data.dir or (always and "scanned" in note)
     return str(note["scanned"]) if same else settings.data.dir
 
 

@@ -33,6 +33,11 @@ def start_of(text: str, characters: int) -> str:
     return (cut.rpartition(" ")[0] or cut) + "…"
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: `1 video`, `2 videos`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Find the known word that is spelled most like this one; None where none is near."""
     return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.7)), None)

@@ -39,7 +39,13 @@ OURS = ("pipeline", "store", "watchdog")
 LEAK_GRACE_SECONDS = 5.0
 
 # Tests of a folder have its marker.
-MARKERS = {"process": "process", "quality": "model", "web": "browser", "cluster": "cluster"}
+MARKERS = {
+    "process": "process",
+    "quality": "model",
+    "web": "browser",
+    "cluster": "cluster",
+    "gpu": "gpu",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from pipeline.commands.output import add_json, print_json
-from pipeline.terminal import say
+from pipeline.terminal import counted, say
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -31,7 +31,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
     with Project.open(settings) as project:
         result = check_folders(project)
-        nothing = f"Nothing was found in {result.videos} videos."
+        nothing = f"Nothing was found in {counted(result.videos, 'video')}."
         if not project.store.values("label"):
             nothing = NO_FOLDERS
         nothing = project.why_empty() or nothing
@@ -46,8 +46,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if result.misplaced:
         expected = sum(each.confidence for each in result.misplaced)
         say(
-            f"Each percentage is a probability: about {expected:.0f} of {len(result.misplaced)}"
-            " videos are really in the wrong folder."
+            f"A percentage is a probability: expect about {expected:.0f} of"
+            f" {counted(len(result.misplaced), 'video')} to be in the wrong folder."
         )
     return 0
 
@@ -71,11 +71,10 @@ def _folders(
     for wrong in sorted(result.misplaced, key=lambda each: -each.confidence):
         shown = project.shown if everything else lambda path: PurePath(path).name
         near = ", ".join(map(shown, wrong.neighbours))
-        why = f"{wrong.confidence:.0%}: rather {wrong.looks_like}, as {near}"
+        why = f"{wrong.confidence:.0%} sure, like {wrong.looks_like}: {near}"
         yield "in the wrong folder", project.shown(wrong.path), why
     for small in result.small:
-        plural = "" if small.clips == 1 else "s"
-        yield "too few videos", small.label, f"{small.clips} different clip{plural}"
+        yield "too few videos", small.label, counted(small.clips, "different clip")
     for both in result.overlapping:
         why = f"{both.share:.0%} of their videos look like the other folder"
         yield "look alike", " and ".join(both.labels), why

@@ -25,16 +25,21 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help=f"where to make it (default: {FOLDER}); nothing outside is touched",
     )
+    parser.add_argument("--web", action="store_true", help="open its page instead of the tour")
 
 
 def run(_: Settings, options: argparse.Namespace) -> int:
     from pipeline.commands.main import main
     from pipeline.commands.parser import program_name
-    from pipeline.demo.tour import give_tour
+    from pipeline.demo.tour import give_tour, make_scanned
 
-    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"):
+    config_home = () if options.web else ("XDG_CONFIG_HOME",)  # a browser has its profile there
+    for name in ("XDG_CACHE_HOME", "MPLCONFIGDIR", *config_home):
         # Libraries keep what they cache inside, too.
         os.environ[name] = str(options.dir.absolute() / ".cache")
+    if options.web:
+        config = make_scanned(options.dir, lambda arguments: main(list(arguments)))
+        return main(["--config", str(config), "web"])
     program = program_name()
     if program.endswith(".py"):
         program = f"python {program}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.commands.arguments import share
 from pipeline.commands.output import add_json, show
-from pipeline.errors import PipelineError
+from pipeline.terminal import counted
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -29,10 +29,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--format",
-        choices=("pt", "parquet", "npz"),
+        choices=("pt", "parquet", "npz", "csv"),
         action="append",
         default=[],
-        help="also write the features in this format; may be repeated",
+        help="also write the features in this format (csv: all but the features); may be repeated",
     )
     parser.add_argument(
         "--subtitles", type=Path, metavar="DIR", help="an .srt and a .vtt of each video, too"
@@ -41,33 +41,21 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    from pipeline import __version__
+    from pipeline.artifacts import export_project
     from pipeline.project import Project
-    from store.artifacts.export import export
-    from store.artifacts.subtitles import write_subtitles
 
-    subtitles = None
-    out = options.out or settings.path(settings.export.dir)
     with Project.open(settings) as project:
-        if nothing := project.why_empty(offline=options.offline):
-            raise PipelineError(f"nothing to export. {nothing}")
-        written = export(
-            project.store,
-            out,
-            data_dir=project.written,
-            recipe=project.recipe,
-            version=__version__,
-            models={"clip": settings.clip.model_dump(), "whisper": settings.whisper.model_dump()},
-            offline=options.offline,
+        exported = export_project(
+            project,
+            options.out,
             formats=options.format,
-            train_share=options.split,
+            split=options.split,
+            offline=options.offline,
+            subtitles=options.subtitles,
         )
-        if options.subtitles is not None:
-            subtitles = write_subtitles(
-                project.store, options.subtitles, recipe=project.recipe, offline=options.offline
-            )
+    written, subtitles = exported.artifacts, exported.subtitles
     facts = {
-        "out": str(out),
+        "out": str(written.out),
         "labeled": list(written.labeled),
         "unlabeled": list(written.unlabeled),
         "labels": dict(written.labels),
@@ -86,12 +74,14 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if written.split:
         lines.append("Split: {} videos to train, {} to validate".format(*written.split))
     if subtitles is not None:
-        lines.append(f"Saved subtitles of {subtitles.written} videos to {options.subtitles}")
+        lines.append(
+            f"Saved subtitles of {counted(subtitles.written, 'video')} to {options.subtitles}"
+        )
         if subtitles.stale:
             lines.append(f"Left there, of videos that are gone: {', '.join(subtitles.stale)}")
     if written.stale:
         lines.append(f"Left there, of an earlier export: {', '.join(written.stale)}")
     if written.left_out:
-        lines.append(f"Left out {written.left_out} videos; manifest.json says why")
-    show(facts, [*lines, f"\nDone! Artifacts saved to: {out}"], as_json=options.json)
+        lines.append(f"Left out {counted(written.left_out, 'video')}; manifest.json says why")
+    show(facts, [*lines, f"\nDone! Artifacts saved to: {written.out}"], as_json=options.json)
     return 0

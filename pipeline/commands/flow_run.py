@@ -12,13 +12,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.output import INTERRUPTED, print_json, write
-from pipeline.terminal import json_line, printable
+from pipeline.terminal import counted, json_line, printable
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
     from pipeline.flow.engine import Engine
     from pipeline.flow.flow import Flow, Summary
     from pipeline.flow.progress import Report
+    from pipeline.labels.landing import LandingAdvice
     from pipeline.project import Project
 
 NAMED_FAILURES = 5  # of a run, by its summary
@@ -78,9 +79,10 @@ def run_flow(
         from pipeline.project import Project
 
         with Project.open_to_scan(settings, options.dir) as project:
-            flow = Flow(project, report, _engine_of(project, report, ray))
+            landed = _advice(project, report) if options.command == "watch" else None
+            flow = Flow(project, report, _engine_of(project, report, ray), landed)
             # Before the signals have handlers: Ctrl-C ends a download at once.
-            flow.prepare(watch=options.command == "watch")
+            flow.prepare(watch=options.command != "scan")
             with _stopped_by_signals(flow, report):
                 summary = go(flow)
             document = _document(summary, project.shown)
@@ -89,7 +91,7 @@ def run_flow(
     if options.json:
         print_json(document)
     elif not report.as_json and options.verbosity >= 0:
-        write("".join(f"{line}\n" for line in _lines(document, options.command)))
+        write("".join(f"{line}\n" for line in summary_lines(document, options.command)))
         if options.verbosity:
             _print_stages(document["stages"])
     return summary
@@ -117,7 +119,19 @@ def _engine_of(project: Project, report: Report, ray: Any) -> Engine:
         return LocalEngine(settings, report.say)
     from pipeline.cluster.engine import open_engine
 
-    return open_engine(ray, settings, project.collection.top, report.say)
+    return open_engine(ray, settings, project.collection.folder, report.say)
+
+
+def _advice(project: Project, report: Report) -> LandingAdvice:
+    """Say the likely folder of each unlabeled video that lands, where it is sure."""
+    from pipeline.commands.suggest import MIN_CONFIDENCE
+    from pipeline.labels.landing import LandingAdvice
+
+    def say(path: str, folder: str, confidence: float) -> None:
+        text = f"{printable(path)} probably belongs in {printable(folder)} ({confidence:.0%} sure)"
+        report.say(text, path=path, likely_folder=folder, confidence=round(confidence, 4))
+
+    return LandingAdvice(project.store, project.recipe, MIN_CONFIDENCE, say)
 
 
 def _document(summary: Summary, shown: Callable[[str], str]) -> dict[str, Any]:
@@ -135,13 +149,18 @@ def _document(summary: Summary, shown: Callable[[str], str]) -> dict[str, Any]:
     return {**facts, "failures": failures, "videos_per_second": rate, "stages": stages}
 
 
-def _lines(run: dict[str, Any], command: str) -> Iterator[str]:
-    """Say what happened, what to look at, and what to type next."""
+def summary_lines(run: dict[str, Any], command: str) -> Iterator[str]:
+    """Say what happened, what to look at, and what to type next.
+
+    Args:
+        run: the JSON document of a run.
+        command: `scan` or `watch`.
+    """
     if run["interrupted"] and (run["left"] or command == "scan"):
-        yield f"interrupted: {run['left']} videos wait for the next {command}"
+        yield f"interrupted: left for the next {command}: {counted(run['left'], 'video')}"
     happened = [f"{run[name]} {named}" for name, named in COUNTS.items() if run[name]]
     yield f"{', '.join(happened) or 'nothing to do'} in {run['seconds']:.1f} s"
-    if run["videos_per_second"]:
+    if run["videos_per_second"] and command == "scan":  # a watch mostly waits
         loading = f"without the {run['loading_seconds']:.1f} s that loading the models took"
         note = f", {loading}" if run["loading_seconds"] else ""
         yield f"{run['videos_per_second']:.2f} videos/s{note}"

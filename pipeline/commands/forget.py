@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.commands.output import add_json, show
 from pipeline.errors import SettingsError
+from pipeline.terminal import counted
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -31,6 +32,6 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
             raise SettingsError(f"nothing to forget. {NOTHING_EMBEDDED}")
     with Project.open(settings, writer=True) as project:
         forgotten = forget_offline(project) if options.offline else forget(project, options.paths)
-    text = f"Forgot {forgotten} videos. A scan embeds those again whose files are still there."
+    text = f"Forgot {counted(forgotten, 'video')}. A scan embeds those whose files are still there."
     show({"forgotten": forgotten}, [text], as_json=options.json)
     return 0

@@ -66,7 +66,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class LineParser(_Parser):
-    """Parses a line of a conversation; what is wrong with it is told in one line."""
+    """Parses a line of a conversation; reports what is wrong with it in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, self._error(message))
@@ -88,7 +88,10 @@ def make_parser(name: str | None = None) -> _Parser:
         epilog=_grouped_help(commands),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"{INSTALLED} {__version__}")
+    version = f"{INSTALLED} {__version__}"
+    parser.add_argument(
+        "--version", action="version", version=version, help="show the version and exit"
+    )
     _add_common_flags(parser)
     parser.set_defaults(set_after=[])
     parser.commands = subparsers = parser.add_subparsers(
@@ -158,7 +161,7 @@ def _grouped_help(commands: dict[str, Any]) -> str:
     lines = []
     for title, names in GROUPS.items():
         lines.append(f"{title}:")
-        lines += [f"    {name:<9} {commands[name].HELP}" for name in names]
+        lines += [f"    {name:<10} {commands[name].HELP}" for name in names]
     return "\n".join(lines)
 
 

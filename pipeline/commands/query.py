@@ -103,7 +103,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _converse(options: argparse.Namespace, answer: Callable[[argparse.Namespace], None]) -> None:
-    """Answer line after line, with the models kept; a wrong question is told, and is not the end.
+    """Answer line after line with the models kept; report a wrong question, and go on.
 
     Args:
         options: of the command line; each line may add to them, for itself.

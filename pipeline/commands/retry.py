@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from pipeline.commands.output import add_json, show
+from pipeline.terminal import counted
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -27,7 +28,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if has_failures:  # opened for writing, a store is made where there is none
         with open_store(settings, writer=True) as store:
             forgotten = store.forget_failures()
-    text = f"Forgot {forgotten} failures; the next scan tries these videos again."
+    text = f"Forgot {counted(forgotten, 'failure')}; the next scan tries again."
     text = text if forgotten else "No video has failed."
     show({"forgotten": forgotten}, [text], as_json=options.json)
     return 0

@@ -40,7 +40,7 @@ def _lines(status: Status, *, everything: bool) -> Iterator[str]:
         yield styled("warning:", "warning", sys.stdout) + f" {status.problem}"
     for problem in status.unlisted:
         lead = styled("warning:", "warning", sys.stdout)
-        yield f"{lead} {printable(problem.path)}: {problem.reason}"
+        yield f"{lead} {status.data_dir}/{printable(problem.path)}: {problem.reason}"
     yield (
         f"{status.data_dir}: {status.on_disk} on disk = {status.embedded} embedded"
         f" + {status.pending} pending + {status.failed} failed; {status.offline} offline"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.arguments import probability
 from pipeline.commands.output import add_json, print_json, write
-from pipeline.terminal import say
+from pipeline.terminal import counted, say
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -51,12 +51,14 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         if options.move:
             batch = move_to_folders(project, advice.suggestions, say)
             undo = "; `suggest --undo` takes that back" if batch.made else ""
-            say(f"Moved {len(batch.made)} videos{undo}.")
+            say(f"Moved {counted(len(batch.made), 'video')}{undo}.")
     document = advice.as_document(project.shown)
     if options.json:
         print_json({**document, **batch.as_document(project.shown)})
     else:
-        _print(document, everything=options.verbosity > 0)
+        moved = {project.shown(move.source) for move in batch.made}
+        stay = [each for each in document["suggestions"] if each["path"] not in moved]
+        _print({**document, "suggestions": stay}, everything=options.verbosity > 0)
     return 0
 
 
@@ -67,7 +69,11 @@ def _undo(settings: Settings, options: argparse.Namespace) -> int:
     with Project.open(settings) as project:
         batch = undo_last_moves(project, say)
     made = len(batch.made)
-    say(f"Moved {made} videos back." if batch.asked else "There is no --move to take back.")
+    say(
+        f"Moved {counted(made, 'video')} back."
+        if batch.asked
+        else "There is no --move to take back."
+    )
     if options.json:
         print_json(batch.as_document(project.shown))
     return 1 if batch.left else 0
@@ -107,5 +113,5 @@ def _accuracy(measured: dict[str, Any], how: str, min_confidence: float) -> str:
     text = f"{how}, tried on {measured['videos']} labeled videos: {measured['answered']} answers"
     text += f" ({min_confidence:.0%} sure)"
     if measured["answered"]:
-        text += f", {measured['accuracy']:.0%} of them right"
+        text += f", {measured['accuracy']:.0%} right"
     return text + "."

@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from pipeline.commands.flow_run import run_flow
 from pipeline.commands.output import INTERRUPTED, write
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
+    from pipeline.flow.flow import Flow, Summary
+    from pipeline.web.server import Page
 
 HELP = "see, search and sort the collection in a browser"
-EXAMPLE = "web --port 8000"
+EXAMPLE = "web --watch"
 HOST, PORT = "127.0.0.1", 8321
 
 
@@ -33,6 +36,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--port", type=int, default=PORT, metavar="N", help=f"default: {PORT}; 0: any free one"
     )
     parser.add_argument("--no-browser", action="store_true", help="open no browser")
+    parser.add_argument(
+        "--watch", action="store_true", help="also embed videos as they land, as `watch` does"
+    )
+    parser.set_defaults(dir=None, engine=None, json=False)
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
@@ -46,9 +53,36 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         say("Ctrl-C ends it.")
         if not options.no_browser:
             open_browser(page.url)
-        with stopped_by_signals(page.stop):
-            page.run()
+        if options.watch:
+            run_flow(settings, options, lambda flow: _watch_and_serve(flow, page))
+        else:
+            with stopped_by_signals(page.stop):
+                page.run()
     return 0
+
+
+def _watch_and_serve(flow: Flow, page: Page) -> Summary:
+    """Watch in this thread and serve in another; where one ends, the other does, too."""
+    wrong: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            page.run()
+        except BaseException as error:  # noqa: BLE001 - raised below
+            wrong.append(error)
+        finally:
+            flow.stop()
+
+    serving = threading.Thread(target=serve, name="web page")
+    serving.start()
+    try:
+        summary = flow.watch()
+    finally:
+        page.stop()
+        serving.join()
+    if wrong:
+        raise wrong[0]
+    return summary
 
 
 def open_browser(url: str) -> None:

@@ -56,6 +56,22 @@ def steps(folder: Path) -> tuple[Step, ...]:
     )
 
 
+def make_scanned(folder: Path, run: Run) -> Path:
+    """Make the demo's project and scan it, and give its configuration.
+
+    Args:
+        folder: where the project is, or will be.
+        run: the command line.
+
+    Raises:
+        ModelError: the packages with the demo's weights are not installed.
+        PipelineError: the folder cannot be written, or the scan fails.
+    """
+    config = make_project(folder)
+    _quietly(run, ["--config", str(config), "scan"])
+    return config
+
+
 def give_tour(folder: Path, run: Run, program: str) -> Iterator[str]:
     """Make the demo's project, scan it, and yield the lines of the tour.
 

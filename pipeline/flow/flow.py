@@ -29,7 +29,7 @@ from pipeline.flow.running import FILE as RUNNING
 from pipeline.flow.running import Running, RunningNote
 from pipeline.flow.workers import StageGroup, StageTimes
 from pipeline.flow.write import Writer
-from pipeline.flow.write_loop import WriteLoop
+from pipeline.flow.write_loop import Landed, WriteLoop
 from pipeline.models.fetch import fetch
 from pipeline.project import Project
 from pipeline.records import Failure, Outcome, Stage, VideoFile
@@ -80,18 +80,26 @@ class Flow:
         project: with its store open for writing.
         report: is given everything that a person should see.
         engine: runs the decode stage and the model stage; threads of this process by default.
+        landed: is given the embeddings of unlabeled videos that were written; None for nobody.
 
     Raises:
         SettingsError: the folder or named weights do not exist.
         StoreError: the store cannot be read.
     """
 
-    def __init__(self, project: Project, report: Report, engine: Engine | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        report: Report,
+        engine: Engine | None = None,
+        landed: Landed | None = None,
+    ) -> None:
         self._project = project
         self._report = report
         self._engine = engine or LocalEngine(project.settings, report.say)
         self._writer = Writer(project.store, project.recipe)
-        self._write_loop = WriteLoop(project, self._writer, report, self._engine.text_encoder)
+        encoder = self._engine.text_encoder
+        self._write_loop = WriteLoop(project, self._writer, report, encoder, landed)
         self._stages = StageGroup(self._engine.cores, on_stop=self._wake)
         self._feeder = Feeder(
             project, self._writer.catalog, self._writer.claims, report, self._stages.stopping

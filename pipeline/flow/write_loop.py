@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+
+import numpy as np
 
 from pipeline.flow.deletions import DeletionGuard
 from pipeline.flow.engine import EncodeTexts
@@ -12,11 +14,15 @@ from pipeline.flow.workers import Channel
 from pipeline.flow.write import FileOutcome, Writer
 from pipeline.models import unrelated_texts
 from pipeline.project import Project
-from pipeline.records import Returned, Vanished, Written
+from pipeline.records import EmbeddedVideo, Outcome, Result, Returned, Vanished, Written
 
 COMMIT_ROWS = 64  # a flood of small videos makes few commits,
 COMMIT_SECONDS = 0.25  # and a lone one is visible at once
 IDLE_SECONDS = 60.0  # of quiet, after which the store is tidied
+
+
+Landed = Callable[[Mapping[str, np.ndarray]], None]
+"""Is given the embedding, float32 `[2d]`, of each row path."""
 
 
 class WriteLoop:
@@ -27,6 +33,7 @@ class WriteLoop:
         writer: writes its batches.
         report: is given every file's outcome.
         text_encoder: gives CLIP's `encode_texts` where CLIP is loaded, else None.
+        landed: is given the embeddings of unlabeled videos that were written; None for nobody.
     """
 
     def __init__(
@@ -35,7 +42,9 @@ class WriteLoop:
         writer: Writer,
         report: Report,
         text_encoder: Callable[[], EncodeTexts | None],
+        landed: Landed | None = None,
     ) -> None:
+        self._landed = landed
         self._project = project
         self._writer = writer
         self._report = report
@@ -67,7 +76,11 @@ class WriteLoop:
     def write(self, batch: Sequence[Written]) -> None:
         """Commit one batch: files first, since what is missing may have landed elsewhere."""
         results = [r for r in batch if not isinstance(r, Vanished | Returned)]
-        self._record(self._writer.write(results))
+        outcomes = self._writer.write(results)
+        self._record(outcomes)
+        if self._landed is not None:
+            written = {each.path for each in outcomes if each.outcome is Outcome.EMBEDDED}
+            self._landed(dict(_unlabeled(results, written)))
         for notice in batch:
             if isinstance(notice, Vanished):
                 self.drop_missing(notice.paths)
@@ -100,3 +113,14 @@ class WriteLoop:
     def _record(self, outcomes: Sequence[FileOutcome]) -> None:
         for each in outcomes:
             self._report.record(*each)
+
+
+def _unlabeled(
+    results: Sequence[Result], written: Container[str]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the path and the embedding of each whole video that is in no folder."""
+    for result in results:
+        if isinstance(result, EmbeddedVideo) and result.file.path in written:
+            visual, speech = result.visual, result.speech
+            if result.file.label is None and visual is not None and speech is not None:
+                yield result.file.path, np.concatenate([visual.vector, speech.vector])

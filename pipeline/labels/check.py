@@ -14,25 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.labels.classifier import CrossValidation, LabeledClips, Predictions
-from pipeline.labels.features import Features
-from pipeline.labels.label_noise import LabelNoise
+from pipeline.labels.classifier import Clips
+from pipeline.labels.features import SHOWN_NEIGHBOURS, Features, with_features
+from pipeline.labels.judgement import FEW_CLIPS, MIN_CONFIDENCE, Judgement
+from store.analysis.kept import Kept
 
 if TYPE_CHECKING:
     from pipeline.project import Project
     from store.analysis.vectors import Vectors
 
-FEW_CLIPS = 3
-"""A folder of fewer different clips has nothing to validate with, and hardly neighbours."""
-
-MIN_CONFIDENCE = 0.4
-"""Least probability that a label is wrong. It is below one half because a look at a video that is
-in its place after all costs less than a video that stays in the wrong folder."""
-
-ROUNDS = 8
-
 OVERLAP_SHARE = 0.4
 """Share of the clips of two folders that look like the other one; half of them would be chance."""
+
+_SUBJECT = "check"
 
 
 @dataclass(frozen=True)
@@ -117,6 +111,7 @@ class CheckResult:
         misplaced: videos that are probably in the wrong folder.
         small: folders with too few videos.
         overlapping: folders that look alike.
+        remark: in what the answer may differ from one that is made anew; None where it does not.
     """
 
     videos: int
@@ -125,6 +120,7 @@ class CheckResult:
     misplaced: tuple[Misplaced, ...] = ()
     small: tuple[SmallFolder, ...] = ()
     overlapping: tuple[Overlap, ...] = ()
+    remark: str | None = None
 
     def as_document(self, shown: Callable[[str], str]) -> dict[str, Any]:
         """Return the JSON document.
@@ -143,77 +139,68 @@ class CheckResult:
 
 
 def check_folders(project: Project) -> CheckResult:
-    """Check the folders of a project.
+    """Check the folders of a project, with what is kept beside its store.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    return check(project.vectors())
+    kept = Kept(project.store, project.recipe)
+    return with_features(project.store, project.recipe, lambda features: _check(features, kept))
 
 
 def check(vectors: Vectors) -> CheckResult:
     """Check the labels of the rows of one recipe."""
-    features = Features.of(vectors)
-    clips = features.labeled(features.clips())
-    duplicates = _duplicates(vectors, features.groups)
-    confidence, predictions = find_misplaced(clips)
-    overlapping = _overlaps(clips, predictions)
+    return _check(Features.of(vectors), None)
+
+
+def _check(features: Features, kept: Kept | None) -> CheckResult:
+    arrays = kept.load(_SUBJECT) if kept else None
+    digest = features.digest(str(features.space.identity))
+    before = Judgement.from_arrays(arrays) if arrays else None
+    is_same = arrays is not None and str(arrays["digest"]) == digest
+    judgement = before if is_same else before and before.updated(features)
+    if judgement is None:
+        judgement = Judgement.make(features)
+    clips = features.clips()
+    confidence, winner = judgement.of(features, clips)
+    overlapping = _overlaps(clips, winner)
+    wrong = _wrong(clips, confidence, winner, overlapping)
+    near = arrays["near"] if arrays and is_same else _near(features, clips, wrong, winner)
+    if kept and not is_same:
+        kept.save(_SUBJECT, {**judgement.to_arrays(), "near": near, "digest": np.array(digest)})
+    paths = features.source.paths
+    misplaced = [
+        Misplaced(
+            paths[clips.rows[each]],
+            clips.names[clips.labels[each]],
+            clips.names[winner[each]],
+            float(confidence[each]),
+            tuple(paths[row] for row in rows if row >= 0),
+        )
+        for each, rows in zip(wrong, near.tolist(), strict=True)
+    ]
+    duplicates = _duplicates(features)
     return CheckResult(
-        videos=len(vectors),
+        videos=len(features.source),
         in_two_folders=tuple(each for each in duplicates if len(each.labels) > 1),
         labeled_and_unlabeled=tuple(each for each in duplicates if len(each.labels) == 1),
-        misplaced=_misplaced(features, clips, confidence, predictions, overlapping),
+        misplaced=tuple(misplaced),
         small=tuple(
             SmallFolder(name, count)
             for name, count in zip(clips.names, clips.counts.tolist(), strict=True)
             if count < FEW_CLIPS
         ),
         overlapping=overlapping,
+        remark=features.remark(judgement.changes),
     )
 
 
-def find_misplaced(clips: LabeledClips) -> tuple[np.ndarray, Predictions]:
-    """Measure how probable it is that each clip is in the wrong folder.
-
-    1. Predict every clip by a classifier that has seen neither the clip and its copies, nor
-       ambiguous clips, nor the clips that are set aside.
-    2. Estimate from all these predictions together how probable it is that each label is wrong;
-       the largest probability of all rounds so far counts, and none while the own folder wins.
-    3. Set aside the clips whose label is wrong with a probability of at least MIN_CONFIDENCE, since
-       misplaced clips blur the folders they are in.
-    4. Repeat until the same clips are set aside, at most ROUNDS times.
-
-    Clips of small folders are not judged, nor are clips in several folders: a copy is no evidence
-    for or against its twin.
-
-    Returns:
-        The probabilities, float64 `[n]`, and the predictions of the last round.
-    """
-    confidence, aside = np.zeros(len(clips)), np.zeros(len(clips), bool)
-    judged = ~clips.ambiguous & (clips.counts[clips.labels] >= FEW_CLIPS)
-    validation = CrossValidation(clips, clips.groups)
-    for _ in range(ROUNDS):
-        predictions = validation.predict(aside | clips.ambiguous)
-        own = predictions.scores[np.arange(len(clips)), clips.labels]
-        known = judged & np.isfinite(own) & np.isfinite(predictions.margin)
-        if not known.any():
-            break
-        scores, labels = predictions.scores[known], clips.labels[known]
-        found = LabelNoise.fit(scores, labels).wrong(scores, labels)
-        confidence[known] = np.maximum(confidence[known], found)
-        confidence[~known | (predictions.winner == clips.labels)] = 0
-        before, aside = aside, confidence >= MIN_CONFIDENCE
-        if (before == aside).all():
-            break
-    return confidence, predictions
-
-
-def _overlaps(clips: LabeledClips, predictions: Predictions) -> tuple[Overlap, ...]:
+def _overlaps(clips: Clips, winner: np.ndarray) -> tuple[Overlap, ...]:
     """Return the pairs of folders whose clips look like the other one's."""
     n, counts = len(clips.names), clips.counts
     confused = np.zeros((n, n), int)
-    answered = predictions.winner >= 0
-    np.add.at(confused, (clips.labels[answered], predictions.winner[answered]), 1)
+    answered = winner >= 0
+    np.add.at(confused, (clips.labels[answered], winner[answered]), 1)
     found = []
     for a, b in combinations(range(n), 2):
         crossed, total = confused[a, b] + confused[b, a], counts[a] + counts[b]
@@ -222,38 +209,40 @@ def _overlaps(clips: LabeledClips, predictions: Predictions) -> tuple[Overlap, .
     return tuple(found)
 
 
-def _misplaced(
-    features: Features,
-    clips: LabeledClips,
-    confidence: np.ndarray,
-    predictions: Predictions,
-    overlapping: tuple[Overlap, ...],
-) -> tuple[Misplaced, ...]:
-    """Describe the misplaced clips; between folders that look alike, neither place is wrong."""
+def _wrong(
+    clips: Clips, confidence: np.ndarray, winner: np.ndarray, overlapping: tuple[Overlap, ...]
+) -> list[int]:
+    """Return the misplaced clips; between folders that look alike, neither place is wrong."""
     alike = {frozenset(each.labels) for each in overlapping}
-    found = []
-    for each in np.flatnonzero(confidence >= MIN_CONFIDENCE).tolist():
-        own, winner = int(clips.labels[each]), int(predictions.winner[each])
-        label, looks_like = clips.names[own], clips.names[winner]
-        if frozenset((label, looks_like)) not in alike:
-            others = clips.rows[clips.labels == winner]
-            near, scores = features.neighbours(clips.rows[[each]], others)
-            path = features.source.paths[clips.rows[each]]
-            paths = tuple(each.path for each in features.described(near[0], scores[0]))
-            found.append(Misplaced(path, label, looks_like, float(confidence[each]), paths))
-    return tuple(found)
+    return [
+        each
+        for each in np.flatnonzero(confidence >= MIN_CONFIDENCE).tolist()
+        if frozenset((clips.names[clips.labels[each]], clips.names[winner[each]])) not in alike
+    ]
 
 
-def _duplicates(vectors: Vectors, groups: np.ndarray) -> list[Duplicates]:
+def _near(features: Features, clips: Clips, wrong: list[int], winner: np.ndarray) -> np.ndarray:
+    """Return the rows nearest to each misplaced clip in the folder that it looks like."""
+    near = np.full((len(wrong), SHOWN_NEIGHBOURS), -1, np.int64)
+    likely = winner[wrong]
+    for folder in np.unique(likely).tolist():
+        places = np.flatnonzero(likely == folder)
+        rows, others = clips.rows[np.array(wrong)[places]], clips.rows[clips.labels == folder]
+        near[places] = features.neighbours(rows, others)[0]
+    return near
+
+
+def _duplicates(features: Features) -> list[Duplicates]:
     """Return the clips with more than one label, or with and without one, in path order."""
     members: defaultdict[int, list[int]] = defaultdict(list)
-    for row, group in enumerate(groups.tolist()):
+    source = features.source
+    for row, group in enumerate(features.groups.tolist()):
         members[group].append(row)
     return [
         Duplicates(
-            tuple(Place(vectors.paths[row], vectors.labels[row]) for row in rows),
-            exact=len({vectors.hashes[row] for row in rows}) == 1,
+            tuple(Place(source.paths[row], source.labels[row]) for row in rows),
+            exact=len({source.hashes[row] for row in rows}) == 1,
         )
         for rows in members.values()
-        if len({vectors.labels[row] for row in rows}) > 1
+        if len({source.labels[row] for row in rows}) > 1
     ]

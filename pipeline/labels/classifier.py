@@ -10,7 +10,7 @@ answer into a probability (Platt, "Probabilistic outputs for support vector mach
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -171,7 +171,8 @@ class ShrunkLda:
         counts, sums = moments.counts[self._present], moments.sums[self._present]
         means = sums / counts[:, None]
         between = sums / np.sqrt(counts)[:, None]
-        shrunk = moments.outer - between.T @ between
+        shrunk = between.T @ between
+        np.subtract(moments.outer, shrunk, out=shrunk)
         total, within = np.trace(moments.outer), np.trace(shrunk)
         if within > _NO_VARIATION * total:
             shrunk *= (1 - SHRINKAGE) / max(counts.sum() - len(counts), 1)
@@ -182,6 +183,28 @@ class ShrunkLda:
         factor = cho_factor(shrunk, lower=True, overwrite_a=True, check_finite=False)
         self._weights = cho_solve(factor, means.T, check_finite=False)
         self._offsets = -(means.T * self._weights).sum(axis=0) / 2
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return arrays to keep."""
+        return {"weights": self._weights, "offsets": self._offsets, "present": self._present}
+
+    @staticmethod
+    def none() -> dict[str, np.ndarray]:
+        """Return the arrays of no classifier."""
+        return {"weights": np.empty((0, 0)), "offsets": np.empty(0), "present": np.empty(0, int)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], folders: int) -> Self:
+        """Read what `to_arrays` gave.
+
+        Args:
+            arrays: to read.
+            folders: number of folders.
+        """
+        made = cls.__new__(cls)
+        made._folders, made._present = folders, arrays["present"]
+        made._weights, made._offsets = arrays["weights"], arrays["offsets"]
+        return made
 
     def predict(self, queries: np.ndarray) -> Predictions:
         """Classify queries, float `[q, r]`."""
@@ -203,15 +226,18 @@ class CrossValidation:
     Args:
         clips: labeled clips.
         keys: int64 `[n]`; clips of equal keys share one of at most FOLDS parts.
+
+    Attributes:
+        moments: of all clips.
     """
 
     def __init__(self, clips: LabeledClips, keys: np.ndarray) -> None:
         self._clips = clips
         self._parts = [(places, self._moments(places)) for places in _folds(keys)]
         width = clips.vectors.shape[1]
-        self._all = Moments.of(np.empty((0, width)), np.empty(0, np.int64), len(clips.names))
+        self.moments = Moments.of(np.empty((0, width)), np.empty(0, np.int64), len(clips.names))
         for _, part in self._parts:
-            self._all += part
+            self.moments += part
 
     def predict(self, aside: np.ndarray | None = None) -> Predictions:
         """Predict every clip.
@@ -222,7 +248,7 @@ class CrossValidation:
         clips = self._clips
         scores = np.full((len(clips), len(clips.names)), -np.inf)
         left_out = np.zeros(len(clips), bool) if aside is None else aside
-        usable = self._all - self._moments(np.flatnonzero(left_out))
+        usable = self.moments - self._moments(np.flatnonzero(left_out))
         for places, part in self._parts:
             twice = places[left_out[places]]  # left out with the part and by itself
             rest = usable - (part - self._moments(twice) if len(twice) else part)

@@ -8,10 +8,11 @@ then placed in the space of the others.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +40,8 @@ from store.analysis.vectors import (
 from store.schema import Recipe
 from store.table.store import Store
 
+T = TypeVar("T")
+
 SHOWN_NEIGHBOURS = 3
 
 FEW = 500
@@ -47,7 +50,8 @@ FEW = 500
 CHANGED_SHARE = 0.02
 """Of more, it is updated until a larger share of them changed."""
 
-_SUBJECT = "contents"
+SUBJECT = "contents"
+SPACE_ARRAYS = ("means", "directions", "usual")
 _RANK_SAMPLE = 4  # times as many vectors as numbers in each tell whether any direction is unused
 
 
@@ -87,6 +91,22 @@ class Space:
         means = means_of(embeddings)
         return cls(means, _directions(embeddings, means), usual_distance(embeddings))
 
+    @property
+    def identity(self) -> int:
+        """A number that changes with the space."""
+        return zlib.crc32(self.means.tobytes() + self.directions.tobytes())
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return SPACE_ARRAYS, to keep."""
+        usual = np.array([self.usual.picture, self.usual.speech])
+        return {"means": self.means, "directions": self.directions, "usual": usual}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """Read what `to_arrays` gave."""
+        usual = UsualDistance(*arrays["usual"].tolist())
+        return cls(arrays["means"], arrays["directions"], usual)
+
     def centred(self, embeddings: np.ndarray) -> np.ndarray:
         """Return float32 `[n, 2d]`, each half less the mean of its kind."""
         return centred(embeddings, self.means)
@@ -110,6 +130,7 @@ class Features:
         space: turns embeddings into features.
         groups: int64 `[n]`; rows of one number are copies of one clip.
         exact: whether no copy was missed.
+        checksum: of `known` where that is a file, which is checked when it is first used.
     """
 
     source: Rows
@@ -120,6 +141,7 @@ class Features:
     space: Space
     groups: np.ndarray
     exact: bool
+    checksum: int | None = None
 
     @classmethod
     def of(cls, vectors: Vectors) -> Self:
@@ -132,29 +154,31 @@ class Features:
 
     @classmethod
     def read(cls, store: Store, recipe: Recipe) -> Self:
-        """Prepare the rows of a recipe with what is kept of their contents, and keep it.
+        """Prepare the rows of a recipe with what is kept of their contents.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        kept = Kept(store, recipe)
-        return cls._updated(kept, store, recipe) or cls._learned_anew(kept, store, recipe)
+        return cls._updated(Kept(store, recipe), store, recipe) or cls.learn(store, recipe)
 
     @classmethod
-    def _learned_anew(cls, kept: Kept, store: Store, recipe: Recipe) -> Self:
+    def learn(cls, store: Store, recipe: Recipe) -> Self:
+        """Prepare the rows of a recipe, and keep what was learned of their contents.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
         features, pairs = cls._learned(read_vectors(store, recipe))
         if len(features.source):
-            space = features.space
+            kept, space = Kept(store, recipe), features.space
             arrays = {
                 "hashes": np.array(features.hashes.to_pylist(), np.bytes_),
-                "means": space.means,
-                "directions": space.directions,
-                "usual": np.array([space.usual.picture, space.usual.speech]),
+                **space.to_arrays(),
                 "pairs": pairs,
                 "exact": np.array(features.exact),
-                "matrix": np.array(kept.save_matrix(_SUBJECT, features.known)),
+                "matrix": np.array(kept.save_matrix(SUBJECT, features.known)),
             }
-            kept.save(_SUBJECT, arrays)
+            kept.save(SUBJECT, arrays)
         return features
 
     @classmethod
@@ -175,7 +199,7 @@ class Features:
     @classmethod
     def _updated(cls, kept: Kept, store: Store, recipe: Recipe) -> Self | None:
         """Prepare the rows with what is kept; None where too little of it can be used."""
-        arrays = kept.load(_SUBJECT)
+        arrays = kept.load(SUBJECT)
         if arrays is None:
             return None
         read, row_ids = read_present(store, recipe)
@@ -188,7 +212,8 @@ class Features:
         gone = len(there) - (len(is_new) - came)
         if came + gone > most_changes(len(there)):
             return None
-        known = kept.load_matrix(_SUBJECT, int(arrays["matrix"]))
+        checksum = int(arrays["matrix"])
+        known = kept.map_matrix(SUBJECT, checksum)
         if known is None or len(known) != len(there):
             return None
         numbers = number.fill_null(0).to_numpy().astype(np.int64)
@@ -197,9 +222,11 @@ class Features:
         first = np.full(len(there) + came, -1, np.int64)
         first[content[::-1]] = np.arange(len(content))[::-1]
         new = read_matrix(read.snapshot, row_ids[first[len(there) :]], known.shape[1])
-        usual = UsualDistance(*arrays["usual"].tolist())
-        space = Space(arrays["means"], arrays["directions"], usual)
+        space = Space.from_arrays(arrays)
+        usual = space.usual
         pairs = arrays["pairs"]
+        if len(new) and not kept.is_whole(known, checksum):
+            return None
         if len(new):
             among = duplicate_pairs(new, usual, _thumbnails(read, first, len(there)))
             beside = duplicates_of(new, known, usual, _thumbnails(read, first))
@@ -207,12 +234,8 @@ class Features:
         pairs = pairs[(first[pairs] >= 0).all(axis=1)]
         groups = connected(pairs, len(first))[content]
         every = pa.concat_arrays([there, encoded.dictionary.filter(pa.array(is_new))])
-        return cls(read, content, known, new, every, space, groups, bool(arrays["exact"]))
-
-    @property
-    def identity(self) -> int:
-        """A number that changes with the space."""
-        return zlib.crc32(self.space.means.tobytes() + self.space.directions.tobytes())
+        exact = bool(arrays["exact"])
+        return cls(read, content, known, new, every, space, groups, exact, checksum)
 
     def digest(self, *also: str) -> str:
         """Return what changes with any row's path, label or content, and with other texts."""
@@ -220,6 +243,28 @@ class Features:
         for values in (self.source.paths, self.source.labels, self.source.hashes):
             summed.update("\0".join([value or "" for value in values]).encode())
         return summed.hexdigest()
+
+    def remark(self, changes: int) -> str | None:
+        """Say in what an answer may differ from one that is made anew; None where it does not.
+
+        Args:
+            changes: labeled videos that changed since their folders were tried on themselves.
+        """
+        remarks = []
+        if changes:
+            plural = "" if changes == 1 else "s"
+            remarks.append(
+                f"Confidences were measured {changes} change{plural} of labeled videos ago."
+            )
+        if not self.exact:
+            remarks.append("Copies were looked for among the nearest videos only.")
+        return " ".join(remarks) or None
+
+    @cached_property
+    def _known(self) -> np.ndarray:
+        if self.checksum is not None and not Kept.is_whole(self.known, self.checksum):
+            raise DamagedError
+        return self.known
 
     def embeddings(self, rows: np.ndarray) -> np.ndarray:
         """Return float32 `[q, 2d]` of rows, int64 `[q]`."""
@@ -234,7 +279,7 @@ class Features:
         """Return float32 `[q, 2d]` of contents, int64 `[q]`."""
         found = np.empty((len(contents), self.known.shape[1]), np.float32)
         is_new = contents >= len(self.known)
-        found[~is_new] = self.known[contents[~is_new]]
+        found[~is_new] = self._known[contents[~is_new]]
         found[is_new] = self.new[contents[is_new] - len(self.known)]
         return found
 
@@ -287,6 +332,22 @@ class Features:
         )
 
 
+class DamagedError(Exception):
+    """The vectors that were kept are damaged."""
+
+
+def with_features(store: Store, recipe: Recipe, work: Callable[[Features], T]) -> T:
+    """Do something with the rows of a recipe, prepared with what is kept, where that can be used.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    try:
+        return work(Features.read(store, recipe))
+    except DamagedError:  # which was logged
+        return work(Features.learn(store, recipe))
+
+
 def most_changes(learned: int) -> float:
     """Give how many of so many may change until they are learned anew."""
     return CHANGED_SHARE * learned if learned > FEW else 0
@@ -310,7 +371,7 @@ def _directions(embeddings: np.ndarray, means: np.ndarray) -> np.ndarray:
     Fewer videos than dimensions leave at most as many directions as videos, and save that time.
     """
     n, width = embeddings.shape
-    step = max(n // (_RANK_SAMPLE * width), 1)
+    step = max(n // max(_RANK_SAMPLE * width, 1), 1)
     while True:
         exact = centred(embeddings[::step], means).astype(np.float64)
         size, directions = np.linalg.eigh(exact.T @ exact)

@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from pipeline.labels.classifier import (
     Clips,
+    CrossValidation,
     Moments,
     PlattScaling,
     ShrunkLda,
     calibrate,
-    leave_one_out,
 )
 from pipeline.labels.features import Features, most_changes
 
@@ -48,7 +48,9 @@ class LearnedClips:
     def of(cls, features: Features, clips: Clips) -> Self:
         """Add clips up."""
         moments = Moments.of(features.reduced(clips.rows), clips.labels, len(clips.names))
-        return cls(clips.names, frozenset(keys_of(features, clips)), moments, features.identity)
+        return cls(
+            clips.names, frozenset(keys_of(features, clips)), moments, features.space.identity
+        )
 
     def updated(self, features: Features, clips: Clips) -> Self | None:
         """Put new clips in and take others out; None where the vector of one of those is lost."""
@@ -113,8 +115,10 @@ class FolderModel:
         """Learn from the labeled videos, and measure how well that goes."""
         clips = _to_learn_from(features)
         labeled = features.labeled(clips)
-        tried = leave_one_out(labeled)
-        learned = LearnedClips.of(features, clips)
+        validation = CrossValidation(labeled, labeled.groups)
+        tried = validation.predict()
+        keys = frozenset(keys_of(features, clips))
+        learned = LearnedClips(clips.names, keys, validation.moments, features.space.identity)
         right = tried.winner == labeled.labels
         return cls(learned, calibrate(labeled, tried), tried.margin, right)
 
@@ -123,7 +127,7 @@ class FolderModel:
         clips = _to_learn_from(features)
         changed = len(self.clips.keys ^ set(keys_of(features, clips)))
         changes = self.changes + changed
-        if self.clips.space != features.identity or changes > most_changes(len(self.margin)):
+        if self.clips.space != features.space.identity or changes > most_changes(len(self.margin)):
             return None
         learned = self.clips.updated(features, clips)
         return None if learned is None else replace(self, clips=learned, changes=changes)
@@ -138,6 +142,7 @@ class FolderModel:
         line = self.probability
         return {
             **self.clips.to_arrays(),
+            **(self.lda.to_arrays() if self.clips.keys else ShrunkLda.none()),
             "line": np.array([line.scale, line.slope, line.offset]),
             "margin": self.margin,
             "right": self.right,

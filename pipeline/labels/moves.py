@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.flow.rows import place_of
 from pipeline.labels.move_log import Move, MoveLog
+from pipeline.project import open_store
 from pipeline.records import VideoFile
 from pipeline.source.listing import Unknown, look_at
 from store.errors import StoreBusyError
@@ -23,7 +24,7 @@ from store.table.store import Store
 
 if TYPE_CHECKING:
     from pipeline.labels.suggest import Suggestion
-    from pipeline.project import Project, open_store
+    from pipeline.project import Project
 
 LOG = "moves.jsonl"
 ROWS_AT_ONCE = 1_000  # in memory: about 15 MB

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.labels.features import Features, Neighbour
+from pipeline.labels.features import Features, Neighbour, with_features
 from pipeline.labels.folder_model import FolderModel
 from pipeline.labels.folder_names import EncodeTexts
 from pipeline.labels.guesses import Guesses, NameGuesses
@@ -26,7 +26,7 @@ FEW_VIDEOS = 3
 """A folder with fewer labeled videos is also matched by its name."""
 
 
-_SUBJECT = "suggestions"
+SUBJECT = "suggestions"
 
 
 @dataclass(frozen=True)
@@ -152,10 +152,14 @@ def suggest_folders(
 
         return Models(project.settings, report).clip().encode_texts
 
-    features = Features.read(project.store, project.recipe)
-    folders = project.folders() | {label for label in features.source.labels if label is not None}
     kept = Kept(project.store, project.recipe)
-    return _advise(features, sorted(folders), load_encoder, min_confidence, kept)
+    on_disk = project.folders()
+
+    def advise(features: Features) -> Advice:
+        folders = on_disk | {label for label in features.source.labels if label is not None}
+        return _advise(features, sorted(folders), load_encoder, min_confidence, kept)
+
+    return with_features(project.store, project.recipe, advise)
 
 
 def suggest(
@@ -182,8 +186,8 @@ def _advise(
     min_confidence: float,
     kept: Kept | None,
 ) -> Advice:
-    arrays = kept.load(_SUBJECT) if kept else None
-    digest = features.digest(str(features.identity), *folders)
+    arrays = kept.load(SUBJECT) if kept else None
+    digest = features.digest(str(features.space.identity), *folders)
     if arrays is not None and str(arrays["digest"]) == digest:
         guesses, named = Guesses.from_arrays(arrays), NameGuesses.from_arrays(arrays)
         return _advice(
@@ -198,7 +202,7 @@ def _advise(
     named = named.made(features, folders, load_encoder) if is_named else named.without_rows()
     if kept:
         made = {**model.to_arrays(), **guesses.to_arrays(), **named.to_arrays()}
-        kept.save(_SUBJECT, {**made, "digest": np.array(digest)})
+        kept.save(SUBJECT, {**made, "digest": np.array(digest)})
     return _advice(features, folders, model, guesses, named, min_confidence)
 
 
@@ -225,7 +229,9 @@ def _advice(
         )
     tried = _accuracy(model.probability(model.margin) >= min_confidence, model.right)
     by_name = _accuracy_by_name(features, folders, named, min_confidence) if len(named) else None
-    return Advice(tuple(suggestions), min_confidence, tried, by_name, _remark(features, model))
+    return Advice(
+        tuple(suggestions), min_confidence, tried, by_name, features.remark(model.changes)
+    )
 
 
 def _suggestion(features: Features, model: FolderModel, guesses: Guesses, place: int) -> Suggestion:
@@ -252,18 +258,6 @@ def _suggestion(features: Features, model: FolderModel, guesses: Guesses, place:
         neighbours=first.neighbours,
         others=tuple(others),
     )
-
-
-def _remark(features: Features, model: FolderModel) -> str | None:
-    """Say in what the answer may differ from one that is made anew from every pair of videos."""
-    parts = []
-    if model.changes:
-        parts.append(
-            f"confidences were measured before the last {model.changes} labeled videos changed"
-        )
-    if not features.exact:
-        parts.append("copies were looked for among the nearest videos only")
-    return "; ".join(parts).capitalize() + "." if parts else None
 
 
 def _new(features: Features, folders: Sequence[str]) -> set[str]:

@@ -79,6 +79,10 @@ class ClipEncoder:
 
         Returns:
             float32 `[n, d]`, not normalised.
+
+        Raises:
+            ModelError: the device is lost.
+            RuntimeError: the model failed on them.
         """
         return self._in_batches(pixels, self._encode_pixels)
 
@@ -136,10 +140,24 @@ class ClipEncoder:
                 if size == 1:
                     raise
                 size = max(min(size, len(items) - start) // 2, 1)
+            except RuntimeError as error:
+                self._raise_if_lost(error)
+                raise
             else:
                 start += size
         encoded: np.ndarray = np.concatenate(parts)
         return encoded
+
+    def _raise_if_lost(self, error: RuntimeError) -> None:
+        """Tell a device that is lost, which fails with all there is, from a bad batch."""
+        try:
+            _torch().ones(1, device=self._device).item()
+        except RuntimeError:
+            raise ModelError(
+                f"device {self._device}: it answers no more: {error}\nWhat was not written is"
+                " embedded by the next scan; if it fails again, look at the driver's log, or set"
+                " device = cpu"
+            ) from error
 
 
 def _load(

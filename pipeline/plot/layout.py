@@ -1,18 +1,89 @@
 """Lay a collection out in the plane.
 
 The layout is t-SNE of the embeddings (van der Maaten and Hinton, "Visualizing data using t-SNE",
-2008).
+2008), interpolated (Linderman et al., "Fast interpolation-based t-SNE", 2019). Of many videos a
+sample is laid out, and each of the others lies beside those of the sample that it is nearest to, as
+do videos that come later.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Self
+
 import numpy as np
 
-PERPLEXITY = 30.0  # scikit-learn's default; a third of the videos where there are few
+PERPLEXITY = 30.0  # the usual one; a third of the videos where there are few
 LEAST_FOR_TSNE = 4  # different vectors; fewer have no neighbourhoods
-PLAIN_ROWS = 2_000  # beyond, t-SNE starts from principal components: minutes become seconds
 COMPONENTS = 50
+MOST_FITTED = 10_000
+"""Most videos that t-SNE lays out, in about 20 s of a core; each one beyond takes 0.1 ms."""
+
+FEW_FITTED = 3_000  # threads gain nothing
+NEAREST = 10
+NEARNESS = 4
+"""Power of the distance that weighs the nearest: between two groups, the nearer one wins."""
+
 COPY_STEP = 0.006  # distance between copies of a video, in shares of the plot's size
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """A layout, in which further videos can be placed.
+
+    Args:
+        mean: float32 `[w]` of the vectors.
+        axes: float32 `[w, c]` their principal components; `c` of zero: vectors stay as they are.
+        vectors: float32 `[s, c]`, or `[s, w]`: those that were laid out.
+        points: float64 `[s, 2]`, from -1 to 1.
+    """
+
+    mean: np.ndarray
+    axes: np.ndarray
+    vectors: np.ndarray
+    points: np.ndarray
+
+    @classmethod
+    def fit(cls, embeddings: np.ndarray) -> Self:
+        """Lay out different embeddings `[n, w]`, or a sample of them."""
+        mean = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
+        chosen: np.ndarray | slice = slice(None)
+        if len(embeddings) > MOST_FITTED:
+            rng = np.random.default_rng(42)
+            chosen = np.sort(rng.choice(len(embeddings), MOST_FITTED, replace=False))
+        sample = embeddings[chosen].astype(np.float32) - mean
+        axes = _principal(sample)
+        short = sample @ axes if axes.shape[1] else sample
+        points = _tsne(short) if len(short) >= LEAST_FOR_TSNE else _corners(len(short))
+        return cls(mean, axes, short, _spread_out(points))
+
+    def place(self, embeddings: np.ndarray) -> np.ndarray:
+        """Place embeddings `[q, w]` beside those that are nearest: float64 `[q, 2]`."""
+        from sklearn.neighbors import NearestNeighbors
+
+        if not len(embeddings):
+            return np.empty((0, 2))
+        moved = embeddings.astype(np.float32) - self.mean
+        short = moved @ self.axes if self.axes.shape[1] else moved
+        near = NearestNeighbors(n_neighbors=min(NEAREST, len(self.vectors)), algorithm="brute")
+        distance, index = near.fit(self.vectors).kneighbors(short)
+        closest = np.maximum(distance[:, :1], 1e-6)
+        weights = (closest / np.maximum(distance, closest)) ** NEARNESS
+        weights /= weights.sum(axis=1, keepdims=True)
+        points: np.ndarray = np.einsum("qk,qkd->qd", weights, self.points[index])
+        return points
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return arrays to keep."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """Read what `to_arrays` gave."""
+        return cls(*(arrays[name] for name in cls.__dataclass_fields__))
 
 
 def layout(embeddings: np.ndarray) -> np.ndarray:
@@ -21,24 +92,61 @@ def layout(embeddings: np.ndarray) -> np.ndarray:
     Returns:
         float64 `[n, 2]`, -1 to 1.
     """
-    if not len(embeddings):
-        return np.empty((0, 2))
-    unique, which = np.unique(embeddings, axis=0, return_inverse=True)
-    places = _spread_out(_tsne(unique) if len(unique) >= LEAST_FOR_TSNE else _corners(len(unique)))
-    beside: np.ndarray = places[which.ravel()] + _beside(which.ravel())
-    return beside
+    return beside(lay_out(embeddings)[1]) if len(embeddings) else np.empty((0, 2))
+
+
+def lay_out(embeddings: np.ndarray) -> tuple[Plane, np.ndarray]:
+    """Fit a plane to embeddings `[n, w]`, and place them in it: float64 `[n, 2]`."""
+    digests = [blake2b(row, digest_size=16).digest() for row in np.ascontiguousarray(embeddings)]
+    _, first, which = np.unique(np.array(digests, "V16"), return_index=True, return_inverse=True)
+    unique = embeddings[np.sort(first)]
+    plane = Plane.fit(unique)
+    points = plane.points if len(unique) <= MOST_FITTED else plane.place(unique)
+    return plane, points[np.argsort(np.argsort(first))[which]]
+
+
+def beside(points: np.ndarray) -> np.ndarray:
+    """Keep equal points apart: a sunflower's spiral, the first of them in its middle.
+
+    Args:
+        points: float64 `[n, 2]`.
+
+    Returns:
+        float64 `[n, 2]`.
+    """
+    if not len(points):
+        return points
+    _, which = np.unique(points, axis=0, return_inverse=True)
+    which = which.ravel()
+    order = np.argsort(which, kind="stable")
+    _, starts, counts = np.unique(which[order], return_index=True, return_counts=True)
+    number = np.empty(len(which))
+    number[order] = np.arange(len(which)) - np.repeat(starts, counts)
+    angle, radius = number * np.pi * (3 - np.sqrt(5)), COPY_STEP * np.sqrt(number)
+    moved: np.ndarray = points + np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    return moved
+
+
+def _principal(vectors: np.ndarray) -> np.ndarray:
+    """Return the axes of most variance, `[w, COMPONENTS]`; none where there are few anyway."""
+    if min(vectors.shape) <= COMPONENTS:
+        return np.empty((vectors.shape[1], 0), np.float32)
+    _, axes = np.linalg.eigh(vectors.T @ vectors)
+    return np.ascontiguousarray(axes[:, : -COMPONENTS - 1 : -1])
 
 
 def _tsne(vectors: np.ndarray) -> np.ndarray:
-    from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE
+    from openTSNE import TSNE
 
     n = len(vectors)
-    if n > PLAIN_ROWS and vectors.shape[1] > COMPONENTS:
-        vectors = PCA(COMPONENTS, random_state=42).fit_transform(vectors)
-    perplexity = min(PERPLEXITY, (n - 1) / 3)
-    tsne = TSNE(n_components=2, random_state=42, perplexity=perplexity, init="pca")
-    return np.asarray(tsne.fit_transform(vectors), np.float64)
+    tsne = TSNE(
+        perplexity=min(PERPLEXITY, (n - 1) / 3),
+        initialization="pca",
+        negative_gradient_method="bh" if n <= FEW_FITTED else "fft",
+        n_jobs=1 if n <= FEW_FITTED else os.cpu_count() or 1,
+        random_state=42,
+    )
+    return np.asarray(tsne.fit(vectors), np.float64)
 
 
 def _corners(n: int) -> np.ndarray:
@@ -47,24 +155,9 @@ def _corners(n: int) -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1) * (n > 1)
 
 
-def _spread_out(places: np.ndarray) -> np.ndarray:
-    moved = places - (places.max(axis=0) + places.min(axis=0)) / 2
+def _spread_out(points: np.ndarray) -> np.ndarray:
+    if not len(points):
+        return points
+    moved = points - (points.max(axis=0) + points.min(axis=0)) / 2
     scaled: np.ndarray = moved / max(float(abs(moved).max()), 1e-9)
     return scaled
-
-
-def _beside(which: np.ndarray) -> np.ndarray:
-    """Return offsets that keep copies apart: a sunflower's spiral, the first copy in its middle.
-
-    Args:
-        which: int64 `[n]`; rows of equal numbers share a point.
-
-    Returns:
-        float64 `[n, 2]`.
-    """
-    order = np.argsort(which, kind="stable")
-    _, starts, counts = np.unique(which[order], return_index=True, return_counts=True)
-    number = np.empty(len(which))
-    number[order] = np.arange(len(which)) - np.repeat(starts, counts)
-    angle, radius = number * np.pi * (3 - np.sqrt(5)), COPY_STEP * np.sqrt(number)
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
-from pipeline.plot.layout import layout
 from pipeline.plot.legend import caption, groups
 from pipeline.plot.page import MOST_THUMBNAILS, Folder, Point, link_of, to_html
+from pipeline.plot.places import place_videos
 from pipeline.plot.png import to_png
+from store.analysis.vectors import Rows, of_recipe, read_rows
 from store.files import atomic_write
 
 if TYPE_CHECKING:
     from pipeline.project import Project
-    from store.analysis.vectors import Vectors
+    from store.schema import Recipe
 
 Report = Callable[[str], None]
 """Receives a line for a person."""
@@ -50,15 +51,20 @@ def plot_collection(project: Project, out: Path, report: Report) -> Plotted:
         StoreError: the store cannot be read.
     """
     is_page = out.suffix.lower() != ".png"
-    vectors = project.vectors(["transcript", "thumbnail"] if is_page else [])
-    if not len(vectors):
+    found = place_videos(project)
+    rows, places = found.rows, found.points
+    if not len(rows):
         raise PipelineError(f"nothing to plot. {project.why_empty()}")
-    places, legend = layout(vectors.embeddings), groups(vectors.labels)
+    if found.remark:
+        report(found.remark)
+    legend = groups(rows.labels)
     if is_page:
         folder = Folder(project.written, link_of(project.collection.root, out))
-        content: bytes | str = to_html(places, legend, _points(vectors, report), folder)
+        content: bytes | str = to_html(
+            places, legend, _points(rows, project.recipe, report), folder
+        )
     else:
-        content = to_png(places, legend, caption(len(vectors), project.written))
+        content = to_png(places, legend, caption(len(rows), project.written))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(out, content)
@@ -66,15 +72,15 @@ def plot_collection(project: Project, out: Path, report: Report) -> Plotted:
         raise PipelineError(f"{out}: a part of this path is a file, not a folder") from error
     except OSError as error:
         raise PipelineError(f"{out}: the plot cannot be written: {error.strerror}") from error
-    return Plotted(out, len(vectors), tuple(group.name for group in legend))
+    return Plotted(out, len(rows), tuple(group.name for group in legend))
 
 
-def _points(vectors: Vectors, report: Report) -> list[Point]:
-    has_pictures = len(vectors) <= MOST_THUMBNAILS
+def _points(rows: Rows, recipe: Recipe, report: Report) -> list[Point]:
+    has_pictures = len(rows) <= MOST_THUMBNAILS
     if not has_pictures:
-        report(f"Without thumbnails: {len(vectors)} videos are more than {MOST_THUMBNAILS}.")
-    columns = (vectors.paths, vectors.column("transcript"), vectors.column("thumbnail"))
-    return [
-        Point(path, transcript, jpeg if has_pictures else None)
-        for path, transcript, jpeg in zip(*columns, strict=True)
-    ]
+        report(f"Without thumbnails: {len(rows)} videos are more than {MOST_THUMBNAILS}.")
+    columns = ["transcript", "thumbnail"] if has_pictures else ["transcript"]
+    read = read_rows(rows.snapshot, columns, of_recipe(recipe))
+    transcripts = read.column("transcript").to_pylist()
+    pictures = read.column("thumbnail").to_pylist() if has_pictures else [None] * len(rows)
+    return [Point(*each) for each in zip(rows.paths, transcripts, pictures, strict=True)]

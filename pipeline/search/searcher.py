@@ -71,11 +71,12 @@ class Searcher:
             raise SettingsError("query: say what to find: --text, --image, --video or --words")
         if self._store.dimension is None:  # a search through nothing needs no model
             return Answer(remark=remarks.EMPTY_STORE)
-        if question.needs_model and self._models is None:  # which takes a while to load
+        example = self._example(question.video) if question.video is not None else None
+        is_new = example is not None and example.row is None
+        if (question.needs_model or is_new) and self._models is None:  # which takes a while to load
             missing = remarks.on_filter(self._store, only)
             if missing:
                 return Answer(remark=missing)
-        example = self._example(question.video) if question.video is not None else None
         queries = list(self._queries(question, example))
         hits = tuple(search(self._store, *queries, k=k, only=only))
         if not hits:

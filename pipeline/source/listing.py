@@ -42,6 +42,11 @@ class Collection:
         """Whether `under` names one video, and not a folder."""
         return bool(self.under) and self.top.is_file()
 
+    @property
+    def folder(self) -> Path:
+        """The folder to list, or the one that the only video is in."""
+        return self.top.parent if self.is_file else self.top
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -127,11 +132,8 @@ def identify_folder(collection: Collection) -> tuple[int, int]:
     Raises:
         SettingsError: the folder is missing, cannot be reached, or is a file that is no video.
     """
-    if collection.is_file and is_listed(collection.under, collection.extensions):
-        top = collection.top.parent
-    else:
-        top = collection.top
-    for folder in (collection.root, top):
+    is_listable = is_listed(collection.under, collection.extensions)
+    for folder in (collection.root, collection.folder if is_listable else collection.top):
         try:
             facts = os.stat(folder)
         except (FileNotFoundError, NotADirectoryError) as error:

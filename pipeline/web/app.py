@@ -19,7 +19,7 @@ from pipeline.web import plane, review, search, sorting, state, videos
 from pipeline.web.answers import ApiError, Waiting, answer, failed, failed_with
 from pipeline.web.assets import START, Assets
 from pipeline.web.guard import Guard, TooLargeError
-from pipeline.web.media import OTHER_TYPE, TYPES, locate, send_file
+from pipeline.web.media import OTHER_TYPE, TYPES, locate_file, send_file
 from pipeline.web.routes import Route, describe, read_body, read_query
 from pipeline.web.thumbs import Thumbs
 
@@ -133,7 +133,8 @@ async def _described() -> Response:
 
 
 async def _asset(assets: Assets, name: str, request: Request) -> Response:
-    return assets.get(name, request.headers.get("if-none-match"))
+    headers = request.headers
+    return assets.get(name, headers.get("if-none-match"), headers.get("accept-encoding", ""))
 
 
 async def _picture(site: Site, request: Request) -> Response:
@@ -155,7 +156,7 @@ async def _thumb(thumbs: Thumbs, request: Request) -> Response:
 async def _media(site: Site, request: Request) -> Response:
     files = site.threads.files
     video = await site.threads.store.run(lambda: _video_of(site, _part(request, "key")))
-    location = await files.run(lambda: locate(site.project.collection.root, video.path))
+    location = await files.run(lambda: locate_file(site.project.collection.root, video.path))
     try:
         kind = await files.run(lambda: site.previews.kind(video.content, location))
     except VideoError as error:

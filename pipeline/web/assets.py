@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Iterator
 from importlib.resources import files
@@ -39,12 +40,13 @@ class Assets:
             if shared.is_file():
                 self._files.setdefault(name, shared)
 
-    def get(self, name: str, known: str | None) -> Response:
+    def get(self, name: str, known: str | None, encodings: str) -> Response:
         """Make the response of a file.
 
         Args:
             name: of the file.
             known: the `If-None-Match` header: what the browser has.
+            encodings: the `Accept-Encoding` header; a file goes out compressed where it may.
         """
         from starlette.responses import Response
 
@@ -53,10 +55,13 @@ class Assets:
             return failed(404, "there is no such file of the page")
         content = file.read_bytes()  # of the disk: who works on the page sees what changes
         etag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
-        headers = {"etag": etag, "cache-control": "no-cache"}
+        headers = {"etag": etag, "cache-control": "no-cache", "vary": "accept-encoding"}
         if known == etag:
             return Response(None, 304, headers)
         kind = TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+        if "gzip" in encodings:
+            content = gzip.compress(content, mtime=0)
+            headers["content-encoding"] = "gzip"
         return Response(content, 200, {**headers, "content-type": kind})
 
 

@@ -34,41 +34,38 @@ class Events:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._listeners: set[asyncio.Queue[bytes]] = set()
+        self._listeners: set[asyncio.Queue[bytes | None]] = set()
         self._last: dict[str, Any] = {}
         self._ended = asyncio.Event()
+        self._is_ended = False  # also before there is a loop
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
         """Look until `end`; for a task of the event loop."""
         self._loop = asyncio.get_running_loop()
-        while not self._ended.is_set():
+        while not (self._is_ended or self._ended.is_set()):
             await self._look()
             await _wait(self._ended.wait(), LOOK_SECONDS)
+        self._tell(None)
 
     def end(self) -> None:
         """End `run` and every stream. Safe in any thread."""
+        self._is_ended = True
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._ended.set)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield what a new listener has to know, and then what changes."""
-        queue: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_WAITING)
         self._listeners.add(queue)
         try:
-            yield _message(self._last) if self._last else b": hello\n\n"
-            while not self._ended.is_set():
-                getting = asyncio.ensure_future(queue.get())
-                ending = asyncio.ensure_future(self._ended.wait())
-                done, waiting = await asyncio.wait(
-                    (getting, ending), timeout=QUIET_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
-                for task in waiting:
-                    task.cancel()
-                if getting in done:
-                    yield getting.result()
-                elif ending not in done:
-                    yield b": still here\n\n"
+            message: bytes | None = _message(self._last) if self._last else b": hello\n\n"
+            while message is not None and not self._ended.is_set():
+                yield message
+                try:
+                    message = await asyncio.wait_for(queue.get(), QUIET_SECONDS)
+                except TimeoutError:
+                    message = b": still here\n\n"
         finally:
             self._listeners.discard(queue)
 
@@ -85,10 +82,14 @@ class Events:
         changed = {name: value for name, value in now.items() if self._last.get(name) != value}
         self._last = now
         if changed:
-            for queue in self._listeners:
-                if queue.full():
-                    queue.get_nowait()
-                queue.put_nowait(_message(changed))
+            self._tell(_message(changed))
+
+    def _tell(self, message: bytes | None) -> None:
+        """Give every stream a message, or None for its end; a full one loses its oldest."""
+        for queue in self._listeners:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(message)
 
 
 def _message(facts: dict[str, Any]) -> bytes:

@@ -16,6 +16,7 @@ other page.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
+_LENGTH = re.compile("[0-9]{1,15}")
 _RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 
@@ -231,7 +233,7 @@ def _body_refusal(request: _Request) -> tuple[int, str] | None:
     elif kind != "application/json":
         return 415, "send JSON, with the content type application/json"
     length = request.one("content-length")
-    if length is not None and (not length.isdigit() or int(length) > request.most_bytes):
+    if length is not None and (not _LENGTH.fullmatch(length) or int(length) > request.most_bytes):
         return 413, f"the body is larger than {request.most_bytes >> 20} MB"
     return None
 

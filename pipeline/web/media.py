@@ -72,6 +72,20 @@ def locate(root: Path, path: str) -> Path:
     return Path(real)
 
 
+def locate_file(root: Path, path: str) -> Path:
+    """Find the file of a row, as `locate` does, and make sure that it is a regular one.
+
+    A pipe of that name would keep whoever opens it waiting.
+
+    Raises:
+        ApiError: as of `locate`, or it is something else.
+    """
+    location = locate(root, path)
+    if not location.is_file():
+        raise ApiError(404, "it is no regular file")
+    return location
+
+
 def open_file(location: Path) -> OpenFile:
     """Open a file to be sent.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from pipeline.web.guard import Door, make_door
 
 if TYPE_CHECKING:
     from pipeline.web.site import Site
+
+# Streams and videos in hand are cut off at the end, which is no error.
+logging.getLogger("uvicorn.error").addFilter(lambda record: "Cancel " not in str(record.msg))
 
 LAST_ANSWER_SECONDS = 1
 """Time for which answers in hand are waited for when the server ends."""

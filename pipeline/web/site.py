@@ -24,7 +24,7 @@ from pipeline.web.answers import ApiError
 from pipeline.web.background import Background, Latest
 from pipeline.web.finder import Finder
 from pipeline.web.judgements import FILE, Judgements
-from pipeline.web.media import locate
+from pipeline.web.media import locate_file
 from pipeline.web.overview import Overview, Video
 from pipeline.web.pool import Threads
 from pipeline.web.preview import FOLDER, Previews
@@ -148,7 +148,8 @@ class Site:
     def look_at(self, video: Video) -> Video:
         """Say how a video plays, for which its file may be opened."""
         with suppress(ApiError, VideoError):  # a file that is away, or broken, plays not at all
-            self.previews.kind(video.content, locate(self.project.collection.root, video.path))
+            file = locate_file(self.project.collection.root, video.path)
+            self.previews.kind(video.content, file)
         return self._with_media(video)
 
     def _with_media(self, video: Video) -> Video:

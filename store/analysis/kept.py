@@ -12,7 +12,7 @@ import json
 import logging
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -48,14 +48,28 @@ class Kept:
         self._folder = folder if folder is not None and folder.parent.is_dir() else None
         self._about = json.dumps([FORMAT, *recipe])
 
-    def load(self, subject: str) -> dict[str, np.ndarray] | None:
-        """Read the arrays of a subject; None where there are none to be used."""
+    def stamp(self, subject: str) -> tuple[int, int] | None:
+        """Return what differs after a subject was kept again; None where it is not kept."""
+        file = self._file(subject)
+        try:
+            facts = file.stat() if file is not None else None
+        except OSError:
+            return None
+        return (facts.st_ino, facts.st_mtime_ns) if facts else None
+
+    def load(self, subject: str, names: Sequence[str] = ()) -> dict[str, np.ndarray] | None:
+        """Read arrays of a subject, all of them where none is named.
+
+        Returns:
+            None where there are none to be used.
+        """
         file = self._file(subject)
         if file is None or not file.exists():
             return None
         try:
-            with np.load(file, allow_pickle=False) as read:
-                arrays = {name: read[name] for name in read.files}
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as read:
+                wanted = [*names, _ABOUT] if names else read.files
+                arrays = {name: read[name] for name in wanted}
             about = str(arrays.pop(_ABOUT))
         except _UNREADABLE as error:
             _log.warning("%s is damaged and is made anew: %s", file, error)
@@ -72,21 +86,30 @@ class Kept:
             with _logged(file), _replacing(file) as beside:
                 np.savez(beside, allow_pickle=False, **arrays, **{_ABOUT: np.array(self._about)})
 
-    def load_matrix(self, name: str, checksum: int) -> np.ndarray | None:
-        """Map a matrix; None where there is none of this checksum."""
+    def map_matrix(self, name: str, checksum: int) -> np.ndarray | None:
+        """Map a matrix into memory; None where there is none of this checksum.
+
+        Whoever reads it checks it first: that takes as long as reading all of it.
+        """
         file = self._matrix(name, checksum)
         if file is None:
             return None
         try:
             found: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
-            if zlib.crc32(found.data) != checksum:
-                raise ValueError("its checksum is wrong")
         except FileNotFoundError:
             return None  # another process has written a newer one
         except _UNREADABLE as error:
             _log.warning("%s is damaged and is made anew: %s", file, error)
             return None
         return found
+
+    @staticmethod
+    def is_whole(matrix: np.ndarray, checksum: int) -> bool:
+        """Whether a matrix is as it was kept."""
+        is_same = zlib.crc32(matrix.data) == checksum
+        if not is_same:
+            _log.warning("a matrix that was kept is damaged (%08x) and is made anew", checksum)
+        return is_same
 
     def save_matrix(self, name: str, matrix: np.ndarray) -> int:
         """Keep a matrix in place of the last one of that name, and return its checksum."""

@@ -208,14 +208,9 @@ def read_rows(
         return (scan if where is None else scan.where(where)).to_arrow().sort_by("path")
 
 
-def width_of(snapshot: Snapshot | None, without: int = 0) -> int:
-    """Give the width of an embedding, `[visual | speech]`.
-
-    Args:
-        snapshot: the table; None where there is none yet.
-        without: the width to give where there is none.
-    """
-    return without if snapshot is None else 2 * snapshot.dimension
+def width_of(snapshot: Snapshot | None) -> int:
+    """Give the width of an embedding, `[visual | speech]`; 0 where there is no table yet."""
+    return 0 if snapshot is None else 2 * snapshot.dimension
 
 
 def read_embeddings(

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
@@ -23,7 +24,9 @@ from store.analysis.vectors import (
     read_rows,
     width_of,
 )
-from store.artifacts.formats import FORMATS, Content
+from store.artifacts.formats import FORMATS, Part
+from store.artifacts.split import training_rows
+from store.errors import StoreError
 from store.files import durable, mapped_array, replacing
 from store.schema import RECIPE_COLUMNS, Recipe
 from store.table.lance import translated
@@ -68,7 +71,6 @@ def export(
     recipe: Recipe,
     version: str,
     models: Mapping[str, Any],
-    dimension: int = 1024,
     offline: bool = False,
     formats: Sequence[str] = (),
     train_share: float | None = None,
@@ -83,69 +85,68 @@ def export(
             them.
         version: the program's version, for the manifest.
         models: settings of the models, for the manifest.
-        dimension: columns of the feature tensors where the store is empty.
         offline: whether rows whose file was not there at the last look are exported, too.
         formats: keys of `FORMATS` to write besides `pt`, which is always written.
         train_share: share of each label that trains, between 0 and 1; the manifest then names
             which of the labeled videos train and which validate. None makes no split.
 
     Raises:
-        StoreError: the store cannot be read, or a file cannot be written. The folder's files are
-            as they were.
+        StoreError: there is nothing to export, the store cannot be read, or a file cannot be
+            written. The folder's files are as they were.
     """
     snapshot = store.snapshot()
     wanted = of_recipe(recipe, offline=offline)
     root = (PurePath(data_dir) / "x").as_posix()[:-1]
-    videos = read_rows(snapshot, ["content_hash", "transcript"], wanted)
+    videos = read_rows(snapshot, ["content_hash", "duration_seconds", "transcript"], wanted)
     rest = read_rows(snapshot, [*RECIPE_COLUMNS, "offline"], ~wanted)
-    parts = _parts(videos)
-    width = width_of(snapshot, dimension)
+    if snapshot is None or not len(videos):
+        raise StoreError(
+            f"nothing to export: none of {len(rest)} videos is there and made with these settings"
+        )
+    is_labeled = pc.is_valid(videos.column("label"))
+    masks = (is_labeled, pc.invert(is_labeled))
     manifest = _manifest(version, recipe, models, rest, root)
-    row_ids = np.concatenate([rows.column("_rowid").to_numpy() for rows in parts])
     with (
         translated(f"{out}: the export cannot be written"),
         replacing(out) as staging,
-        mapped_array(staging, (len(row_ids), width)) as features,
+        mapped_array(staging, (len(videos), width_of(snapshot))) as features,
     ):
-        for places, block in read_embeddings(snapshot, row_ids):
+        labeled, unlabeled = _parts(videos, masks, features, root)
+        row_ids = [part.rows.column("_rowid").to_numpy() for part in (labeled, unlabeled)]
+        for places, block in read_embeddings(snapshot, np.concatenate(row_ids)):
             features[places] = block
-        labeled, unlabeled = np.split(features, [len(parts.labeled)])
-        for ending in sorted({"pt", *formats}):
-            save, named = FORMATS[ending], f"labeled_embeddings.{ending}"
-            save(staging / named, labeled, _labeled(parts.labeled, root))
-            save(staging / f"un{named}", unlabeled, _unlabeled(parts.unlabeled, root))
         if train_share:
-            manifest["split"] = _split(Vectors(parts.labeled, labeled, snapshot), root, train_share)
+            own = Vectors(labeled.rows, labeled.features, snapshot)
+            labeled = replace(labeled, trains=training_rows(own, train_share))
+            manifest["split"] = _split(labeled, train_share)
+        for ending in sorted({"pt", *formats}):
+            FORMATS[ending](staging / f"labeled_embeddings.{ending}", labeled)
+            FORMATS[ending](staging / f"unlabeled_embeddings.{ending}", unlabeled)
         _write_documents(staging, _shown(videos, root), manifest)
         stale = _stale(out, staging)
-    return _summary(out, parts, width, manifest, stale)
-
-
-class _Parts(NamedTuple):
-    """The rows of the two feature files."""
-
-    labeled: pa.Table
-    unlabeled: pa.Table
-
-
-def _parts(videos: pa.Table) -> _Parts:
-    rows = videos.drop_columns(["transcript"])
-    labels = rows.column("label")
-    return _Parts(rows.filter(pc.is_valid(labels)), rows.filter(pc.is_null(labels)))
-
-
-def _summary(
-    out: Path, parts: _Parts, width: int, manifest: Mapping[str, Any], stale: tuple[str, ...]
-) -> ExportSummary:
     split = manifest.get("split")
     return ExportSummary(
         out,
-        (len(parts.labeled), width),
-        (len(parts.unlabeled), width),
-        dict(Counter(sorted(parts.labeled.column("label").to_pylist()))),
-        len(manifest["left_out"]),
+        labeled.features.shape,
+        unlabeled.features.shape,
+        dict(Counter(sorted(labeled.rows.column("label").to_pylist()))),
+        len(rest),
         (len(split["train"]), len(split["validation"])) if split else None,
         stale,
+    )
+
+
+def _parts(
+    videos: pa.Table, masks: Sequence[pa.ChunkedArray], features: np.ndarray, root: str
+) -> tuple[Part, Part]:
+    """Divide videos into the labeled and the others; features have the labeled first."""
+    rows = videos.drop_columns(["transcript"])
+    transcripts = videos.column("transcript")
+    labeled, unlabeled = ((rows.filter(mask), partial(transcripts.filter, mask)) for mask in masks)
+    first, others = np.split(features, [len(labeled[0])])
+    return (
+        Part(first, *labeled, root, is_labeled=True),
+        Part(others, *unlabeled, root, is_labeled=False),
     )
 
 
@@ -226,35 +227,16 @@ def _why(row: Mapping[str, Any], recipe: Recipe) -> str:
     return "offline: the file was not there at the last look"
 
 
-def _labeled(rows: pa.Table, root: str) -> Content:
-    labels = rows.column("label")
-    names = pa.array(sorted(pc.unique(labels).to_pylist()), labels.type)
-    return {
-        "labels": pc.index_in(labels, names).to_numpy().astype(np.int64),
-        "label_names": names.to_pylist(),
-        "video_paths": _shown(rows, root).column("path").to_pylist(),
-    }
-
-
-def _unlabeled(rows: pa.Table, root: str) -> Content:
-    return {"video_paths": _shown(rows, root).column("path").to_pylist()}
-
-
 def _stale(out: Path, staging: Path) -> tuple[str, ...]:
     """Name the feature files of an earlier export that stay: their rows may be gone."""
     there = {file.name for ending in FORMATS for file in out.glob(f"*labeled_embeddings.{ending}")}
     return tuple(sorted(there - {file.name for file in staging.iterdir()}))
 
 
-def _split(labeled: Vectors, root: str, train_share: float) -> dict[str, Any]:
-    from store.analysis.duplicates import duplicate_groups
-    from store.artifacts.split import split
-
-    labels = [label or "" for label in labeled.labels]
-    trains = split(labels, labeled.hashes, duplicate_groups(labeled), train_share)
-    paths = np.array([root + path for path in labeled.paths], np.object_)
+def _split(labeled: Part, train_share: float) -> dict[str, Any]:
+    trains = pa.array(labeled.trains)
     return {
         "train_share": train_share,
-        "train": paths[trains].tolist(),
-        "validation": paths[~trains].tolist(),
+        "train": labeled.video_paths.filter(trains).to_pylist(),
+        "validation": labeled.video_paths.filter(pc.invert(trains)).to_pylist(),
     }

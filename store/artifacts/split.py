@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from store.analysis.duplicates import duplicate_groups
+from store.analysis.vectors import Vectors
+
 
 def split(
     labels: Sequence[str], hashes: Sequence[str], groups: np.ndarray, train_share: float
@@ -42,6 +45,20 @@ def split(
         for rows in _validating(same, train_share):
             trains[rows] = False
     return trains
+
+
+def training_rows(labeled: Vectors, train_share: float) -> np.ndarray:
+    """Choose the labeled videos that train; copies and near copies stay on one side.
+
+    Args:
+        labeled: videos that have labels.
+        train_share: between 0 and 1.
+
+    Returns:
+        bool `[n]`: whether each trains.
+    """
+    labels = [label or "" for label in labeled.labels]
+    return split(labels, labeled.hashes, duplicate_groups(labeled), train_share)
 
 
 def _validating(groups: list[list[int]], train_share: float) -> list[list[int]]:

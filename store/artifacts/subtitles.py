@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
 from store.analysis.vectors import of_recipe
@@ -15,6 +16,7 @@ from store.table.store import Store
 
 _BATCH_ROWS = 256
 _ENDINGS = (".srt", ".vtt")
+_NAME_BYTES = 255  # of a file name, in most file systems
 _SPOKEN: Expr = col("speech_status") == lit("speech")
 
 
@@ -38,7 +40,8 @@ def write_subtitles(
     """Write the subtitles of every video in which somebody speaks.
 
     `soccer/1.mp4` has `soccer/1.srt` and `soccer/1.vtt`; where another video would have those, too,
-    `soccer/1.mp4.srt`. Each file is replaced whole or not at all.
+    `soccer/1.mp4.srt`. A name that would be too long for a file is cut. Each file is replaced whole
+    or not at all.
 
     Args:
         store: the store that is read.
@@ -104,7 +107,18 @@ def _names(paths: Iterable[str]) -> dict[str, str]:
     """Name subtitles by path: without its ending where no other video could have that name."""
     plain = {path: str(PurePosixPath(path).with_suffix("")) for path in paths}
     counts = Counter([*plain, *plain.values()])
-    return {path: name if counts[name] == 1 else path for path, name in plain.items()}
+    whole = {path: name if counts[name] == 1 else path for path, name in plain.items()}
+    return {path: _shortened(name, path) for path, name in whole.items()}
+
+
+def _shortened(name: str, path: str) -> str:
+    """Cut a file name that would be too long, and end it with what only this path has."""
+    folder, slash, last = name.rpartition("/")
+    room = _NAME_BYTES - len(_ENDINGS[0])
+    if len(last.encode()) <= room:
+        return name
+    mark = f"~{blake2b(path.encode(), digest_size=6).hexdigest()}"
+    return f"{folder}{slash}{last.encode()[: room - len(mark)].decode(errors='ignore')}{mark}"
 
 
 def _stale(folder: Path, belonging: set[str]) -> Iterator[str]:

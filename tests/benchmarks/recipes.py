@@ -1,6 +1,6 @@
 """Ways from a folder of videos to vectors, each a process of its own, models loaded first:
 
-    python -m tests.benchmarks.recipes sequential|today|program|float FOLDER CLIP WHISPER
+    python -m tests.benchmarks.recipes sequential|today|program|float FOLDER CLIP WHISPER [DEVICE]
 
 `sequential` is the recipe that the project started from: openai-whisper, then OpenCV, which seeks
 to one frame after another, and CLIP on one frame after another. `today` is what one would write now
@@ -30,38 +30,41 @@ FRAMES = 5
 
 
 def main() -> None:
-    name, folder, clip, whisper = sys.argv[1:]
-    print(json.dumps(WAYS[name](Path(folder), Path(clip), Path(whisper))))
+    name, folder, clip, whisper, *device = sys.argv[1:]
+    print(json.dumps(WAYS[name](Path(folder), Path(clip), Path(whisper), *device)))
 
 
-def sequential(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
+def sequential(folder: Path, clip: Path, whisper: Path, device: str = "cpu") -> dict[str, Any]:
     import whisper as openai_whisper
     from faster_whisper.audio import decode_audio  # in place of the ffmpeg program: its library
 
     from tests.benchmarks.openai_weights import load
 
-    model = load(whisper)
+    model = load(whisper).to(device)
 
     def listen(path: Path) -> str:
-        heard = openai_whisper.transcribe(model, decode_audio(str(path)), fp16=False)
+        heard = openai_whisper.transcribe(model, decode_audio(str(path)), fp16=device != "cpu")
         return str(heard["text"]).strip()
 
-    return in_turn(folder, listen, seek_frames, Clip(clip))
+    return in_turn(folder, listen, seek_frames, Clip(clip, device))
 
 
-def today(folder: Path, clip: Path, whisper: Path) -> dict[str, Any]:
+def today(folder: Path, clip: Path, whisper: Path, device: str = "cpu") -> dict[str, Any]:
     from faster_whisper import WhisperModel
 
-    model = WhisperModel(str(whisper), device="cpu", compute_type="float32")
+    number = "float32" if device == "cpu" else "float16"
+    model = WhisperModel(str(whisper), device=device, compute_type=number)
 
     def listen(path: Path) -> str:
         segments, _ = model.transcribe(str(path))
         return " ".join(segment.text.strip() for segment in segments)
 
-    return in_turn(folder, listen, decode_frames, Clip(clip))
+    return in_turn(folder, listen, decode_frames, Clip(clip, device))
 
 
-def program(folder: Path, clip: Path, whisper: Path, weights: str = "auto") -> dict[str, Any]:
+def program(
+    folder: Path, clip: Path, whisper: Path, device: str = "cpu", *, weights: str = "auto"
+) -> dict[str, Any]:
     from pipeline import config
     from pipeline.flow.flow import Flow
     from pipeline.flow.local import LocalEngine
@@ -74,12 +77,12 @@ def program(folder: Path, clip: Path, whisper: Path, weights: str = "auto") -> d
 
     with tempfile.TemporaryDirectory() as scratch:
         overrides = {
-            "data.dir": str(folder), "store.uri": f"{scratch}/store", "device": "cpu",
+            "data.dir": str(folder), "store.uri": f"{scratch}/store", "device": device,
             "clip.model": f"local-dir:{clip}", "whisper.model": str(whisper),
             "whisper.weights": weights,
         }  # fmt: skip
         settings = config.load(ROOT / "config.toml", [f"{k}={v}" for k, v in overrides.items()])
-        threads = share_cores(settings, gpu=False, cores=usable_cores())
+        threads = share_cores(settings, gpu=device != "cpu", cores=usable_cores())
         report = Report()
         models = Models(settings, report.say, threads=threads.per_model, streams=threads.models)
         clip_encoder = models.clip()
@@ -157,11 +160,13 @@ def in_turn(
 class Clip:
     """CLIP as its examples use it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: str) -> None:
         import open_clip
 
         name = f"local-dir:{folder}"
-        self._model, _, self._prepare = open_clip.create_model_and_transforms(name)
+        self._device = device
+        made = open_clip.create_model_and_transforms(name, device=device)
+        self._model, _, self._prepare = made
         self._model.eval()
         self._tokenize = open_clip.get_tokenizer(name)
 
@@ -171,13 +176,15 @@ class Clip:
 
         with torch.no_grad():
             pictures = [self._prepare(Image.fromarray(frame))[None] for frame in frames]
-            return torch.cat([self._model.encode_image(each) for each in pictures]).mean(dim=0)
+            encoded = [self._model.encode_image(each.to(self._device)) for each in pictures]
+            return torch.cat(encoded).mean(dim=0).cpu()
 
     def text(self, text: str) -> Any:
         import torch
 
         with torch.no_grad():
-            return self._model.encode_text(self._tokenize([text])) if text else None
+            tokens = self._tokenize([text]).to(self._device)
+            return self._model.encode_text(tokens).cpu() if text else None
 
 
 def seek_frames(path: Path) -> list[np.ndarray]:
@@ -207,7 +214,7 @@ def decode_frames(path: Path) -> list[np.ndarray]:
         ]
 
 
-Way = Callable[[Path, Path, Path], dict[str, Any]]
+Way = Callable[..., dict[str, Any]]
 WAYS: dict[str, Way] = {
     "sequential": sequential,
     "today": today,

@@ -105,6 +105,7 @@ def test_a_second_scan_has_nothing_to_do(scanned: Scanned) -> None:
         "embedded": 0, "unchanged": 4, "moved": 0, "copied": 0, "removed": 0, "failed": 1,
     }  # fmt: skip
     assert summary["seconds"] > 0
+    assert (summary["loading_seconds"], summary["interrupted"], summary["left"]) == (0, False, 0)
 
 
 def test_an_unchanged_collection_needs_no_model_library(run: Run, scanned: Scanned) -> None:
@@ -335,6 +336,22 @@ def test_status_for_a_person(run: Run, scanned: Scanned) -> None:
     assert "5 on disk = 4 embedded + 0 pending + 1 failed; 0 offline" in text
     assert "  soccer: 2" in text
     assert str(scanned.project.store) in text
+    assert "`failures`" in text
+    assert "visual:" not in text  # one recipe is nothing to know of
+    other = run("--config", scanned.project.config, "--set", "clip.frames=3", "status").stdout
+    assert "4 embedded with other settings:\n  visual: " in other
+    assert "`scan` embeds what is pending." in other
+
+
+def test_status_names_what_cannot_be_listed(
+    run: Run, new_project: Callable[..., UserProject], tmp_path: Path
+) -> None:
+    project = new_project(tmp_path / "project")
+    (project.videos / "drive").symlink_to(tmp_path / "away")
+    told = run("--config", project.config, "status").stdout
+    assert "warning: videos/drive: is a symbolic link that leads nowhere" in told
+    (unlisted,) = ask(run, project, "status")["unlisted"]
+    assert unlisted["path"] == "drive"
 
 
 def test_a_failure_is_listed_until_it_is_forgotten(

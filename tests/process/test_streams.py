@@ -70,14 +70,18 @@ def test_letters_that_an_encoding_does_not_have_are_escaped(
             env=os.environ | {"PYTHONIOENCODING": encoding}, capture_output=True, timeout=120,
             check=False,
         )  # fmt: skip
-        assert (ended.returncode, ended.stderr) == (0, b"")
+        assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
+    if encoding == "utf-8":  # where there is nothing to escape
+        assert NAME in output("failures").decode()
+        return
     (failure,) = json.loads(output("failures --json").decode(encoding))
     assert failure["path"] == path
-    assert "no video stream" in output("failures").decode(encoding)
+    assert "no video stream" in output("failures -q").decode(encoding)
     assert output("query --words words --paths") == os.fsencode(f"{path}\n")
-    assert output("query --words words -0") == os.fsencode(f"{path}\0")
+    if encoding == "ascii":
+        assert output("query --words words -0") == os.fsencode(f"{path}\0")
 
 
 INTERRUPTING = """

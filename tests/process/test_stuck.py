@@ -37,7 +37,7 @@ def test_a_file_that_never_opens_fails_and_the_next_run_goes_on(
     with nobody_can_open(project.videos / "stuck.mp4"):
         ended = run_process("--config", project.config, "scan")
     assert ended.returncode == 1
-    assert f"stuck.mp4: {REASON}; it counts as failed: start again" in ended.stderr
+    assert f"stuck.mp4: {REASON}; it counts as failed; scan again" in ended.stderr
     assert kept(project) == ({"a.mp4"}, {"stuck.mp4": ("decode", REASON)})
 
     with nobody_can_open(project.videos / "stuck.mp4"):

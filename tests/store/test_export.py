@@ -144,23 +144,32 @@ def test_a_row_that_is_not_there_is_an_error(store: Store) -> None:
         list(read_embeddings(pinned, row_ids))
 
 
-@pytest.mark.parametrize(("made", "width"), [([], 1024), (["a"], 2 * D), (["x/a"], 2 * D)])
-def test_an_empty_set_is_an_empty_tensor(
-    store: Store, tmp_path: Path, made: list[str], width: int
-) -> None:
-    store.upsert([make_row(path) for path in made])
+@pytest.mark.parametrize("made", ["a", "x/a"])
+def test_an_empty_set_is_an_empty_tensor(store: Store, tmp_path: Path, made: str) -> None:
+    store.upsert([make_row(made)])
     summary = write(store, tmp_path / "out")
     labeled = load(tmp_path / "out", "labeled_embeddings.pt")
     unlabeled = load(tmp_path / "out", "unlabeled_embeddings.pt")
-    assert labeled["features"].shape == summary.labeled == (made.count("x/a"), width)
-    assert unlabeled["features"].shape == summary.unlabeled == (made.count("a"), width)
+    assert labeled["features"].shape == summary.labeled == (int(made == "x/a"), 2 * D)
+    assert unlabeled["features"].shape == summary.unlabeled == (int(made == "a"), 2 * D)
     assert labeled["features"].dtype == unlabeled["features"].dtype == torch.float32
     assert labeled["labels"].dtype == torch.int64
-    assert len(load(tmp_path / "out", "transcripts.json")) == len(made)
+    assert len(load(tmp_path / "out", "transcripts.json")) == 1
 
 
-def test_the_dimension_of_an_empty_store_is_given(store: Store, tmp_path: Path) -> None:
-    assert write(store, tmp_path, dimension=128).labeled == (0, 128)
+def test_nothing_to_export_is_an_error(store: Store, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(StoreError, match="nothing to export"):
+        write(store, out)
+    store.upsert([make_row("x/1"), make_row("x/2")])
+    write(store, out)
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    with pytest.raises(StoreError, match="none of 2 videos"):
+        write(store, out, recipe=Recipe("clip B", "whisper A", "clip B, whisper A"))
+    store.set_offline(["x/1", "x/2"], offline=True)
+    with pytest.raises(StoreError, match="none of 2 videos"):
+        write(store, out)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
 
 
 def test_other_recipes_and_offline_rows_are_named(store: Store, tmp_path: Path) -> None:
@@ -213,6 +222,7 @@ def test_what_a_killed_export_left_is_removed_and_nothing_else(
     stale.mkdir()
     (stale / "labeled_embeddings.pt").write_bytes(b"half")
     (tmp_path / "mine.txt").write_text("mine")
+    store.upsert([make_row("x/1")])
     write(store, tmp_path)
     assert visible(tmp_path) == sorted([*FILES, "mine.txt", "store"])
     assert not stale.exists()
@@ -253,5 +263,6 @@ def test_a_full_disk_leaves_the_artifacts_as_they_were(
 
 def test_a_folder_that_cannot_be_one(store: Store, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
+    store.upsert([make_row("x/1")])
     with pytest.raises(StoreError, match="file: the export cannot be written"):
         write(store, tmp_path / "file")

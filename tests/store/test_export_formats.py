@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -26,7 +28,7 @@ from store.table.store import Store
 from tests.support.clusters import Clusters, fill, jpeg, vectors_of
 from tests.support.program import Run
 from tests.support.projects import UserProject
-from tests.support.rows import make_row
+from tests.support.rows import D, make_row
 
 RECIPE = Recipe("clip A", "whisper A", "clip A, whisper A")
 
@@ -117,8 +119,12 @@ def test_every_format_says_the_same(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(formats, "_BLOCK_ROWS", 2)  # as if they were thousands
-    store.upsert([make_row(path, i) for i, path in enumerate(("b/'é.mp4", "a/2", "3", "b/4"))])
-    write(store, tmp_path, formats=["parquet", "npz"])
+    rows = [make_row(path, i) for i, path in enumerate(("b/'é.mp4", "a/2", "3", "b/4"))]
+    rows[0] = replace(rows[0], transcript='a "quote", a comma\nand a line')
+    store.upsert(rows)
+    write(store, tmp_path, formats=["parquet", "npz", "csv"], train_share=0.5)
+    split = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))["split"]
+    row_of = {f"v/{row.path}": row for row in rows}
     for name in ("labeled_embeddings", "unlabeled_embeddings"):
         pt = torch.load(tmp_path / f"{name}.pt", weights_only=True, mmap=True)
         npz = np.load(tmp_path / f"{name}.npz")
@@ -128,19 +134,41 @@ def test_every_format_says_the_same(
         np.testing.assert_array_equal(np.stack(table["features"].to_numpy()), pt["features"])
         assert npz["video_paths"].tolist() == table["video_path"].to_pylist() == pt["video_paths"]
         assert pt["features"].dtype == torch.float32
+        for each in table.to_pylist():
+            row = row_of[each["video_path"]]
+            about = (each["transcript"], each["content_hash"], each["duration_seconds"])
+            assert about == (row.transcript, row.content_hash, row.duration_seconds)
         if name == "labeled_embeddings":
             assert pt["labels"].dtype == torch.int64
             assert table["label_index"].to_pylist() == pt["labels"].tolist() == [0, 1, 1]
             assert table["label"].to_pylist() == ["a", "b", "b"]
             assert npz["label_names"].tolist() == pt["label_names"]
+            for side in ("train", "validation"):
+                its = table.filter(pc.equal(table["split"], side))
+                assert its["video_path"].to_pylist() == split[side]
         npz.close()
+        with (tmp_path / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
+            listed = list(csv.DictReader(stream))
+        plain = table.drop_columns(["features"]).to_pylist()
+        assert listed == [{key: str(value) for key, value in each.items()} for each in plain]
 
 
-def test_formats_of_nothing(store: Store, tmp_path: Path) -> None:
-    write(store, tmp_path, formats=["parquet", "npz"], train_share=0.5)
-    assert pq.read_table(tmp_path / "labeled_embeddings.parquet").num_rows == 0
-    with np.load(tmp_path / "unlabeled_embeddings.npz") as arrays:
-        assert arrays["features"].shape == (0, 1024)
+def test_without_a_split_no_video_is_on_a_side(store: Store, tmp_path: Path) -> None:
+    store.upsert([make_row("a/1")])
+    write(store, tmp_path, formats=["parquet"])
+    (row,) = pq.read_table(tmp_path / "labeled_embeddings.parquet").to_pylist()
+    assert row["split"] is None
+
+
+def test_a_part_without_videos_has_every_format(store: Store, tmp_path: Path) -> None:
+    store.upsert([make_row("a")])
+    write(store, tmp_path, formats=["parquet", "npz", "csv"], train_share=0.5)
+    labeled = pq.read_table(tmp_path / "labeled_embeddings.parquet")
+    assert (labeled.num_rows, labeled.column_names[:4]) == (
+        0, ["video_path", "label", "label_index", "split"],
+    )  # fmt: skip
+    with np.load(tmp_path / "labeled_embeddings.npz") as arrays:
+        assert arrays["features"].shape == (0, 2 * D)
 
 
 def test_files_of_an_earlier_export_are_named(store: Store, tmp_path: Path) -> None:
@@ -220,6 +248,17 @@ def test_each_video_has_subtitles_of_its_own_and_others_are_named(
     summary = write_subtitles(store, tmp_path / "words", recipe=RECIPE)
     assert summary == SubtitlesSummary(3, ("2.srt", "2.vtt", "3.srt", "3.vtt", "mine.srt"))
     assert (tmp_path / "words/2.srt").exists()
+
+
+def test_names_that_are_too_long_are_cut_and_stay_apart(store: Store, tmp_path: Path) -> None:
+    """A file name has at most 255 bytes, with `.srt` behind it, too."""
+    long = "x" + "é" * 125  # 251 bytes: with .mp4 as long as a name can be
+    names = [f"{long}.mp4", f"{long}.mkv", f"a/{long}é.x", f"a/{long}é.y", "short.mp4"]
+    store.upsert(spoken(name, Segment(0.0, 1.0, f"in {name}")) for name in names)
+    for _ in range(2):
+        assert write_subtitles(store, tmp_path, recipe=RECIPE) == SubtitlesSummary(5, ())
+    made = [file.read_text(encoding="utf-8") for file in tmp_path.rglob("*.srt")]
+    assert all(sum(f"in {name}\n" in text for text in made) == 1 for name in names)
 
 
 def test_the_command(tmp_path: Path, run: Run, small_clip_dir: Path, whisper_dir: Path) -> None:

@@ -97,7 +97,7 @@ def test_an_index_of_words_that_is_missing_is_made_by_upkeep(tmp_path: Path) -> 
 
 def test_a_large_table_is_searched_as_exactly_with_indexes(large: Store) -> None:
     queries: list[tuple[SimilarTo | Semantic, Filter]] = []
-    for i in range(1, ROWS, ROWS // 12):
+    for i in range(1, ROWS, ROWS // 8):
         query = similar_to(large, f"{i:06}")
         assert query is not None
         assert query.visual is not None

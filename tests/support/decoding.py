@@ -18,6 +18,7 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
+from pipeline.decode.sampling import frame_indices
 from pipeline.decode.video import Contents, read_video
 from pipeline.errors import VideoError
 from pipeline.records import Frames
@@ -72,6 +73,33 @@ def decode(packet: Any) -> list[av.VideoFrame]:
         return list(packet.decode())
     except av.error.InvalidDataError:
         return []
+
+
+@dataclass(frozen=True)
+class Order:
+    """When the frames of a video are shown, seconds, and which of them are keyframes."""
+
+    times: list[float]
+    keyframes: list[int]
+
+    def nearest(self, n: int) -> list[int]:
+        """The keyframe nearest to each of `n` uniformly spaced frames, as a number of a frame."""
+        moments = [self.times[i] for i in frame_indices(len(self.times), n)]
+        distance = lambda k, moment: round(abs(self.times[k] - moment), 6)  # noqa: E731
+        return [min(self.keyframes, key=lambda k: (distance(k, m), k)) for m in moments]
+
+
+def order_of(path: Path) -> Order:
+    """By decoding everything. A keyframe is what the file and the decoder both call one."""
+    with av.open(str(path), metadata_errors="replace") as container:
+        packets = list(container.demux(video=0))
+        frames = [frame for packet in packets for frame in decode(packet)]
+    packets = [packet for packet in packets if packet.size]
+    is_timed = all(packet.pts is not None for packet in packets)
+    called = {p.pts if is_timed else i for i, p in enumerate(packets) if p.is_keyframe}
+    places = [frame.pts if is_timed else i for i, frame in enumerate(frames)]
+    keyframes = [i for i, f in enumerate(frames) if f.key_frame and places[i] in called]
+    return Order([i if f.time is None else f.time for i, f in enumerate(frames)], keyframes)
 
 
 def attempt(path: Path, **options: Any) -> tuple[Frames | None, VideoError | None]:

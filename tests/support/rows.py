@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +40,18 @@ def make_row(path: str, seed: int = 0, d: int = D, frames: int = 3, windows: int
         speech_vectors=unit(rng, windows, d), visual_recipe="clip A", transcript_recipe="whisper A",
         speech_recipe="clip A, whisper A", embedded_at=NOW,
     )  # fmt: skip
+
+
+def coherent(path: str, seed: int, windows: int) -> Row:
+    """A row of which the halves are the means of their pieces."""
+    row = make_row(path, seed, windows=windows)
+    speech = _mean(row.speech_vectors) if windows else row.speech
+    return replace(row, visual=_mean(row.frame_vectors), speech=speech)
+
+
+def _mean(vectors: np.ndarray) -> np.ndarray:
+    whole: np.ndarray = vectors.mean(axis=0)
+    return whole / np.linalg.norm(whole)
 
 
 def failed(path: str, size: int = 7, **other: Any) -> FailedFile:

@@ -19,8 +19,8 @@ FLOORS = {
         {"project"},
         {"stages", "doctor"},
         {"search", "flow"},
-        {"labels", "plot", "demo", "cluster"},
-        {"web"},
+        {"labels", "plot", "demo", "cluster", "artifacts"},
+        {"web", "session"},
         {"commands"},
     ],
     "store": [

@@ -39,6 +39,7 @@ function update(now) {
     main.replaceChildren();
     main.dataset.view = name;
     document.title = `${VIEWS[name].title} · video-vectors`;
+    document.querySelector("h1").textContent = VIEWS[name].title;
     for (const link of nav.children) {
       if (link.dataset.view === name) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");

@@ -6,11 +6,13 @@ import { count, language } from "./format.js";
 import { go } from "./router.js";
 
 const KINDS = [[null, "All videos"], ["unlabeled", "Unlabeled"], ["failed", "Failed"], ["offline", "Offline"]];
+const OTHERS = { unlabeled: null, failed: null, offline: null };
+const NOT_SEARCHED = ["failed", "offline"];
 const LENGTHS = [
   ["", "Any length"], ["-15", "Up to 15 s"], ["15-60", "15 to 60 s"], ["60-300", "1 to 5 min"], ["300-", "5 min and more"],
 ];
 const NONE = {
-  unlabeled: null, failed: null, offline: null, folder: [], language: null, min_seconds: null, max_seconds: null,
+  ...OTHERS, folder: [], language: null, min_seconds: null, max_seconds: null,
   since: null,
 };
 
@@ -44,7 +46,7 @@ export function filterPanel() {
 
   kind.append(...KINDS.map(([name, text]) => el("label", {}, el("input", {
     type: "radio", name: "kind", value: name ?? "",
-    onchange: () => go({ unlabeled: null, failed: null, offline: null, ...(name && { [name]: "1", folder: [] }) }),
+    onchange: () => go({ ...OTHERS, ...(name && { [name]: "1", folder: [] }), ...(NOT_SEARCHED.includes(name) && { text: null, like: null, picture: null }) }),
   }), el("span", {}, text), el("small", {}))));
 
   async function update(address) {
@@ -55,7 +57,8 @@ export function filterPanel() {
     since.value = address.since?.slice(0, 10) ?? "";
     const known = await folders().catch(() => null);
     if (!known || !node.isConnected) return;
-    counts(kind, { "": known.folders.reduce((sum, each) => sum + each.videos, known.unlabeled), unlabeled: known.unlabeled });
+    const { unlabeled, offline } = known;
+    counts(kind, { "": known.folders.reduce((sum, each) => sum + each.videos, unlabeled), unlabeled, offline });
     const names = known.folders.map(({ name }) => name);
     const gone = address.folder.filter((name) => !names.includes(name)).map((name) => ({ name, videos: 0 }));
     sync(list, [...known.folders, ...gone], address.folder);
@@ -83,7 +86,7 @@ function sync(list, all, chosen) {
       onchange: (event) => {
         const others = new Set([...list.querySelectorAll("input:checked")].map((input) => input.value));
         others[event.target.checked ? "add" : "delete"](name);
-        go({ folder: [...others], unlabeled: null, failed: null });
+        go({ folder: [...others], ...OTHERS });
       },
     }), el("span", {}, name), el("small", {}));
     row.querySelector("input").checked = chosen.includes(name);

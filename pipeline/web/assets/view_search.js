@@ -158,6 +158,7 @@ export function mount(root, address) {
     if (!body.querySelector(".loading")) {
       for (const old of body.querySelectorAll(".scroll:not(.coming)")) old.remove();
       body.append(loading(text));
+      answered.textContent = "";
     }
     body.querySelector(".loading p").textContent = text;
     body.classList.remove("old");
@@ -250,7 +251,10 @@ function searchBox() {
       }
     },
   });
-  const way = el("select", { "aria-label": "Where to look", onchange: () => go({ by: way.value === "both" ? null : way.value, nearest: null }) },
+  const way = el("select", { "aria-label": "Where to look", onchange: () => {
+    clearTimeout(timer);
+    go({ text: input.value.trim() || null, by: way.value === "both" ? null : way.value, nearest: null });
+  } },
     WAYS.map(([value, text]) => el("option", { value }, text)));
   const file = el("input", { type: "file", accept: "image/*", hidden: true, onchange: () => {
     if (file.files[0]) box.onPicture(file.files[0]);
@@ -288,7 +292,6 @@ function searchBox() {
       box.now = address;
       if (document.activeElement !== input || (address.text ?? "") !== input.value.trim()) input.value = address.text ?? "";
       way.value = address.by ?? "both";
-      way.disabled = false;
       if (before.like !== address.like || before.picture !== address.picture) example(address);
     },
   };

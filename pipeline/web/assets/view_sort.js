@@ -18,7 +18,9 @@ import { attempt, toast } from "./toast.js";
 const AHEAD = 40; // suggestions that are asked for at a time
 const FEW = 8; // left, when more are asked for
 const NUMBERS = 9;
-const WITNESSES = 3;
+const WITNESSES = 4; // videos that speak for a folder
+const SHOWN = 3; // folders that have them
+const UNLIKELY = 0.02;
 let sound = false;
 
 export const title = "Sort";
@@ -29,6 +31,8 @@ export function mount(root, address) {
   const decided = []; // what was done here, the newest last
   let skipped = 0;
   let total = 0;
+  let moving = 0; // videos whose move the server has not answered yet
+  let isAll = false; // whether the server has no more than these
   let all = []; // the collection's folders
   let order = address.order;
   let control = new AbortController();
@@ -70,7 +74,8 @@ export function mount(root, address) {
       const fresh = answer.items.filter(({ video }) => !seen.has(video.key));
       fresh.forEach(({ video }) => seen.add(video.key));
       queue.push(...fresh);
-      total = Math.max(answer.total - skipped, queue.length);
+      isAll = answer.items.length < AHEAD;
+      total = isAll ? queue.length : answer.total - skipped - moving;
     })();
     try {
       await asking;
@@ -83,7 +88,7 @@ export function mount(root, address) {
   async function ask() {
     const before = current();
     try {
-      if (queue.length < FEW) await more();
+      if (queue.length < FEW && !isAll) await more();
       if (current() !== before || !before) draw();
       else preload();
     } catch (error) {
@@ -139,8 +144,8 @@ export function mount(root, address) {
       press.append(el("small", {}, known ? count(known.videos) : ""));
     }
     const live = index === 0 && !reducedMotion.matches ? WITNESSES : 0;
-    return el("li", { class: guess ? "likely" : "" }, press,
-      guess?.witnesses?.length > 0 && strip(guess.witnesses.slice(0, 4), { live, label: `Videos that speak for ${name}` }));
+    return el("li", { class: guess?.probability >= UNLIKELY ? "likely" : "" }, press,
+      index < SHOWN && guess?.witnesses.length > 0 && strip(guess.witnesses.slice(0, WITNESSES), { live, label: `Videos that speak for ${name}` }));
   }
 
   /** Keeps the players of the current video and of the next, and of no other. */
@@ -176,13 +181,18 @@ export function mount(root, address) {
   async function decide(folder) {
     if (!current()) return;
     total -= 1;
+    moving += 1;
     const item = advance();
-    const done = await attempt(() => move([{ keys: [item.video.key], folder }], { quiet: true }));
+    const moved = attempt(() => move([{ keys: [item.video.key], folder }], { quiet: true }));
+    const entry = { item, moved };
+    decided.push(entry);
+    const done = await moved;
+    moving -= 1;
     if (done && !done.left.length) {
-      decided.push({ item, batch: done.batch });
       toast(`${item.video.name} → ${folder}`, { action: ["Undo", back, "u"] });
     } else {
       total += 1; // it comes again after this one; the message says why
+      if (decided.includes(entry)) decided.splice(decided.indexOf(entry), 1);
       queue.splice(1, 0, item);
       draw();
     }
@@ -239,7 +249,9 @@ export function mount(root, address) {
       restore(last);
       await attempt(() => remove("/api/rejections", last.body));
     } else {
-      const done = await undo(last?.batch);
+      const move = await last?.moved; // which may be on its way
+      if (last?.item && (!move || move.left.length)) return;
+      const done = await undo(move?.batch);
       if (!done.moved.length) return;
       if (last?.item) {
         total += 1;
@@ -269,6 +281,7 @@ export function mount(root, address) {
     queue.length = 0;
     seen.clear();
     skipped = 0;
+    isAll = false;
     ask();
   }
 
@@ -299,8 +312,9 @@ export function mount(root, address) {
       ["m", "sound on or off", () => { sound = !sound; draw(); }],
       ["a", "accept all above a confidence", bulk],
     ]),
-    on("version", () => { learn(); if (queue.length < FEW) ask(); }),
+    on("version", () => { learn(); isAll = false; ask(); }),
   ];
+  how.value = order ?? "unsure";
   show(loading());
   learn();
   ask();

@@ -65,7 +65,7 @@ function equation(now) {
     ["pending", now.pending, "waiting", null],
     ["failed", now.failed, "failed", search({ failed: "1" })],
   ];
-  const number = ([kind, n, text, link]) => el(link ? "a" : "span", { class: `number ${kind}`, href: link }, el("b", {}, count(n)), text);
+  const number = ([kind, n, text, link]) => el(link ? "a" : "span", { class: `number ${kind}${n ? " some" : ""}`, href: link }, el("b", {}, count(n)), text);
   return el("div", {},
     el("h2", {}, now.data_dir),
     now.problem && el("p", { class: "remark", role: "alert" }, now.problem),

@@ -3,46 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from pipeline.decode.sampling import frame_indices
-from tests.support.decoding import attempt, decode, manifest, numbers, read, write
+from tests.support.decoding import attempt, numbers, order_of, read, write
 from tests.support.media import VIDEOS, make_video
 from tests.support.pictures import draw
 
 CUT = "cut_short.mkv"
-
-
-@dataclass(frozen=True)
-class Order:
-    """When the frames of a video are shown, seconds, and which of them are keyframes."""
-
-    times: list[float]
-    keyframes: list[int]
-
-    def nearest(self, n: int) -> list[int]:
-        """The keyframe nearest to each of `n` uniformly spaced frames, as a number of a frame."""
-        moments = [self.times[i] for i in frame_indices(len(self.times), n)]
-        distance = lambda k, moment: round(abs(self.times[k] - moment), 6)  # noqa: E731
-        return [min(self.keyframes, key=lambda k: (distance(k, m), k)) for m in moments]
-
-
-def order_of(path: Path) -> Order:
-    """By decoding everything. A keyframe is what the file and the decoder both call one."""
-    with av.open(str(path), metadata_errors="replace") as container:
-        packets = list(container.demux(video=0))
-        frames = [frame for packet in packets for frame in decode(packet)]
-    packets = [packet for packet in packets if packet.size]
-    is_timed = all(packet.pts is not None for packet in packets)
-    called = {p.pts if is_timed else i for i, p in enumerate(packets) if p.is_keyframe}
-    places = [frame.pts if is_timed else i for i, frame in enumerate(frames)]
-    keyframes = [i for i, f in enumerate(frames) if f.key_frame and places[i] in called]
-    return Order([i if f.time is None else f.time for i, f in enumerate(frames)], keyframes)
 
 
 @pytest.mark.parametrize("name", [*VIDEOS, CUT])
@@ -141,25 +112,3 @@ def test_without_any_keyframe_the_frames_are_exact(tmp_path: Path) -> None:
     assert at_keyframes[0] is not None or str(at_keyframes[1]) == str(exact[1])
     if at_keyframes[0] is not None and exact[0] is not None:
         assert np.array_equal(at_keyframes[0].pixels, exact[0].pixels)
-
-
-def test_real_videos_give_their_keyframes(media_dir: Path | None) -> None:
-    for entry in manifest(media_dir, "video"):
-        assert media_dir is not None
-        if "vcodec" not in entry or entry["nb_frames"] > 120:
-            continue
-        path = media_dir / entry["path"]
-        frames = read(path, want_sound=False, at_keyframes=True).frames
-        assert frames is not None
-        if entry["container"] != "avi":  # which has no times to tell frames by
-            order = order_of(path)
-            expected = [order.times[i] - order.times[0] for i in order.nearest(5)]
-            assert frames.times == pytest.approx(expected, abs=0.002), path
-
-
-def test_real_broken_files_give_frames_where_exact_ones_do(media_dir: Path | None) -> None:
-    for entry in manifest(media_dir, "broken"):
-        assert media_dir is not None
-        exact, _ = attempt(media_dir / entry["path"])
-        at_keyframes, error = attempt(media_dir / entry["path"], at_keyframes=True)
-        assert (exact is None) == (at_keyframes is None), (entry["path"], error)

@@ -15,9 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.support.decoding import (
-    attempt,
     decode_all,
-    manifest,
     numbers,
     prepare,
     read,
@@ -196,40 +194,3 @@ def test_the_same_from_several_threads(made: Callable[[str], Path]) -> None:
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda name: numbers(read(made(name))), names))
     assert together == [[0, 12, 24, 36, 49]] * len(names)
-
-
-# Real media
-
-
-def test_real_broken_files_end_as_they_are_known_to(media_dir: Path | None) -> None:
-    for entry in manifest(media_dir, "broken"):
-        assert media_dir is not None
-        frames, error = attempt(media_dir / entry["path"])
-        if frames is not None:
-            assert entry["outcome"] == f"decodes ({frames.readable} frames)", entry["path"]
-        else:
-            assert not entry["outcome"].startswith("decodes"), (entry["path"], error)
-        if entry["outcome"].startswith("audio"):
-            assert "only sound" in str(error), (entry["path"], error)
-
-
-def test_real_videos_decode(media_dir: Path | None) -> None:
-    for entry in manifest(media_dir, "video"):
-        assert media_dir is not None
-        path = media_dir / entry["path"]
-        if "vcodec" not in entry:
-            assert "only sound" in str(attempt(path)[1])
-            continue
-        contents = read(path)
-        assert contents.frames is not None
-        # AVI may have packets that show nothing.
-        missing = contents.frames.total - contents.frames.readable
-        assert missing <= (1 if path.suffix == ".avi" else 0), path
-        assert contents.duration_seconds == pytest.approx(entry["duration"], abs=1.0), path
-        assert (contents.sound is not None) == entry["has_audio"], path
-        turned = entry["rotation"] % 180 != 0
-        assert (contents.width if turned else contents.height) == entry["height"], path
-        if entry["nb_frames"] <= 150 and entry["height"] <= 1080:
-            whole = decode_all(path)
-            chosen = np.linspace(0, len(whole.frames) - 1, 5, dtype=int)
-            assert np.array_equal(contents.frames.pixels, [whole.frames[i] for i in chosen]), path

@@ -218,3 +218,19 @@ def test_one_picture_that_memory_cannot_hold_is_an_error(cramped: SmallMemory) -
     with pytest.raises(torch.OutOfMemoryError):
         cramped.encode_frames(np.zeros((5, 64, 64, 3), np.uint8))
     assert cramped.sizes == [5, 2, 1]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_bad_batch_is_told_from_a_device_that_is_lost(
+    small_clip_dir: Path, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    clip = ClipEncoder(f"local-dir:{small_clip_dir}", "", **CPU)
+
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(clip, "_encode_pixels", fails)
+    if lost:
+        monkeypatch.setattr(torch, "ones", fails)
+    with pytest.raises(ModelError if lost else RuntimeError, match="launch failure"):
+        clip.encode_frames(np.zeros((1, 64, 64, 3), np.uint8))

@@ -1,0 +1,200 @@
+"""What was learned is used again, follows changes, and is never trusted where it is damaged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.labels import features as features_module
+from pipeline.labels.check import check_folders
+from pipeline.labels.features import Features
+from pipeline.labels.folder_model import FolderModel, LearnedClips
+from pipeline.labels.judgement import Judgement
+from pipeline.labels.landing import LandingAdvice
+from pipeline.labels.suggest import Advice, suggest_folders
+from pipeline.plot.layout import Plane
+from pipeline.plot.places import place_videos
+from pipeline.project import Project
+from store.analysis.kept import FOLDER
+from store.schema import Row
+from tests.support.clusters import Clusters, fill, settings_of, vectors_of
+from tests.support.projects import UserProject
+
+FOLDERS = ("cooking", "pets", "soccer", "travel")
+
+
+def collection(clusters: Clusters, each: int = 8) -> list[Row]:
+    return [
+        clusters.row(f"{folder}{number}.mp4", cluster, number)
+        for cluster, name in enumerate(FOLDERS)
+        for number in range(each)
+        for folder in ([f"{name}/"] if number < each - 2 else [f"{name}-"])
+    ]
+
+
+@pytest.fixture
+def filled(new_project: Callable[..., UserProject], tmp_path: Path) -> UserProject:
+    project = new_project(tmp_path / "project")
+    fill(project, collection(Clusters(5)))
+    return project
+
+
+@pytest.fixture
+def opened(filled: UserProject) -> Iterator[Project]:
+    with Project.open(settings_of(filled)) as project:
+        yield project
+
+
+@pytest.fixture
+def follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small collections follow changes, too, however many."""
+    monkeypatch.setattr(features_module, "FEW", 0)
+    monkeypatch.setattr(features_module, "CHANGED_SHARE", 0.5)
+
+
+def ask(project: Project) -> Advice:
+    return suggest_folders(project, 0.8, lambda text: None)
+
+
+def forbidden(*_: Any) -> Any:
+    raise AssertionError("this was learned before")
+
+
+def forbid_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+    for owner, name in (
+        (FolderModel, "learn"), (Judgement, "make"), (Plane, "fit"), (Features, "learn"),
+    ):  # fmt: skip
+        monkeypatch.setattr(owner, name, forbidden)
+
+
+def test_while_nothing_changed_nothing_is_learned(
+    opened: Project, filled: UserProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ask(opened), check_folders(opened), place_videos(opened).points.tolist()
+    forbid_learning(monkeypatch)
+    with Project.open(settings_of(filled)) as again:
+        assert (ask(again), check_folders(again)) == first[:2]
+        assert place_videos(again).points.tolist() == first[2]
+
+
+def test_videos_that_come_and_move_are_followed(
+    opened: Project, filled: UserProject, monkeypatch: pytest.MonkeyPatch, follows: None
+) -> None:
+    ask(opened), check_folders(opened)
+    clusters = Clusters(5)
+    moved = clusters.row("pets/moved.mp4", 1, 6)  # was unlabeled
+    new = clusters.row("new.mp4", 2, 50)
+    wrong = clusters.row("travel/wrong.mp4", 0, 51)
+    fill(filled, [moved, new, wrong])
+    opened.store.close()
+    forbid_learning(monkeypatch)
+    with Project.open(settings_of(filled)) as later:
+        advice, found = ask(later), check_folders(later)
+    guess = {each.path: each.guess for each in advice.suggestions}
+    assert guess["new.mp4"] == "soccer"
+    assert "change" in (advice.remark or "")
+    assert {each.path: each.looks_like for each in found.misplaced} == {
+        "travel/wrong.mp4": "cooking"
+    }
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data(), seed=st.integers(0, 100))
+def test_sums_that_followed_are_those_of_all(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, seed: int
+) -> None:
+    rows = collection(Clusters(seed), each=6)
+    folder = tmp_path_factory.mktemp("store")
+    features = Features.of(vectors_of(folder, rows))
+    before = data.draw(st.sets(st.integers(0, len(rows) - 1), min_size=1))
+    after = data.draw(st.sets(st.integers(0, len(rows) - 1), min_size=1))
+    clips = features.clips()
+    some, others = (clips.select(np.isin(clips.rows, sorted(chosen))) for chosen in (before, after))
+    followed = LearnedClips.of(features, some).updated(features, others)
+    fresh = LearnedClips.of(features, others)
+    assert followed is not None
+    assert followed.keys == fresh.keys
+    for name in ("counts", "sums", "outer"):
+        made, wanted = getattr(followed.moments, name), getattr(fresh.moments, name)
+        np.testing.assert_allclose(made, wanted, atol=1e-6)
+    arrays = LearnedClips.from_arrays(followed.to_arrays())
+    assert (arrays.names, arrays.keys, arrays.space) == (
+        followed.names, followed.keys, followed.space,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped", "foreign", "empty"])
+def test_a_damaged_file_is_made_anew_and_the_log_says_so(
+    opened: Project, filled: UserProject, harm: str, caplog: pytest.LogCaptureFixture, follows: None
+) -> None:
+    caplog.set_level(logging.INFO)
+    wanted = ask(opened), check_folders(opened), place_videos(opened).points.tolist()
+    for file in sorted((filled.store / FOLDER).iterdir()):
+        content = bytearray(file.read_bytes())
+        if harm == "cut":
+            content = content[: len(content) // 2]
+        elif harm == "flipped":
+            content[-len(content) // 3] ^= 1
+        elif harm == "empty":
+            content = bytearray()
+        else:
+            np.savez(filled.store / "x.npz", names=np.arange(3))
+            content = bytearray((filled.store / "x.npz").read_bytes())
+        file.write_bytes(content)
+        caplog.clear()
+        with Project.open(settings_of(filled)) as project:
+            found = ask(project), check_folders(project), place_videos(project).points.tolist()
+        assert found == wanted
+        # A matrix of vectors is looked at only where something changed.
+        assert "made anew" in caplog.text or file.suffix == ".npy"
+
+
+def test_damaged_vectors_are_noticed_when_they_are_used(
+    opened: Project, filled: UserProject, caplog: pytest.LogCaptureFixture, follows: None
+) -> None:
+    ask(opened)
+    (file,) = (filled.store / FOLDER).glob("contents-*.npy")
+    content = bytearray(file.read_bytes())
+    content[-100] ^= 64
+    file.write_bytes(content)
+    fill(filled, [replace(row, path=f"pets/{row.path}", label="pets")
+                  for row in collection(Clusters(5)) if row.path == "pets-6.mp4"])  # fmt: skip
+    with Project.open(settings_of(filled)) as later:
+        found = ask(later)
+    assert "damaged" in caplog.text
+    assert all(each.guess == each.path.partition("-")[0] for each in found.suggestions)
+
+
+def test_any_number_may_ask_at_a_time(filled: UserProject) -> None:
+    def answer(_: int) -> Advice:
+        with Project.open(settings_of(filled)) as project:
+            return ask(project)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(answer, range(8)))
+    assert all(each == found[0] for each in found)
+    assert not [*(filled.store / FOLDER).glob(".new*")]
+
+
+def test_a_video_that_lands_is_told_where_it_belongs(opened: Project) -> None:
+    said: list[tuple[str, str]] = []
+    advice = LandingAdvice(
+        opened.store, opened.recipe, 0.8, lambda path, folder, _: said.append((path, folder))
+    )
+    clusters = Clusters(5)
+    rows = [clusters.row("a.mp4", 1, 70), clusters.row("strange.mp4", 40, 71)]
+    landed = {row.path: np.concatenate([row.visual, row.speech]) for row in rows}
+    advice(landed)
+    assert said == []  # nothing was learned yet
+    ask(opened)
+    advice(landed)
+    assert said == [("a.mp4", "pets")]

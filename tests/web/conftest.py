@@ -1,0 +1,78 @@
+"""The page of a made-up collection, in a real browser: one server and one browser a module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.pages import make_collection, served
+from tests.support.program import spawning
+from tests.support.projects import UserProject
+
+SECONDS = 15.0  # generous: other work may run on the machine
+expect.set_options(timeout=SECONDS * 1000)
+
+
+@pytest.fixture(scope="module")
+def project(
+    tmp_path_factory: pytest.TempPathFactory, made: Callable[[str], Path], whisper_dir: Path
+) -> UserProject:
+    """33 videos; what a test moves it moves back."""
+    folder = tmp_path_factory.mktemp("page") / "project"
+    return make_collection(folder, made("silent_audio.mp4"), whisper_dir)
+
+
+@pytest.fixture(scope="module")
+def address(project: UserProject) -> Iterator[str]:
+    """Where the page is."""
+    with spawning() as spawn, served(spawn, project) as address:
+        yield address
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """`open_page(path="/", **context)`; no page may ask another host, or make an error."""
+    contexts, wrong = [], []
+
+    def note_request(request: Any) -> None:
+        if not request.url.startswith(address):
+            wrong.append(f"asked another host: {request.url}")
+
+    def note_line(line: Any) -> None:
+        if _is_ours(line.text):
+            wrong.append(line.text)
+
+    def open_page(path: str = "/", before: Callable[[Page], Any] = id, **options: Any) -> Page:
+        context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 800}, "base_url": address, **options}
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(SECONDS * 1000)
+        page.on("request", note_request)
+        page.on("pageerror", lambda error: wrong.append(error.message))
+        page.on("console", note_line)
+        before(page)
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def _is_ours(text: str) -> bool:
+    """Whether a line in the browser's console is no mere report of a status that a test made."""
+    return not re.match("Failed to load resource", text)
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    """The first view."""
+    return open_page()

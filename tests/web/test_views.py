@@ -1,0 +1,156 @@
+"""The views Review, Map and Status; what holds for all: accessible, in both themes, when narrow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.support.pages import FOLDERS, IN_FOLDER, UNLABELED
+from tests.support.projects import UserProject, eventually
+
+VIEWS = ("search", "sort", "review", "map", "status")
+SHOWN = {
+    "search": ".grid .card",
+    "sort": ".choice",
+    "review": ".case",
+    "map": ".maps canvas",
+    "status": ".equation",
+}
+
+
+def current(page: Page) -> str:
+    return page.locator(".case h2").inner_text()
+
+
+def test_review_keeps_a_decision(open_page: Callable[..., Page]) -> None:
+    page = open_page("/?view=review&kind=duplicate")
+    expect(page.locator(".case figure")).to_have_count(2)
+    expect(page.locator(".case")).to_contain_text("copy.mp4")
+    page.keyboard.press("k")
+    expect(page.locator("#toast")).to_contain_text("Kept")
+    page.reload()
+    expect(page.locator(".tabs, .notice h2").first).to_be_visible()
+    expect(page.get_by_text("copy.mp4")).to_have_count(0)
+
+
+def test_review_undoes_a_decision(open_page: Callable[..., Page]) -> None:
+    page = open_page("/?view=review&kind=misplaced")
+    expect(page.locator(".case")).to_contain_text("looks-like-a-rocket.mp4")
+    page.keyboard.press("1")
+    expect(page.locator("#toast")).to_contain_text("Kept")
+    page.keyboard.press("u")
+    expect(page.locator(".case")).to_contain_text("looks-like-a-rocket.mp4")
+    page.reload()
+    expect(page.locator(".case")).to_contain_text("looks-like-a-rocket.mp4")
+
+
+def test_review_moves_what_is_misplaced_and_undo_brings_it_back(
+    open_page: Callable[..., Page], project: UserProject
+) -> None:
+    page = open_page("/?view=review&kind=misplaced")
+    expect(page.locator(".near")).to_contain_text("rockets")
+    page.keyboard.press("2")
+    expect(page.locator("#toast")).to_contain_text("moved to rockets")
+    assert (project.videos / "rockets" / "looks-like-a-rocket.mp4").is_file()
+    page.keyboard.press("u")
+    expect(page.locator(".case")).to_contain_text("looks-like-a-rocket.mp4")
+    assert (project.videos / "cats" / "looks-like-a-rocket.mp4").is_file()
+
+
+def test_map_shows_every_video_and_a_region_becomes_a_selection(
+    open_page: Callable[..., Page],
+) -> None:
+    page = open_page("/?view=map")
+    total = len(FOLDERS) * IN_FOLDER + UNLABELED + 2
+    expect(page.locator(".answered")).to_have_text(f"{total} videos")
+    expect(page.locator(".maps .side label")).to_have_count(len(FOLDERS) + 1)
+    box = page.locator(".maps canvas").bounding_box()
+    assert box is not None
+    page.keyboard.press("d")
+    corners = [(3, 3), (box["width"] - 3, 3), (box["width"] - 3, box["height"] - 3)]
+    page.mouse.move(box["x"] + 3, box["y"] + box["height"] - 3)
+    page.mouse.down()
+    for x, y in corners:
+        page.mouse.move(box["x"] + x, box["y"] + y)
+    page.mouse.up()
+    expect(page.locator(".chosen")).to_contain_text(f"{total} videos selected")
+    page.keyboard.press("Escape")
+    expect(page.locator(".chosen")).to_be_hidden()
+
+
+def test_map_by_keyboard_opens_a_video(open_page: Callable[..., Page]) -> None:
+    page = open_page("/?view=map")
+    canvas = page.locator(".maps canvas")
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".tip img")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator("#player video")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#player")).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"view=map$"))
+
+
+def test_status_is_an_equation_with_reasons(open_page: Callable[..., Page]) -> None:
+    page = open_page("/?view=status")
+    numbers = [int(each) for each in page.locator(".number b").all_inner_texts()] or eventually(
+        lambda: [int(each) for each in page.locator(".number b").all_inner_texts()]
+    )
+    on_disk, embedded, waiting, failed = numbers
+    assert on_disk == embedded + waiting + failed == len(FOLDERS) * IN_FOLDER + UNLABELED + 3
+    expect(page.locator(".failures")).to_contain_text("no video stream")
+    expect(page.locator(".recipes")).to_contain_text("settings in force")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_accessible_in_both_themes(open_page: Callable[..., Page], view: str, theme: Any) -> None:
+    page = open_page(f"/?view={view}", color_scheme=theme, reduced_motion="reduce")
+    expect(page.locator(SHOWN[view]).first).to_be_visible()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_dialogs_are_accessible(open_page: Callable[..., Page], theme: Any) -> None:
+    page = open_page("/?unlabeled=1", color_scheme=theme, reduced_motion="reduce")
+    page.locator(".card a.face").first.click()
+    expect(page.locator("#player video")).to_be_visible()
+    player = Axe().run(page)
+    assert player.violations_count == 0, player.generate_report()
+    page.keyboard.press("v")
+    expect(page.locator("#folder")).to_be_visible()
+    folder = Axe().run(page)
+    assert folder.violations_count == 0, folder.generate_report()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    keys = Axe().run(page)
+    assert keys.violations_count == 0, keys.generate_report()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_usable_at_400_pixels(open_page: Callable[..., Page], view: str) -> None:
+    page = open_page(f"/?view={view}", viewport={"width": 400, "height": 700})
+    expect(page.locator(SHOWN[view]).first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    for link in page.locator("#top nav a").all():
+        expect(link).to_be_in_viewport()
+
+
+def test_tab_reaches_every_view_and_enter_opens_it(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"view=sort"))
+    page.go_back()
+    expect(page.locator("#main")).to_have_attribute("data-view", "search")
