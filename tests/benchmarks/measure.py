@@ -36,8 +36,8 @@ class Process:
     stdout: str
 
 
-def run(arguments: Sequence[str]) -> Process:
-    """Run a Python process of the project to its end.
+def run(arguments: Sequence[str], cwd: Path = ROOT) -> Process:
+    """Run a Python process of the project, or of another checkout of it, to its end.
 
     Raises:
         RuntimeError: it failed.
@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> Process:
     began = perf_counter()
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         process = subprocess.Popen(
-            [sys.executable, *arguments], cwd=ROOT, stdout=stdout, stderr=stderr
+            [sys.executable, *arguments], cwd=cwd, stdout=stdout, stderr=stderr
         )
         _, status, used = os.wait4(process.pid, 0)  # of this child, not of all so far
         wall = perf_counter() - began

@@ -180,7 +180,7 @@ def test_a_place_that_cannot_be_written_is_an_error_line(
 def test_the_command(tmp_path: Path, run: Run, small_clip_dir: Path, whisper_dir: Path) -> None:
     project = UserProject.make(tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir)
     empty = run("--config", project.config, "plot")
-    assert (empty.returncode, "scan the folder first" in empty.stderr) == (1, True)
+    assert (empty.returncode, "nothing to plot" in empty.stderr) == (1, True)
     rows = [Clusters().row(path, 0, 0) for path in ("a.mp4", "x/1.mp4", "y/<b>.mp4")]
     fill(project, [*rows[:2], replace(rows[2], transcript="words & <i>more</i>")])
     for name in ("made/plot.png", "plot.html"):

@@ -1,0 +1,132 @@
+"""How long suggest, check and plot take by the size of a collection, and how much memory.
+
+    python -m tests.benchmarks.tools [--rows 20000,100000] [--before FOLDER] [--folder DIR]
+
+One store of made-up rows (see made.py) a size. Each question is a process of its own, the program's
+command: at first when nothing is kept, then again, and then after a few videos have come and moved.
+Beside them stands the same command of another checkout of the project, where one is named, on the
+same store, one after the other. Clocks depend on what else the machine does; CPU seconds do, too,
+where threads wait for each other, so that the load is shown beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from store.analysis.kept import FOLDER
+from store.table.arrow import rows_from_arrow
+from store.table.store import Store
+from tests.benchmarks import made
+from tests.benchmarks.measure import ROOT, Process, publish, run
+from tests.benchmarks.store import PLAIN
+
+SIZES = "20000,100000"
+THUMBNAIL_BYTES = 300
+ROWS_PER_FILL = 10_000
+NEW_BLOCK = 200_000  # its rows are in no size
+FEW = 5
+GOALS = {
+    20_000: {"suggest": 8, "check": 15, "plot": 25},
+    100_000: {"suggest": 45, "check": 90, "plot": 90},
+}
+AGAIN, FOLLOWING = 1, 2  # seconds, beside the start of the process
+MOST_MB = 3_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", default=SIZES, help=f"sizes (default: {SIZES})")
+    parser.add_argument("--before", type=Path, help="another checkout, to compare with")
+    parser.add_argument("--folder", type=Path, help="where to make the stores (default: temporary)")
+    options = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    for size in map(int, options.rows.split(",")):
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            for row in measure(Path(folder), size, options.before):
+                rows.append(row)
+                publish("tools", rows)
+
+
+def measure(folder: Path, size: int, before: Path | None) -> Iterator[dict[str, Any]]:
+    """Measure each tool on a store of that size."""
+    uri = folder / "store"
+    (folder / "videos").mkdir()
+    fill(uri, size)
+    (start,) = [ask(folder, "status")]
+    for tool in ("suggest", "check", "plot"):
+        old = ask(folder, tool, before) if before else None
+        shutil.rmtree(uri / FOLDER, ignore_errors=True)
+        yield _row(size, tool, "first", ask(folder, tool), old, GOALS.get(size, {}).get(tool))
+        yield _row(size, tool, "again", ask(folder, tool), old, AGAIN, start)
+    change(uri)
+    for tool in ("suggest", "check", "plot"):
+        yield _row(size, tool, f"{2 * FEW} changed", ask(folder, tool), None, FOLLOWING, start)
+
+
+def fill(uri: Path, size: int) -> None:
+    with Store.open(str(uri), writer=True) as store:
+        for start in range(0, size, ROWS_PER_FILL):
+            firsts = range(start, min(start + ROWS_PER_FILL, size), made.BLOCK_ROWS)
+            blocks = (made.block(first // made.BLOCK_ROWS) for first in firsts)
+            tables = [made.to_arrow(block, THUMBNAIL_BYTES) for block in blocks]
+            store.videos.upsert(pa.concat_tables(tables).combine_chunks())
+        store.upkeep(force=True)
+
+
+def change(uri: Path) -> None:
+    """Let a few videos come, and a few unlabeled ones move into a folder."""
+    with Store.open(str(uri), writer=True) as store:
+        new = rows_from_arrow(made.to_arrow(made.block(NEW_BLOCK, FEW), THUMBNAIL_BYTES))
+        loose = [path for path in sorted(store.known()) if "/" not in path][:FEW]
+        moved = [
+            replace(row, path=f"label00/{path}", label="label00")
+            for path, row in store.rows(loose).items()
+        ]
+        store.upsert([*new, *moved])
+        store.remove(loose)
+
+
+def ask(folder: Path, tool: str, root: Path | None = None) -> Process:
+    """Run a command of this checkout, or of another one."""
+    flags = ["--out", str(folder / "plot.png")] if tool == "plot" else []
+    settings = ["--set", f"data.dir={folder / 'videos'}", "--set", f"store.uri={folder / 'store'}"]
+    command = ["-c", PLAIN, "run.py", *settings, tool, "--json", *flags]
+    return run(command, cwd=root or ROOT)
+
+
+def _row(
+    size: int,
+    tool: str,
+    when: str,
+    took: Process,
+    old: Process | None,
+    goal: float | None,
+    start: Process | None = None,
+) -> dict[str, Any]:
+    seconds = took.wall - (start.wall if start else 0)
+    return {
+        "rows": size,
+        "command": tool,
+        "asked": when,
+        "seconds": seconds,
+        "cpu_seconds": took.cpu,
+        "peak_mb": took.peak_mb,
+        "before_seconds": old.wall if old else "",
+        "before_cpu": old.cpu if old else "",
+        "load": os.getloadavg()[0],
+        "goal": goal or "",
+        "reached": seconds <= goal and took.peak_mb <= MOST_MB if goal else "",
+    }
+
+
+if __name__ == "__main__":
+    main()
