@@ -43,6 +43,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         *_folders(result, project, everything=options.verbosity > 0),
     ]
     print_table(("finding", "where", "why"), rows, empty=nothing, cut=options.verbosity <= 0)
+    if result.remark:
+        say(result.remark)
     if result.misplaced:
         expected = sum(each.confidence for each in result.misplaced)
         say(

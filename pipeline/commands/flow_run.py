@@ -131,7 +131,10 @@ def _advice(project: Project, report: Report) -> LandingAdvice:
         text = f"{printable(path)} probably belongs in {printable(folder)} ({confidence:.0%} sure)"
         report.say(text, path=path, likely_folder=folder, confidence=round(confidence, 4))
 
-    return LandingAdvice(project.store, project.recipe, MIN_CONFIDENCE, say)
+    advice = LandingAdvice(project.store, project.recipe, MIN_CONFIDENCE, say)
+    if not advice.is_ready and project.store.values("label"):
+        report.say("New videos come with a likely folder once `suggest` has been asked")
+    return advice
 
 
 def _document(summary: Summary, shown: Callable[[str], str]) -> dict[str, Any]:

@@ -100,6 +100,8 @@ def _print(document: dict[str, Any], *, everything: bool) -> None:
     say(_accuracy(document["leave_one_out"], "By likeness", document["min_confidence"]))
     if document["by_name"]:
         say(_accuracy(document["by_name"], "By name", document["min_confidence"]))
+    if document["remark"]:
+        say(document["remark"])
 
 
 def _witnesses(suggestion: dict[str, Any], *, everything: bool) -> str:

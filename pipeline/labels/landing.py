@@ -52,6 +52,11 @@ class LandingAdvice:
         self._stamp: object = None
         self._ready: _Ready | None = None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether something was kept to advise by."""
+        return self._kept.stamp(SUGGESTIONS) is not None
+
     def __call__(self, landed: Mapping[str, np.ndarray]) -> None:
         """Advise on videos without a label: the embedding, float32 `[2d]`, of each path."""
         stamp = self._kept.stamp(SUGGESTIONS)
