@@ -27,7 +27,7 @@ from store.table.arrow import rows_from_arrow
 from store.table.store import Store
 from tests.benchmarks import made
 from tests.benchmarks.measure import ROOT, Process, publish, run
-from tests.benchmarks.store import PLAIN
+from tests.benchmarks.store import PLAIN, apart
 
 SIZES = "20000,100000"
 THUMBNAIL_BYTES = 300
@@ -60,19 +60,19 @@ def measure(folder: Path, size: int, before: Path | None) -> Iterator[dict[str, 
     """Measure each tool on a store of that size."""
     uri = folder / "store"
     (folder / "videos").mkdir()
-    fill(uri, size)
+    apart(fill, uri, size)  # what a process holds is in the peak of those that it starts
     (start,) = [ask(folder, "status")]
     for tool in ("suggest", "check", "plot"):
         old = ask(folder, tool, before) if before else None
         shutil.rmtree(uri / FOLDER, ignore_errors=True)
         yield _row(size, tool, "first", ask(folder, tool), old, GOALS.get(size, {}).get(tool))
         yield _row(size, tool, "again", ask(folder, tool), old, AGAIN, start)
-    change(uri)
+    apart(change, uri)
     for tool in ("suggest", "check", "plot"):
         yield _row(size, tool, f"{2 * FEW} changed", ask(folder, tool), None, FOLLOWING, start)
 
 
-def fill(uri: Path, size: int) -> None:
+def fill(uri: Path, size: int) -> list[None]:
     with Store.open(str(uri), writer=True) as store:
         for start in range(0, size, ROWS_PER_FILL):
             firsts = range(start, min(start + ROWS_PER_FILL, size), made.BLOCK_ROWS)
@@ -80,9 +80,10 @@ def fill(uri: Path, size: int) -> None:
             tables = [made.to_arrow(block, THUMBNAIL_BYTES) for block in blocks]
             store.videos.upsert(pa.concat_tables(tables).combine_chunks())
         store.upkeep(force=True)
+    return []
 
 
-def change(uri: Path) -> None:
+def change(uri: Path) -> list[None]:
     """Let a few videos come, and a few unlabeled ones move into a folder."""
     with Store.open(str(uri), writer=True) as store:
         new = rows_from_arrow(made.to_arrow(made.block(NEW_BLOCK, FEW), THUMBNAIL_BYTES))
@@ -93,6 +94,7 @@ def change(uri: Path) -> None:
         ]
         store.upsert([*new, *moved])
         store.remove(loose)
+    return []
 
 
 def ask(folder: Path, tool: str, root: Path | None = None) -> Process:
