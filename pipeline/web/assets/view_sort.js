@@ -18,7 +18,7 @@ import { attempt, toast } from "./toast.js";
 const AHEAD = 40; // suggestions that are asked for at a time
 const FEW = 8; // left, when more are asked for
 const NUMBERS = 9;
-const WITNESSES = 4; // videos that speak for a folder
+const WITNESSES = 3; // videos that speak for a folder
 const SHOWN = 3; // folders that have them
 const UNLIKELY = 0.02;
 let sound = false;
