@@ -90,36 +90,23 @@ def test_a_file_that_is_sorted_into_a_folder_while_it_is_in_hand_is_embedded_the
     assert failures(project) == {}
 
 
-def test_a_file_that_is_written_over_while_it_is_in_hand_lends_its_vectors_to_nobody(
-    project: UserProject, clip: ClipEncoder, made: Made, waiting: Waiting
+@pytest.mark.parametrize("held", ["decodes", "embeds"])
+def test_a_file_that_is_written_over_while_it_is_in_hand_takes_nothing_from_its_copy(
+    project: UserProject, clip: ClipEncoder, made: Made, waiting: Waiting, held: str
 ) -> None:
+    """Nor lends it the vectors of its new bytes, when its old ones were decoded already."""
     gate, report = Gate(), Tally()
-    with watching(project, HeldUp(clip, decodes=gate), report):
+    with watching(project, HeldUp(clip, **{held: gate}), report):
         land(project, made("no_audio.mp4"), "a.mp4")
         gate.wait()
         land(project, made("no_audio.mp4"), "copy.mp4")
         assert waiting.wait(PATIENCE)
         land(project, made("portrait.mp4"), "a.mp4")
+        if held == "embeds":
+            eventually(lambda: report.expected == 3)
         gate.open()
         eventually(lambda: widths(project) == {"a.mp4": 120, "copy.mp4": 160})
         eventually(lambda: report.ended == report.expected == 3)
-    assert failures(project) == {}
-
-
-def test_a_copy_has_its_row_though_the_file_that_was_embedded_has_other_bytes_by_now(
-    project: UserProject, clip: ClipEncoder, made: Made, waiting: Waiting
-) -> None:
-    gate, report = Gate(), Tally()
-    with watching(project, HeldUp(clip, embeds=gate), report):
-        land(project, made("no_audio.mp4"), "a.mp4")
-        gate.wait()
-        land(project, made("no_audio.mp4"), "copy.mp4")
-        assert waiting.wait(PATIENCE)
-        land(project, made("portrait.mp4"), "a.mp4")
-        eventually(lambda: report.expected == 3)
-        gate.open()
-        eventually(lambda: widths(project) == {"a.mp4": 120, "copy.mp4": 160})
-        eventually(lambda: report.ended == 3)
     assert failures(project) == {}
 
 

@@ -88,6 +88,7 @@ class Light:
         self.clip: Callable[[], Any] = lambda: self._clip
         self.whisper: Callable[[], Any] = lambda: self._scribe
         self.loaded_clip = None  # for what is no video's: it would be counted
+        self.loading_seconds = 0.0
 
     def preprocess(self) -> Prepare:
         return self._clip.preprocess

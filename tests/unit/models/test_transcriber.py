@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import tracemalloc
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.errors import ModelError, SettingsError, VideoError
+from pipeline.errors import ModelError, VideoError
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
 from pipeline.models.whisper import Language, _repeats
@@ -352,38 +350,6 @@ def test_a_given_language_is_not_detected(whisper_dir: Path, jfk: np.ndarray) ->
     transcript = spoken(Transcriber(str(whisper_dir), language="en", threads=2), jfk)
     assert is_ask_not(transcript)
     assert (transcript.language, transcript.language_probability) == ("en", None)
-
-
-def test_a_language_that_the_model_does_not_know(whisper_dir: Path) -> None:
-    with pytest.raises(SettingsError, match=r"whisper\.language = 'xx'"):
-        Transcriber(str(whisper_dir), language="xx")
-
-
-def test_a_folder_that_is_not_there_is_named_with_its_setting(tmp_path: Path) -> None:
-    folder = tmp_path / "absent"
-    with pytest.raises(ModelError) as raised:
-        Transcriber(str(folder))
-    assert f"whisper.model = {folder}" in str(raised.value)
-    assert "model.bin" in str(raised.value)
-
-
-def test_a_folder_without_all_parts_says_which(whisper_dir: Path, tmp_path: Path) -> None:
-    shutil.copy(whisper_dir / "config.json", tmp_path)
-    with pytest.raises(ModelError, match=r"no model\.bin, tokenizer\.json, vocabulary\.json"):
-        Transcriber(str(tmp_path))
-
-
-def test_weights_that_are_no_weights(whisper_dir: Path, tmp_path: Path) -> None:
-    for part in ("config.json", "tokenizer.json", "vocabulary.json"):
-        shutil.copy(whisper_dir / part, tmp_path)
-    (tmp_path / "model.bin").write_bytes(b"no weights")
-    with pytest.raises(ModelError, match=re.escape(str(tmp_path))):
-        Transcriber(str(tmp_path))
-
-
-def test_a_number_type_that_the_device_lacks_names_the_setting(whisper_dir: Path) -> None:
-    with pytest.raises(ModelError, match=r"whisper\.weights or precision\.cpu, .*int5"):
-        Transcriber(str(whisper_dir), compute_type="int5")
 
 
 def test_listening_is_the_same_from_several_threads(jfk: np.ndarray) -> None:
