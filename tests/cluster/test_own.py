@@ -141,7 +141,7 @@ def test_after_a_kill_nothing_runs_on_and_the_next_scan_completes(
     log = project.folder / "killed"
     with log.open("w", encoding="utf-8") as stderr:
         process = spawn("--config", project.config, "scan", "--engine", "ray", stderr=stderr)
-    eventually(lambda: "Loading CLIP" in log.read_text("utf-8") or process.poll() is not None)
+    eventually(lambda: "Dataset summary" in log.read_text("utf-8") or process.poll() is not None)
     # Ray's two agents notice after a minute; they start nothing.
     children = [
         child
