@@ -1,4 +1,4 @@
-"""The README is true: every command and every piece of Python in it runs."""
+"""The READMEs are true: every command and every piece of Python in them runs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from tests.support.meaning.collection import Known
 from tests.support.program import ROOT, Run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+STORE = (ROOT / "store/README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 COMMANDS = [
@@ -66,7 +67,7 @@ def test_every_command_runs(project: Path, run: Run, commands: list[str]) -> Non
         assert ended.returncode == 0, (command, ended.stderr)
 
 
-@pytest.mark.parametrize("code", blocks("python"))
+@pytest.mark.parametrize("code", [*blocks("python"), *blocks("python", STORE)])
 def test_every_piece_of_python_runs(
     project: Path, code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
