@@ -74,15 +74,16 @@ def run_flow(
     for ours in ("pipeline", "store"):
         logging.getLogger(ours).setLevel(logging.INFO)
     settings = with_engine(settings, options)
+    command = "scan" if options.command == "scan" else "watch"  # also of `web --watch`
     with _ray_of(settings, report) as ray:
         from pipeline.flow.flow import Flow
         from pipeline.project import Project
 
         with Project.open_to_scan(settings, options.dir) as project:
-            landed = _advice(project, report) if options.command == "watch" else None
+            landed = _advice(project, report) if command == "watch" else None
             flow = Flow(project, report, _engine_of(project, report, ray), landed)
             # Before the signals have handlers: Ctrl-C ends a download at once.
-            flow.prepare(watch=options.command != "scan")
+            flow.prepare(watch=command == "watch")
             with _stopped_by_signals(flow, report):
                 summary = go(flow)
             document = _document(summary, project.shown)
@@ -91,7 +92,7 @@ def run_flow(
     if options.json:
         print_json(document)
     elif not report.as_json and options.verbosity >= 0:
-        write("".join(f"{line}\n" for line in summary_lines(document, options.command)))
+        write("".join(f"{line}\n" for line in summary_lines(document, command)))
         if options.verbosity:
             _print_stages(document["stages"])
     return summary

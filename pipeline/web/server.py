@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Streams and videos in hand are cut off at the end, which is no error.
 logging.getLogger("uvicorn.error").addFilter(lambda record: "Cancel " not in str(record.msg))
 
+LAST_PORT = 65535
+
 LAST_ANSWER_SECONDS = 1
 """Time for which answers in hand are waited for when the server ends."""
 
@@ -99,6 +101,8 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         PipelineError: another program has the port, or there is no such address here.
     """
+    if not 0 <= port <= LAST_PORT:
+        raise PipelineError(f"--port {port}: a port is a number from 0 to {LAST_PORT}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
@@ -109,8 +113,6 @@ def bind(host: str, port: int) -> socket.socket:
                 " take another port with --port"
             ) from error
         raise PipelineError(f"{host} port {port}: {error.strerror}; see --host, --port") from error
-    except OverflowError as error:
-        raise PipelineError(f"--port {port}: a port is a number from 0 to 65535") from error
 
 
 def address_of(door: Door, host: str) -> str:
