@@ -24,9 +24,9 @@ What bounds it, in this order:
   clips a second, 11.6 hours). Each file is read once for its hash and, warm, once to be decoded.
 - Frames stay on the node that decoded them where its own embedder takes them; else they are 0.75 MB
   on the network: 390 MB/s at most for 520 videos, a third of a 10 Gbit/s link, spread over ten.
-- The driver: about 3 ms of a core a video (memory below: videos a second with stages that take no
-  time), so that one core does some 300 videos a second and Python's lock is the next wall after
-  six GPUs; batches of hashes would be the remedy.
+- The driver: three calls of Ray a video, in one process. How many that bears is what `memory`
+  tells, as videos a second with stages that take no time; it has to be measured on an idle machine,
+  and is the figure that is missing here.
 - The writer: 5,700 rows a second in bulk, ten times what ten GPUs make. Rows of ten million videos
   take 200 GB; compaction rewrites a table below a million rows and only adds above.
 - Claims and catalog: 0.4 kB a row in the driver, 4 GB for ten million.
