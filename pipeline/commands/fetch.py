@@ -47,9 +47,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         lines = [f"{key} = {json.dumps(value)}" for key, value in names.items()]
         show(names, lines, as_json=options.json)
         return 0
-    from pipeline.models.fetch import fetch
+    from pipeline.models.fetch import fetch, fetch_texts
 
     clip, whisper = map(str, fetch(settings, say))
+    fetch_texts(settings, say)
     lines = [f"CLIP: {clip}", f"Whisper: {whisper}"]
     show({"clip": clip, "whisper": whisper}, lines, as_json=options.json)
     return 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib.util import find_spec
+
 from pipeline.config import Settings
 from pipeline.doctor.finding import Finding, State
 from pipeline.errors import ModelError, SettingsError
 from pipeline.models import hub
-from pipeline.models.fetch import Find
-from pipeline.models.weights import find_clip, find_whisper
+from pipeline.models.text_files import INSTALL, find_texts
+from pipeline.models.weights import Weights, find_clip, find_whisper
 
 ADVICE = (
     "run `fetch` with a network; or `fetch --to FOLDER` on another machine; or set clip.model and"
@@ -16,8 +19,20 @@ ADVICE = (
 
 
 def clip(settings: Settings) -> Finding:
-    """Look for CLIP's weights."""
-    return _finding("clip", settings, find_clip)
+    """Look for CLIP's weights, and for what splits its texts."""
+    found = _finding("clip", settings, find_clip)
+    if found.state is not State.OK:
+        return found
+    try:
+        texts = find_texts(settings)
+    except ModelError as error:
+        return Finding("clip", State.PROBLEM, str(error), "correct the setting")
+    if texts is None:
+        return found
+    if find_spec("transformers") is None:
+        text = "this CLIP splits texts with the package transformers, which is not installed"
+        return Finding("clip", State.PROBLEM, text, INSTALL)
+    return found if texts.path else _described("clip", texts)
 
 
 def whisper(settings: Settings) -> Finding:
@@ -25,11 +40,15 @@ def whisper(settings: Settings) -> Finding:
     return _finding("whisper", settings, find_whisper)
 
 
-def _finding(part: str, settings: Settings, find: Find) -> Finding:
+def _finding(part: str, settings: Settings, find: Callable[[Settings], Weights]) -> Finding:
     try:
         weights = find(settings)
     except SettingsError as error:
         return Finding(part, State.PROBLEM, str(error), "correct the setting")
+    return _described(part, weights)
+
+
+def _described(part: str, weights: Weights) -> Finding:
     if weights.path is not None:
         return Finding(part, State.OK, f"weights: {weights.path}")
     if weights.wanted is None:

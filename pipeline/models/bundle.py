@@ -12,10 +12,11 @@ from pathlib import Path
 from pipeline.config import LOCAL_DIR, Settings
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.models import hub
-from pipeline.models.fetch import Find, fetch
+from pipeline.models.fetch import fetch, fetch_texts
 from pipeline.models.names import resolve_clip
 from pipeline.models.preprocess import CONFIG_NAME, read_preprocess
-from pipeline.models.weights import CLIP_FILES, find_clip, find_whisper
+from pipeline.models.text_files import find_texts
+from pipeline.models.weights import CLIP_FILES, Weights, find_clip, find_whisper
 from store.files import atomic_write
 
 
@@ -41,6 +42,7 @@ def write_bundle(settings: Settings, folder: Path, say: Callable[[str], None]) -
         if target.exists():
             raise SettingsError(f"{target}: exists already; remove it, or name another folder")
     fetch(settings, say)
+    fetch_texts(settings, say)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, target in targets.items():
@@ -52,7 +54,7 @@ def write_bundle(settings: Settings, folder: Path, say: Callable[[str], None]) -
     return {f"{name}.model": f"{scheme[name]}{target}" for name, target in targets.items()}
 
 
-_MODELS: dict[str, Find] = {"clip": find_clip, "whisper": find_whisper}
+_MODELS: dict[str, Callable[[Settings], Weights]] = {"clip": find_clip, "whisper": find_whisper}
 
 
 def _write(name: str, settings: Settings, folder: Path) -> None:
@@ -62,6 +64,9 @@ def _write(name: str, settings: Settings, folder: Path) -> None:
         shutil.copyfile(file, folder / file.name)
     if weights.path is not None and weights.path.is_file():
         _finish_clip(settings, folder, folder / weights.path.name)
+    texts = find_texts(settings) if name == "clip" else None
+    for file in hub.cached_files(texts.wanted) if texts and texts.wanted else ():
+        shutil.copyfile(file, folder / file.name)
 
 
 def _finish_clip(settings: Settings, folder: Path, weights: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipeline.config import LOCAL_DIR
 from pipeline.errors import ModelError
 from pipeline.models.names import resolve_clip
 from pipeline.models.preprocess import Preprocess, from_open_clip
+from pipeline.models.text_files import check_transformers, last_padding, load_tokenizer, text_tower
 from store.arrays import unit_length
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class ClipEncoder:
         model: `ViT-B/32` and the like, in OpenAI's or open_clip's spelling, or `local-dir:FOLDER`.
         pretrained: the absolute path of a checkpoint; not used for a folder.
         preprocess: what a checkpoint was trained with; None for open_clip's defaults.
+        texts: folder with the tokenizer of a model that has one of transformers; the folder of
+            `local-dir:` where it is None.
         device: as torch names it.
         precision: `float32`, `float16` or `bfloat16`.
         batch_frames: most frames in one forward pass; halved where the device's memory is short.
@@ -50,6 +54,7 @@ class ClipEncoder:
         device: str,
         precision: str,
         preprocess: Preprocess | None = None,
+        texts: Path | None = None,
         batch_frames: int = 64,
         threads: int = 0,
     ) -> None:
@@ -58,7 +63,9 @@ class ClipEncoder:
         if threads:
             torch.set_num_threads(threads)
         name, weights = resolve_clip(model, pretrained)
-        self._model, self._tokenize = _load(name, weights, preprocess, device, precision)
+        if texts is None and name.startswith(LOCAL_DIR):
+            texts = Path(name.removeprefix(LOCAL_DIR))
+        self._model, self._tokenize = _load(name, weights, preprocess, texts, device, precision)
         self.preprocess = from_open_clip(self._model.visual.preprocess_cfg)
         self._device = torch.device(device)
         self._dtype = getattr(torch, precision)
@@ -67,7 +74,8 @@ class ClipEncoder:
             torch.tensor(values, dtype=torch.float32, device=self._device).view(1, 3, 1, 1)
             for values in (self.preprocess.mean, self.preprocess.std)
         )
-        self._context = getattr(self._model, "context_length", 77)
+        self._context = self._tokenize.context_length
+        self._last_padding = last_padding(self._tokenize)
         self._by_length: dict[int, Any] = {}
         self.dimension = int(self.encode_texts([""]).shape[1])
 
@@ -99,10 +107,10 @@ class ClipEncoder:
 
     def fits(self, text: str) -> bool:
         """Tell whether the text encoder's window holds a whole text."""
-        # In a window with one place more than the encoder's, a text that fits ends with padding,
-        # as the empty text does.
+        # In a window with one place more than the encoder's, a text that fits leaves a place of
+        # padding, as the empty text does.
         tokens = self._tokenize(["", text], context_length=self._context + 1)
-        return bool(tokens[0, -1] == tokens[1, -1])
+        return bool(tokens[0, self._last_padding] == tokens[1, self._last_padding])
 
     def _encode_pixels(self, pixels: np.ndarray) -> torch.Tensor:
         batch = self._to_device(_torch().from_numpy(np.ascontiguousarray(pixels)))
@@ -122,7 +130,7 @@ class ClipEncoder:
 
     def _encode(self, method: Callable[..., Any], batch: torch.Tensor) -> torch.Tensor:
         with _torch().inference_mode():
-            encoded: torch.Tensor = method(batch)
+            encoded: torch.Tensor = method(batch, normalize=False)  # CoCa would
             return encoded.float().cpu()
 
     def _to_device(self, batch: torch.Tensor) -> torch.Tensor:
@@ -161,7 +169,12 @@ class ClipEncoder:
 
 
 def _load(
-    name: str, weights: str | None, preprocess: Preprocess | None, device: str, precision: str
+    name: str,
+    weights: str | None,
+    preprocess: Preprocess | None,
+    texts: Path | None,
+    device: str,
+    precision: str,
 ) -> tuple[Any, Any]:
     import open_clip
 
@@ -174,17 +187,33 @@ def _load(
             "image_resize_mode": preprocess.resize_mode,
         }
     try:
+        text = open_clip.get_model_config(name)["text_cfg"]
+        check_transformers(name, text)
         model = open_clip.create_model_from_pretrained(
             name,
             pretrained=weights,
             device=device,
-            precision=_OPEN_CLIP_PRECISION[precision],
+            precision=_open_clip_precision(precision, text),
             return_transform=False,
             **trained_with,
+            **text_tower(text, texts),
         )
-        return model.eval(), open_clip.get_tokenizer(name)
+        return model.eval(), load_tokenizer(name, text, texts)
+    except ModelError:
+        raise
     except Exception as error:  # whatever a file or a checkpoint of another model raises
         raise ModelError(_no_weights(name, weights, error)) from error
+
+
+def _open_clip_precision(precision: str, text: dict[str, Any]) -> str:
+    """Name a precision as open_clip does; one that converts layers one by one knows only its own.
+
+    Args:
+        precision: `float32`, `float16` or `bfloat16`.
+        text: `text_cfg` of the model's configuration.
+    """
+    short = _OPEN_CLIP_PRECISION[precision]
+    return f"pure_{short}" if text.get("hf_model_name") and short != "fp32" else short
 
 
 def _no_weights(name: str, weights: str | None, error: Exception) -> str:

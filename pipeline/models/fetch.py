@@ -8,10 +8,11 @@ from pathlib import Path
 from pipeline.config import Settings
 from pipeline.errors import ModelError
 from pipeline.models import hub
+from pipeline.models.text_files import find_texts
 from pipeline.models.weights import Weights, find_clip, find_whisper
 from pipeline.terminal import shows_bars
 
-Find = Callable[[Settings], Weights]
+Find = Callable[[Settings], Weights | None]
 Say = Callable[[str], None]
 
 BOTH: tuple[Find, ...] = (find_clip, find_whisper)
@@ -41,7 +42,7 @@ def fetch(settings: Settings, say: Say, *, finders: tuple[Find, ...] = BOTH) -> 
         SettingsError: there is no such model.
         ModelError: the hub or the cache cannot be used, or the settings' own files are not whole.
     """
-    found = [find(settings) for find in finders]
+    found = _found(settings, finders)
     missing = [
         (weights, weights.wanted) for weights in found if weights.path is None and weights.wanted
     ]
@@ -53,8 +54,21 @@ def fetch(settings: Settings, say: Say, *, finders: tuple[Find, ...] = BOTH) -> 
             size = hub.megabytes(sum(sizes.values()))
             say(f"Fetching {weights.model}: {size} from {weights.source} to {hub.cache_folder()}")
             hub.download(wanted, sizes, say, bar=shows_bars())
-        found = [find(settings) for find in finders]
+        found = _found(settings, finders)
     return [_whole(weights) for weights in found]
+
+
+def fetch_texts(settings: Settings, say: Say) -> Path | None:
+    """Fetch the files by which CLIP splits texts, once its weights are here; see `fetch`.
+
+    Returns:
+        Their folder; None for the tokenizer that open_clip brings.
+    """
+    return next(iter(fetch(settings, say, finders=(find_texts,))), None)
+
+
+def _found(settings: Settings, finders: tuple[Find, ...]) -> list[Weights]:
+    return [weights for find in finders if (weights := find(settings)) is not None]
 
 
 def _list_files(weights: Weights, wanted: hub.Wanted) -> dict[str, int]:

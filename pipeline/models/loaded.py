@@ -13,7 +13,7 @@ from pipeline.config import LOCAL_DIR, Settings
 from pipeline.errors import ModelError
 from pipeline.models import devices, hub
 from pipeline.models.clip import ClipEncoder
-from pipeline.models.fetch import Find, fetch
+from pipeline.models.fetch import Find, fetch, fetch_texts
 from pipeline.models.names import HUB, resolve_clip
 from pipeline.models.preprocess import Preprocess, read_preprocess
 from pipeline.models.protocols import ImageTextEncoder, SpeechRecogniser
@@ -119,6 +119,7 @@ class Models:
             name,
             file,
             preprocess=self.preprocess(),
+            texts=fetch_texts(self._settings, self._say),
             device=place.clip_device,
             precision=place.clip_precision,
             batch_frames=settings.batch_frames,

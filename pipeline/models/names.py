@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ast
 import difflib
+import json
 import re
 from collections.abc import Collection
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import LOCAL_DIR, Settings
 from pipeline.errors import SettingsError
@@ -102,11 +104,25 @@ def clip_repository(model: str, pretrained: str) -> tuple[str, str]:
     return repository, file
 
 
-def has_own_tokenizer(model: str) -> bool:
-    """Tell whether a model of open_clip splits texts by files of its own, beside its weights."""
-    return "hf_tokenizer_name" in _source(
-        "open_clip", f"model_configs/{model.replace('/', '-')}.json"
-    )
+def clip_config(model: str) -> dict[str, Any]:
+    """Read open_clip's configuration of a model.
+
+    Args:
+        model: `ViT-B/32` and the like, in OpenAI's or open_clip's spelling.
+
+    Raises:
+        SettingsError: there is no such model.
+    """
+    name = model.replace("/", "-")
+    written = _source("open_clip", f"model_configs/{name}.json")
+    if written:
+        config: dict[str, Any] = json.loads(written)
+        return config
+    import open_clip
+
+    known = open_clip.list_models()
+    _check(f"clip.model = {model!r}: open_clip has no such model", name, known)
+    return dict(open_clip.get_model_config(name))
 
 
 def _check_language(settings: Settings) -> None:

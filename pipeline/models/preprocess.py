@@ -141,13 +141,21 @@ def _configuration(name: str, weights: str | None) -> tuple[dict[str, Any], dict
     import open_clip
 
     if ":" in name:
-        config = _read_config(name)
+        config = read_config(name)
         return config["model_cfg"], config.get("preprocess_cfg", {})
     tag = open_clip.get_pretrained_cfg(name, weights) if weights else None
     return open_clip.get_model_config(name), dict(tag or {})
 
 
-def _read_config(name: str) -> dict[str, Any]:
+def read_config(name: str) -> dict[str, Any]:
+    """Read the configuration of a model in a folder.
+
+    Args:
+        name: `local-dir:FOLDER`.
+
+    Raises:
+        ModelError: it cannot be read, or is that of something else.
+    """
     file = Path(name.removeprefix(LOCAL_DIR)) / CONFIG_NAME
     try:
         config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))

@@ -13,7 +13,6 @@ from pipeline.models.names import (
     HUB,
     check_clip_name,
     clip_repository,
-    has_own_tokenizer,
     whisper_repository,
 )
 from pipeline.models.preprocess import CONFIG_NAME
@@ -21,7 +20,10 @@ from pipeline.source.listing import Unknown, look_at
 
 # In the order in which open_clip looks for them in a folder or a repository of the hub.
 CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "*.model")
+TEXT_CONFIG = "config.json"  # of a text encoder that open_clip takes from transformers
+TEXT_FILES = (
+    TEXT_CONFIG, "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "*.model",
+)  # fmt: skip
 WHISPER_FILES = ("model.bin", "config.json", "tokenizer.json")  # and a vocabulary in some form
 WHISPER_BESIDE = ("config.json", "preprocessor_config.json", "tokenizer.json", "vocabulary.*")
 
@@ -62,7 +64,7 @@ def find_clip(settings: Settings) -> Weights:
     check_clip_name(settings)
     if clip.model.startswith(HUB):
         repository = clip.model.removeprefix(HUB)
-        wanted = hub.Wanted(repository, CLIP_FILES, (CONFIG_NAME, *TOKENIZER_FILES))
+        wanted = hub.Wanted(repository, CLIP_FILES, (CONFIG_NAME, *TEXT_FILES))
         return _snapshot(name, "clip.model", wanted, missing_clip_files)
     name = f"{name} ({clip.pretrained})"
     if checkpoint is not None:
@@ -71,8 +73,7 @@ def find_clip(settings: Settings) -> Weights:
         missing = (checkpoint.name,)
         return Weights(name, "clip.pretrained", str(checkpoint.parent), None, missing)
     repository, file = clip_repository(clip.model, clip.pretrained)
-    beside = TOKENIZER_FILES if has_own_tokenizer(clip.model) else ()
-    wanted = hub.Wanted(repository, _alternatives(file), beside)
+    wanted = hub.Wanted(repository, _alternatives(file))
     source = hub.address(repository)
     return Weights(name, "clip.pretrained", source, hub.cached(wanted), wanted=wanted)
 
