@@ -17,7 +17,7 @@ from pipeline.config import LOCAL_DIR
 from pipeline.errors import ModelError
 from pipeline.models.names import resolve_clip
 from pipeline.models.preprocess import Preprocess, from_open_clip
-from pipeline.models.text_files import check_transformers, last_padding, load_tokenizer, text_tower
+from pipeline.models.text_files import check_texts, last_padding, load_tokenizer, text_tower
 from store.arrays import unit_length
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _load(
         }
     try:
         text = open_clip.get_model_config(name)["text_cfg"]
-        check_transformers(name, text)
+        check_texts(name, text, texts)
         model = open_clip.create_model_from_pretrained(
             name,
             pretrained=weights,

@@ -88,20 +88,12 @@ def load_tokenizer(name: str, text: Mapping[str, Any], folder: Path | None) -> A
         name: open_clip's name of the model, or `local-dir:FOLDER`.
         text: `text_cfg` of its configuration.
         folder: with the tokenizer's files, where the model has one of transformers.
-
-    Raises:
-        ModelError: a library or a file is missing.
     """
     import open_clip
 
     if not text.get("hf_tokenizer_name"):
         return open_clip.get_tokenizer(name)
-    check_transformers(name, text)
-    if folder is None or (missing := missing_text_files(text, folder)):
-        lacks = ", ".join(missing) if folder else "folder with the files of its tokenizer"
-        raise ModelError(
-            f"CLIP {name}: there is no {lacks}; `fetch --to FOLDER` brings all of them"
-        )
+    assert folder is not None  # `check_texts` has seen to it
     from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer
 
     return HFTokenizer(
@@ -112,15 +104,19 @@ def load_tokenizer(name: str, text: Mapping[str, Any], folder: Path | None) -> A
     )
 
 
-def check_transformers(name: str, text: Mapping[str, Any]) -> None:
-    """Make sure that transformers is installed where a model's texts need it.
+def check_texts(name: str, text: Mapping[str, Any], folder: Path | None) -> None:
+    """Make sure that all is there that a model's texts need; parameters as of `load_tokenizer`.
 
     Raises:
-        ModelError: it is not.
+        ModelError: transformers or a file is missing.
     """
-    needs = text.get("hf_tokenizer_name") or text.get("hf_model_name")
-    if needs and find_spec("transformers") is None:
+    if not (text.get("hf_tokenizer_name") or text.get("hf_model_name")):
+        return
+    if find_spec("transformers") is None:
         raise ModelError(f"CLIP {name} splits texts with the package transformers: {INSTALL}")
+    if folder is None or (missing := missing_text_files(text, folder)):
+        lacks = ", ".join(missing) if folder else "folder with the files of its tokenizer"
+        raise ModelError(f"CLIP {name}: there is no {lacks}; `fetch --to FOLDER` brings them all")
 
 
 def text_tower(text: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:

@@ -63,9 +63,7 @@ def write_small_clip(name: str, folder: Path) -> None:
     config = open_clip.get_model_config(name)
     config["vision_cfg"] |= picture
     config["text_cfg"] |= text
-    config["embed_dim"] = (
-        48 if "coca" in name else 64
-    )  # what timm's towers without a projection have
+    config["embed_dim"] = 64  # the width of towers of timm without a projection
     if "multimodal_cfg" in config:
         config["multimodal_cfg"] |= SMALL_TEXT
     document = {"model_cfg": config, "preprocess_cfg": preprocess}
@@ -91,7 +89,8 @@ def plain_model(folder: Path, *, load_weights: bool = True) -> Any:
 
 WORDS = """Ask not what your country can do for you, ask what you can do for your country.
 Ein Hund läuft über die Wiese. Un perro corre por el campo. Собака бежит по полю. 一只狗在草地上跑。
-كلب يجري في الحقل. 犬が草原を走っている。 Two red squares and a blue circle, in the rain, at night."""
+كلب يجري في الحقل. 犬が草原を走っている。
+Two red squares and a blue circle, in the rain, at night."""
 
 
 def _gemma_like(folder: Path) -> None:
