@@ -213,7 +213,8 @@ def _open_clip_precision(precision: str, text: dict[str, Any]) -> str:
         text: `text_cfg` of the model's configuration.
     """
     short = _OPEN_CLIP_PRECISION[precision]
-    return f"pure_{short}" if text.get("hf_model_name") and short != "fp32" else short
+    has_others = text.get("hf_model_name") or text.get("embed_cls")
+    return f"pure_{short}" if has_others and short != "fp32" else short
 
 
 def _no_weights(name: str, weights: str | None, error: Exception) -> str:

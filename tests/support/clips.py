@@ -33,7 +33,7 @@ SMALL: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 }
 
 _NARROW = {"depth": 2, "embed_dim": 64, "num_heads": 2}
-_NARROW_TOWERS = {
+_NARROW_TOWERS: dict[str, dict[str, Any]] = {
     "vit_base_patch16_siglip_224": _NARROW,
     "vit_base_patch16_siglip_384": _NARROW,
     "vit_so400m_patch14_siglip_224": _NARROW,
