@@ -105,6 +105,9 @@ class ClipSettings(_Section):
     frames: Annotated[int, Field(ge=1, le=1000, description="a whole number from 1 to 1000")] = 5
     sampling: Literal["exact", "keyframes"] = "exact"
     transcript: Literal["whole", "first_window"] = "whole"
+    moments_seconds: Annotated[
+        float, Field(ge=0, le=1e9, description="a number from 0 (none) to 1e9")
+    ] = 10.0
     batch_frames: Annotated[
         int, Field(ge=1, le=4096, description="a whole number from 1 to 4096")
     ] = 64

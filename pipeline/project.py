@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
-from pipeline.models.recipe import recipe_of
+from pipeline.models.recipe import moments_recipe_of, recipe_of
 from pipeline.source.listing import (
     Collection,
     identify_folder,
@@ -127,6 +127,15 @@ class Project:
             SettingsError: a model, a tag, a language or weights do not exist.
         """
         return recipe_of(self.settings)
+
+    @cached_property
+    def moments_recipe(self) -> str:
+        """What the settings ask of the moments of long videos; empty for none.
+
+        Raises:
+            SettingsError: as for `recipe`.
+        """
+        return moments_recipe_of(self.settings)
 
     def why_empty(self, *, offline: bool = False) -> str | None:
         """Say why no row can be compared or exported, and what to do; None where some can.

@@ -126,6 +126,7 @@ class Needs:
     visual: bool = True
     transcript: bool = True
     speech: bool = True
+    moments: bool = True
 
     def __bool__(self) -> bool:
         return self.count > 0
@@ -133,7 +134,7 @@ class Needs:
     @property
     def count(self) -> int:
         """Number of parts to make."""
-        return self.visual + self.transcript + self.speech
+        return self.visual + self.transcript + self.speech + self.moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +164,22 @@ class Frames:
 
     def __repr__(self) -> str:
         return f"Frames(pixels={_describe(self.pixels)}, of {self.readable}/{self.total})"
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Further frames of a long video, by which searches find moments.
+
+    Args:
+        pixels: uint8 `[m, height, width, 3]`, as in `Frames`.
+        times: float64 `[m]`, as in `Frames`, ascending.
+    """
+
+    pixels: np.ndarray
+    times: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"Moments(pixels={_describe(self.pixels)})"
 
 
 @dataclass(frozen=True)
@@ -244,6 +261,7 @@ class DecodedVideo:
         silence: why `windows` is empty, else None.
         sound_start_seconds: when the sound starts, counted from the start of the video.
         transcript: words of the row that exists, where they are kept.
+        moments: None where there are none, or none are needed.
     """
 
     task: Task
@@ -253,11 +271,12 @@ class DecodedVideo:
     silence: SpeechStatus | None = None
     sound_start_seconds: float = 0.0
     transcript: Transcript | None = None
+    moments: Moments | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory that it holds while it waits."""
-        pictures = self.frames.pixels.nbytes if self.frames else 0
+        pictures = sum(part.pixels.nbytes for part in (self.frames, self.moments) if part)
         return pictures + sum(window.samples.nbytes for window in self.windows)
 
 
@@ -279,6 +298,22 @@ class VisualHalf:
         return (
             f"VisualHalf({_describe(self.vector)}, frame_vectors={_describe(self.frame_vectors)})"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedMoments:
+    """Encoded frames of a long video.
+
+    Args:
+        times: float64 `[m]`, as in `Moments`.
+        vectors: float32 `[m, d]`, each of unit length.
+    """
+
+    times: np.ndarray
+    vectors: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"EncodedMoments({_describe(self.vectors)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,6 +348,7 @@ class EmbeddedVideo:
         visual: None where it was not needed.
         transcript: None where it was not needed.
         speech: None where it was not needed.
+        moments: None where there are none, or none were needed.
     """
 
     task: Task
@@ -320,6 +356,7 @@ class EmbeddedVideo:
     visual: VisualHalf | None
     transcript: Transcript | None
     speech: SpeechHalf | None
+    moments: EncodedMoments | None = None
 
     @property
     def file(self) -> VideoFile:

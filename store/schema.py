@@ -14,7 +14,13 @@ import numpy as np
 
 from store.errors import RecordError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+
+READABLE_VERSIONS = (2, 3)
+"""Versions of tables that can be read as they are: what an older one lacks may be empty."""
+
+LONG_SECONDS = 60.0
+"""Videos longer than this have more frames than those of the recipe, to find moments in."""
 
 EARLIEST_NS, LATEST_NS = -(2**63), 2**63 - 1
 """Range of the modification times that can be kept: the years 1677 to 2262."""
@@ -66,6 +72,8 @@ class Known(NamedTuple):
     transcript_recipe: str
     speech_recipe: str
     offline: bool
+    duration_seconds: float = 0.0
+    moments_recipe: str | None = None
 
     @property
     def stamp(self) -> Stamp:
@@ -121,6 +129,10 @@ class Row:
         visual_recipe: what made the visual half (see `Recipe`).
         transcript_recipe: what made the transcript.
         speech_recipe: what made the speech half.
+        moment_times: float64 `[m]`, seconds of a long video's further frames. Searches look at
+            them, and nothing else does: they count neither in `visual` nor in an export.
+        moment_vectors: float32 `[m, d]`; kept in half precision.
+        moments_recipe: what made them; None or empty where none were to be made.
         embedded_at: time, with a time zone.
         offline: whether its file was not there at the last look.
 
@@ -155,6 +167,9 @@ class Row:
     visual_recipe: str
     transcript_recipe: str
     speech_recipe: str
+    moment_times: np.ndarray
+    moment_vectors: np.ndarray
+    moments_recipe: str | None
     embedded_at: datetime
     offline: bool = False
 
@@ -167,6 +182,8 @@ class Row:
         _check(self, "frame_times", (len(self.frame_vectors),), np.float64)
         _check(self, "frame_vectors", (len(self.frame_times), d))
         _check(self, "speech_vectors", (len(self.speech_windows), d))
+        _check(self, "moment_times", (len(self.moment_vectors),), np.float64)
+        _check(self, "moment_vectors", (len(self.moment_times), d))
         if self.embedded_at.tzinfo is None:
             raise ValueError(f"{self.path}: embedded_at has no time zone")
 

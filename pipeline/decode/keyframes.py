@@ -49,10 +49,11 @@ class KeyframeReader:
         """Choose among these keyframes; None where there are none, or a chosen one is damaged."""
         if not keyframes:
             return None
-        wanted = self._nearest(n, keyframes)
-        can_seek = self._is_timed and not self._index.restarts
-        found = self._by_seeking(set(wanted)) if can_seek else {}
-        found.update(self._by_walking(set(wanted) - set(found)))
+        moments = frame_indices(len(self._index.timestamps), n)
+        if self._is_timed:
+            moments = [self._index.timestamps[i] for i in moments]
+        wanted = self._nearest(moments, keyframes)
+        found = dict(self._decode(set(wanted)))
         if not all(keyframe in found for keyframe in wanted):
             return None
         damaged = len(self._index.shown_keyframes) - len(keyframes)
@@ -62,10 +63,33 @@ class KeyframeReader:
             len(self._index.timestamps) - damaged,
         )
 
-    def _nearest(self, n: int, keyframes: Sequence[Keyframe]) -> list[Keyframe]:
-        moments = frame_indices(len(self._index.timestamps), n)
-        if self._is_timed:
-            moments = [self._index.timestamps[i] for i in moments]
+    def near(self, moments: Sequence[float]) -> Iterator[tuple[float, VideoFrame]]:
+        """Decode the keyframes nearest to moments, one at a time; damaged ones are left out.
+
+        Args:
+            moments: seconds from the first frame.
+
+        Yields:
+            The seconds of each keyframe, and the frame, in any order.
+        """
+        unit = self._index.time_base if self._is_timed else frame_duration(self._video.stream)
+        if not self._index.shown_keyframes or not unit:
+            return
+        first = self._index.timestamps[0] if self._is_timed else 0
+        places = [first + round(seconds / unit) for seconds in moments]
+        wanted = set(self._nearest(places, self._index.shown_keyframes))
+        for keyframe, frame in self._decode(wanted):
+            yield self._seconds(keyframe), frame
+
+    def _decode(self, wanted: Collection[Keyframe]) -> Iterator[tuple[Keyframe, VideoFrame]]:
+        left = set(wanted)
+        if self._is_timed and not self._index.restarts:
+            for keyframe, frame in self._by_seeking(wanted):
+                left.discard(keyframe)
+                yield keyframe, frame
+        yield from self._by_walking(left)
+
+    def _nearest(self, moments: Sequence[int], keyframes: Sequence[Keyframe]) -> list[Keyframe]:
         by_place = {self._place(keyframe): keyframe for keyframe in keyframes}
         return [by_place[place] for place in nearest_places(moments, sorted(by_place))]
 
@@ -77,8 +101,8 @@ class KeyframeReader:
             return self._index.seconds(keyframe.timestamp)
         return float(keyframe.frame * frame_duration(self._video.stream))
 
-    def _by_seeking(self, wanted: Collection[Keyframe]) -> dict[Keyframe, VideoFrame]:
-        found: dict[Keyframe, VideoFrame] = {}
+    def _by_seeking(self, wanted: Collection[Keyframe]) -> Iterator[tuple[Keyframe, VideoFrame]]:
+        """Find keyframes by their timestamps; yield those that decode."""
         for keyframe in sorted(wanted, key=lambda each: each.packet):
             try:
                 self._video.container.seek(keyframe.timestamp, stream=self._video.stream)
@@ -86,9 +110,8 @@ class KeyframeReader:
                 break  # this container cannot seek
             for packet in self._video.packets():
                 if packet.pts == keyframe.timestamp:
-                    found.update((keyframe, frame) for frame in _decode_alone(self._video, packet))
+                    yield from ((keyframe, frame) for frame in _decode_alone(self._video, packet))
                     break
-        return found
 
     def _by_walking(self, wanted: Collection[Keyframe]) -> Iterator[tuple[Keyframe, VideoFrame]]:
         """Find keyframes by their packet numbers from the start; yield those that decode."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -42,6 +43,21 @@ def nearest_places(moments: Sequence[int], places: Sequence[int]) -> list[int]:
         around = places[max(after - 1, 0) : after + 1]
         found.append(min(around, key=lambda place: abs(place - moment)))
     return found
+
+
+def spaced_moments(seconds: float, every: float, most: int) -> list[float]:
+    """Choose moments of a video, from its start on; farther apart where they would be too many.
+
+    Args:
+        seconds: length of the video.
+        every: seconds from one to the next, above 0.
+        most: how many there are at most.
+
+    Returns:
+        Seconds from the start, ascending.
+    """
+    step = max(every, seconds / most)
+    return [i * step for i in range(min(ceil(seconds / step), most))]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
@@ -18,13 +18,18 @@ from pipeline.decode.frames import FrameReader, Reopen, SampledFrames
 from pipeline.decode.images import display_size, thumbnail, to_image
 from pipeline.decode.keyframes import KeyframeReader
 from pipeline.decode.packets import PacketIndex, index_packets
+from pipeline.decode.sampling import spaced_moments
 from pipeline.decode.tracks import rank_audio
 from pipeline.errors import VideoError
-from pipeline.records import Frames, Prepare, Stage
+from pipeline.records import Frames, Moments, Prepare, Stage
+from store.schema import LONG_SECONDS
 
 FARTHEST_SECONDS = 3600.0
 """Sound that claims to start farther than this from the first frame has a broken clock: both are
 taken to start together."""
+
+MOST_MOMENTS = 120
+"""Most frames of a long video that only searches look at: 18 MB of pixels, 120 kB in its row."""
 
 LEAD_SECONDS = 0.1
 """Encoders let the sound start up to three frames (67 ms of real clips) before the pictures; so
@@ -37,6 +42,7 @@ class Contents:
 
     Args:
         frames: None where none were wanted.
+        moments: None where none were wanted, the video is too short, or no keyframe decodes.
         sound: None where the file has none that decodes, or none was wanted.
         duration_seconds: until pictures and sound have ended.
         width: pixels, as a person sees the video.
@@ -48,6 +54,7 @@ class Contents:
     duration_seconds: float
     width: int
     height: int
+    moments: Moments | None = None
 
 
 def read_video(
@@ -59,6 +66,7 @@ def read_video(
     max_megapixels: float,
     timeout_seconds: float = inf,
     at_keyframes: bool = False,
+    moments_seconds: float = 0.0,
     beat: Callable[[], None] = lambda: None,
 ) -> Contents:
     """Read uniformly spaced frames and the sound of a video, on one core.
@@ -73,6 +81,8 @@ def read_video(
         at_keyframes: take the keyframe nearest to each frame in its place: far less work. A
             keyframe that is nearest to several of them counts as often in their mean. A video
             without a keyframe that decodes gives its exact frames.
+        moments_seconds: also take keyframes, the nearest to moments that are this far apart, where
+            the pictures last longer than a minute; 0 for none.
         beat: called whenever reading goes on.
 
     Raises:
@@ -96,8 +106,13 @@ def read_video(
         frames = None
         if n_frames:
             frames = _to_record(sampled, pictures_start, index.total, convert, prepare)
+        moments = None
+        if moments_seconds and index.duration_seconds > LONG_SECONDS:
+            wanted = spaced_moments(index.duration_seconds, moments_seconds, MOST_MOMENTS)
+            found = KeyframeReader(video, index, reopen).near(wanted)
+            moments = _to_moments(found, pictures_start, convert, prepare)
         end = max(pictures_start + index.duration_seconds, sound.end_seconds if sound else 0.0)
-        return Contents(frames, sound, end, width, height)
+        return Contents(frames, sound, end, width, height, moments)
 
 
 def _read_packets(
@@ -163,3 +178,18 @@ def _to_record(
         total=total,
         thumbnail=small,
     )
+
+
+def _to_moments(
+    found: Iterable[tuple[float, VideoFrame]],
+    start_seconds: float,
+    convert: Callable[[VideoFrame], Image.Image],
+    prepare: Prepare,
+) -> Moments | None:
+    """Prepare each frame as it is decoded, with one full picture in memory at a time."""
+    made = [(start_seconds + seconds, prepare(convert(frame))) for seconds, frame in found]
+    if not made:
+        return None
+    made.sort(key=lambda each: each[0])
+    times, pixels = zip(*made, strict=True)
+    return Moments(np.stack(pixels), np.array(times))

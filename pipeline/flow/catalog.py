@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.records import Needs, VideoFile
-from store.schema import FailedFile, Known, Recipe, Row
+from store.schema import LONG_SECONDS, FailedFile, Known, Recipe, Row
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,18 @@ class Catalog:
         known: every row's light columns, by path.
         failed: every failed file, by path.
         recipe: what rows should be made with.
+        moments_recipe: what moments of long videos should be made with; empty for none.
     """
 
     def __init__(
-        self, known: Mapping[str, Known], failed: Mapping[str, FailedFile], recipe: Recipe
+        self,
+        known: Mapping[str, Known],
+        failed: Mapping[str, FailedFile],
+        recipe: Recipe,
+        moments_recipe: str = "",
     ) -> None:
         self.recipe = recipe
+        self.moments_recipe = moments_recipe
         self._known = dict(known)
         self._failed = dict(failed)
         self._paths: defaultdict[str, set[str]] = defaultdict(set)
@@ -89,6 +95,20 @@ class Catalog:
             is_current = self._is_current(file) and not self._known[file.path].offline
             return is_current or self._has_failed(file)
 
+    def outdated(self, row: Known | Row) -> Needs:
+        """Find the parts of a row that another recipe made, or none yet.
+
+        Moments are made with the frames; on their own only where a video is long enough for them.
+        """
+        is_new = row.visual_recipe != self.recipe.visual
+        is_long = row.duration_seconds > LONG_SECONDS
+        return Needs(
+            visual=is_new,
+            transcript=row.transcript_recipe != self.recipe.transcript,
+            speech=row.speech_recipe != self.recipe.speech,
+            moments=is_new or (is_long and (row.moments_recipe or "") != self.moments_recipe),
+        )
+
     def paths(self) -> list[str]:
         """Paths of all rows."""
         with self._lock:
@@ -111,7 +131,7 @@ class Catalog:
         """
         with self._lock:
             paths = self._paths.get(content_hash, ())
-            rows = [(each, outdated(self._known[each], self.recipe)) for each in paths]
+            rows = [(each, self.outdated(self._known[each])) for each in paths]
             rank = lambda row: (row[1].count, row[0] != path, row[0])  # noqa: E731
             return min(rows, key=rank, default=None)
 
@@ -179,7 +199,7 @@ class Catalog:
 
     def _is_current(self, file: VideoFile) -> bool:
         row = self._known.get(file.path)
-        return row is not None and row.stamp == file.stamp and not outdated(row, self.recipe)
+        return row is not None and row.stamp == file.stamp and not self.outdated(row)
 
     def _has_failed(self, file: VideoFile) -> bool:
         failure = self._failed.get(file.path)
@@ -188,12 +208,3 @@ class Catalog:
             and failure.stamp == file.stamp
             and failure.recipe == self.recipe.text
         )
-
-
-def outdated(row: Known | Row, recipe: Recipe) -> Needs:
-    """Parts of a row that another recipe made."""
-    return Needs(
-        visual=row.visual_recipe != recipe.visual,
-        transcript=row.transcript_recipe != recipe.transcript,
-        speech=row.speech_recipe != recipe.speech,
-    )

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pipeline.flow.catalog import Catalog, outdated
+from pipeline.flow.catalog import Catalog
 from pipeline.records import Needs, Reused, Task, VideoFile
 from store.schema import Row
 
@@ -126,4 +126,4 @@ class Claims:
         if best is not None:
             return best
         row = self._replaced_row(content_hash)
-        return (row.path, outdated(row, self._catalog.recipe)) if row else (None, Needs())
+        return (row.path, self._catalog.outdated(row)) if row else (None, Needs())

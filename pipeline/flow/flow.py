@@ -97,7 +97,7 @@ class Flow:
         self._project = project
         self._report = report
         self._engine = engine or LocalEngine(project.settings, report.say)
-        self._writer = Writer(project.store, project.recipe)
+        self._writer = Writer(project.store, project.recipe, project.moments_recipe)
         encoder = self._engine.text_encoder
         self._write_loop = WriteLoop(project, self._writer, report, encoder, landed)
         self._stages = StageGroup(self._engine.cores, on_stop=self._wake)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from pipeline.records import (
     EmbeddedVideo,
+    EncodedMoments,
     Failure,
     SpeechHalf,
     SpeechStatus,
@@ -17,13 +20,14 @@ from pipeline.records import (
 from store.schema import FailedFile, Known, Recipe, Row
 
 
-def make_row(video: EmbeddedVideo, source: Row | None, recipe: Recipe) -> Row:
+def make_row(video: EmbeddedVideo, source: Row | None, recipe: Recipe, moments_recipe: str) -> Row:
     """Make the row of a video.
 
     Args:
         video: the parts that were made.
         source: the row that gives the other parts; None where all were made.
         recipe: what made the parts.
+        moments_recipe: what made the moments.
     """
     values: dict[str, Any] = {
         **(vars(source) if source else {}),
@@ -37,6 +41,8 @@ def make_row(video: EmbeddedVideo, source: Row | None, recipe: Recipe) -> Row:
     }
     if source is None:
         values |= vars(video.facts)
+    if video.task.needs.moments:
+        values |= _moments(video.moments, len(values["visual"]), moments_recipe)
     return Row(**values)
 
 
@@ -89,6 +95,16 @@ def _visual(half: VisualHalf, recipe: Recipe) -> dict[str, Any]:
         "frames_total": half.frames.total,
         "thumbnail": half.frames.thumbnail,
         "visual_recipe": recipe.visual,
+    }
+
+
+def _moments(moments: EncodedMoments | None, d: int, recipe: str) -> dict[str, Any]:
+    if moments is None:
+        moments = EncodedMoments(np.zeros(0), np.zeros((0, d), np.float32))
+    return {
+        "moment_times": moments.times,
+        "moment_vectors": moments.vectors,
+        "moments_recipe": recipe,
     }
 
 

@@ -106,7 +106,8 @@ def read_status(project: Project) -> Status:
     """
     store, recipe = project.store, project.recipe
     known, facts = store.known(), store.facts()
-    catalog = Catalog(known, {each.path: each for each in store.failures()}, recipe)
+    failed = {each.path: each for each in store.failures()}
+    catalog = Catalog(known, failed, recipe, project.moments_recipe)
     try:
         listing = list_videos(project.collection)
         problem = None if listing.videos else no_videos(project.collection)

@@ -69,16 +69,17 @@ class Writer:
     Args:
         store: opened for writing.
         recipe: what made the results.
+        moments_recipe: what made the moments of long videos; empty where none are wanted.
 
     Attributes:
         catalog: what the store holds.
         claims: the files on their way, which end here.
     """
 
-    def __init__(self, store: Store, recipe: Recipe) -> None:
+    def __init__(self, store: Store, recipe: Recipe, moments_recipe: str = "") -> None:
         self._store = store
         failed = {failure.path: failure for failure in store.failures()}
-        self.catalog = Catalog(store.known(), failed, recipe)
+        self.catalog = Catalog(store.known(), failed, recipe, moments_recipe)
         self._replaced = ReplacedRows(store, self.catalog)
         self.claims = Claims(self.catalog, self._replaced.row_of)
 
@@ -168,7 +169,8 @@ class Writer:
             _leave(batch, video)
             return
         path = video.file.path
-        batch.rows[path] = make_row(video, source, self.catalog.recipe)
+        catalog = self.catalog
+        batch.rows[path] = make_row(video, source, catalog.recipe, catalog.moments_recipe)
         batch.add(Outcome.EMBEDDED, path)
 
     def _add_reused(self, batch: _Batch, result: Reused, sources: dict[str, Row]) -> None:

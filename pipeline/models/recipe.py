@@ -22,6 +22,7 @@ from store.schema import Recipe
 VISUAL_METHOD = 1
 TRANSCRIPT_METHOD = 3
 SPEECH_METHOD = 1
+MOMENTS_METHOD = 1
 
 NOT_WEIGHTS = (".", "README", "LICENSE")  # names of files beside weights that may change
 
@@ -54,6 +55,18 @@ def recipe_of(settings: Settings) -> Recipe:
         transcript=transcript,
         speech=f"clip {clip} text={settings.clip.transcript} method={SPEECH_METHOD}; {transcript}",
     )
+
+
+def moments_recipe_of(settings: Settings) -> str:
+    """Describe what makes the moments of long videos; empty where none are wanted.
+
+    Raises:
+        SettingsError: as for `recipe_of`.
+    """
+    seconds = settings.clip.moments_seconds
+    if not seconds:
+        return ""
+    return f"clip {_clip_identity(settings)} moments={seconds:g} method={MOMENTS_METHOD}"
 
 
 def _clip_identity(settings: Settings) -> str:

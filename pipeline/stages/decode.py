@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from pipeline.config import Settings
 from pipeline.decode.video import Contents, read_video
 from pipeline.models.vad import find_speech
@@ -69,6 +67,7 @@ class Decoder:
             _silence(contents, windows) if needs.transcript else None,
             contents.sound.start_seconds if contents.sound else 0.0,
             transcript,
+            contents.moments,
         )
 
     def _read(self, task: Task, beat: Callable[[], None]) -> Contents:
@@ -77,10 +76,11 @@ class Decoder:
             task.file.location,
             n_frames=clip.frames if task.needs.visual else 0,
             want_sound=task.needs.transcript,
-            prepare=self.preprocess if task.needs.visual else np.asarray,
+            prepare=self.preprocess,
             max_megapixels=limits.max_megapixels,
             timeout_seconds=limits.timeout_seconds,
             at_keyframes=clip.sampling == "keyframes",
+            moments_seconds=clip.moments_seconds if task.needs.moments else 0.0,
             beat=beat,
         )
 

@@ -20,6 +20,7 @@ from pipeline.models.text_windows import text_windows
 from pipeline.records import (
     DecodedVideo,
     EmbeddedVideo,
+    EncodedMoments,
     Failure,
     SpeechHalf,
     Stage,
@@ -73,12 +74,13 @@ class Embedder:
         """
         transcripts = self._transcribe(videos)
         visuals = _each_or_alone(self._encode_frames, videos, Stage.VISION)
+        moments = _each_or_alone(self._encode_moments, videos, Stage.VISION)
         speeches = _each_or_alone(
             self._encode_texts,
             [t if isinstance(t, Transcript) else None for t in transcripts],
             Stage.VISION,
         )
-        parts = zip(videos, transcripts, visuals, speeches, strict=True)
+        parts = zip(videos, transcripts, visuals, speeches, moments, strict=True)
         return [_outcome(*each) for each in parts]
 
     def _transcribe(self, videos: Sequence[DecodedVideo]) -> list[Transcript | VideoError | None]:
@@ -105,6 +107,19 @@ class Embedder:
         ends = np.cumsum([len(frames.pixels) for frames in shown])[:-1]
         parts = iter(np.split(encoded, ends))
         return [_visual_half(video, next(parts)) if video.frames else None for video in videos]
+
+    def _encode_moments(self, videos: Sequence[DecodedVideo]) -> list[EncodedMoments | None]:
+        """Encode the moments of one video after another: each has frames enough for a batch.
+
+        Apart from the frames, whose vectors so are the same with moments and without.
+        """
+        encode = self._encoder().encode_frames if any(video.moments for video in videos) else None
+        return [
+            EncodedMoments(each.times, unit_length(encode(each.pixels)))
+            if encode and (each := video.moments)
+            else None
+            for video in videos
+        ]
 
     def _encode_texts(self, transcripts: Sequence[Transcript | None]) -> list[SpeechHalf | None]:
         """Make the speech half of each transcript, all their windows in one pass."""
@@ -166,9 +181,10 @@ def _outcome(
     transcript: Transcript | VideoError | None,
     visual: VisualHalf | VideoError | None,
     speech: SpeechHalf | VideoError | None,
+    moments: EncodedMoments | VideoError | None,
 ) -> EmbeddedVideo | Failure:
     task = video.task
-    for part in (transcript, visual, speech):
+    for part in (transcript, visual, speech, moments):
         if isinstance(part, VideoError):
             return Failure(task.file, part.stage, part.reason, task.content_hash)
     return EmbeddedVideo(
@@ -177,4 +193,5 @@ def _outcome(
         cast("VisualHalf | None", visual),
         cast("Transcript | None", transcript) if task.needs.transcript else None,
         cast("SpeechHalf | None", speech) if task.needs.speech else None,
+        cast("EncodedMoments | None", moments),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.config import Settings
 from pipeline.errors import VideoError
 from pipeline.models.loaded import Models
-from pipeline.records import EmbeddedVideo, Failure, Task, VideoFile
+from pipeline.records import EmbeddedVideo, Failure, Needs, Task, VideoFile
 from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder
 
@@ -27,7 +27,8 @@ def embed_video(settings: Settings, location: Path, models: Models) -> EmbeddedV
     file = VideoFile(location.name, location.absolute(), size=0, mtime_ns=0)
     embedder = Embedder.of(settings, models)
     try:
-        decoded = Decoder(settings, models.preprocess()).decode(Task(file, content_hash=""))
+        task = Task(file, content_hash="", needs=Needs(moments=False))
+        decoded = Decoder(settings, models.preprocess()).decode(task)
         (result,) = embedder.embed([decoded])
     except VideoError as error:
         raise VideoError(error.stage, f"{location}: {error.reason}") from error

@@ -24,6 +24,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pyarrow as pa
 
+from store.retrieval.candidates import VECTORS, Half, pieces_of
 from store.retrieval.moments import MultiVectors
 from store.table.arrow import matrix
 from store.table.lance import KeyedTable
@@ -200,7 +201,7 @@ class Sample:
 
     @cached_property
     def pictures(self) -> np.ndarray:
-        """float32 `[n, d]`: the middle frame of each row."""
+        """float32 `[n, d]`: a frame of each row, the middle one of a video without moments."""
         counts = self.picture.pieces.counts
         middles = np.cumsum(counts) - counts + counts // 2
         frames: np.ndarray = self.picture.pieces.vectors[middles[counts > 0]]
@@ -245,14 +246,15 @@ def _sample(snapshot: Snapshot, visual_recipe: str | None, speech_recipe: str | 
     share = snapshot.rows / max(len(found), 1)
     found = found.filter(pa.array(keep, pa.bool_()))
     return Sample(
-        _sampled_half(found, "frame_vectors", slice(0, d), share),
-        _sampled_half(_spoken(found, d), "speech_vectors", slice(d, 2 * d), share),
+        _sampled_half(found, "picture", slice(0, d), share),
+        _sampled_half(_spoken(found, d), "speech", slice(d, 2 * d), share),
     )
 
 
 def _take(snapshot: Snapshot) -> pa.Table:
-    columns = ["embedding", "frame_vectors", "speech_vectors", "offline"]
-    columns += ["visual_recipe", "speech_recipe"]
+    columns = ["embedding", "offline", "visual_recipe", "speech_recipe"]
+    vectors = (name for names in VECTORS.values() for name in names)
+    columns += [name for name in vectors if name in snapshot.columns]
     with snapshot.videos.reading():
         if snapshot.rows <= SAMPLE_ROWS:
             return snapshot.table.search().select(columns).limit(None).to_arrow()
@@ -265,7 +267,7 @@ def _spoken(rows: pa.Table, d: int) -> pa.Table:
     return rows.filter(pa.array(has))
 
 
-def _sampled_half(rows: pa.Table, pieces: str, half: slice, share: float) -> SampledHalf:
-    d = half.stop - half.start
-    halves = matrix(rows.column("embedding"), 2 * d)[:, half]
-    return SampledHalf(halves, MultiVectors.of(rows.column(pieces), d), len(rows) * share)
+def _sampled_half(rows: pa.Table, half: Half, columns: slice, share: float) -> SampledHalf:
+    d = columns.stop - columns.start
+    halves = matrix(rows.column("embedding"), 2 * d)[:, columns]
+    return SampledHalf(halves, pieces_of(rows, half, d), len(rows) * share)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from store.retrieval.filter import Filter
 from store.retrieval.moments import MultiVectors
+from store.schema import LONG_SECONDS
 from store.table import index
 from store.table.arrow import matrix
 from store.table.lance import Expr, col, lit
@@ -23,13 +24,24 @@ Half = Literal["picture", "speech"]
 ROW = ["path", "label", "transcript"]
 """Columns that are shown of each hit."""
 
-VECTORS: dict[Half, str] = {"picture": "frame_vectors", "speech": "speech_vectors"}
-MOMENTS: dict[Half, str] = {"picture": "frame_times", "speech": "speech_windows"}
+VECTORS: dict[Half, tuple[str, ...]] = {
+    "picture": ("frame_vectors", "moment_vectors"),
+    "speech": ("speech_vectors",),
+}
+MOMENTS: dict[Half, tuple[str, ...]] = {
+    "picture": ("frame_times", "moment_times"),
+    "speech": ("speech_windows",),
+}
 
 MOST_EQUALS = 2_000
 """Chance decides which are found among more videos that are exactly as near."""
 
+MOST_LONG = 1_000
+"""Long videos whose moments are all compared in a table with an index; 60 of each take 0.2 s of one
+core. The index itself knows only whole videos."""
+
 _SPOKEN = col("speech_status") == lit("speech")
+_LONG = col("duration_seconds") > lit(LONG_SECONDS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +92,9 @@ class Nearest:
     ) -> None:
         self._snapshot = snapshot
         self._k = max(k, index.candidates(snapshot.rows))
-        self._columns = columns
+        self._columns = [name for name in columns if name in snapshot.columns]
         self._all, self._spoken = only.where(*recipes), only.where(*recipes, _SPOKEN)
+        self._long = only.where(*recipes, _LONG)
 
     def find(self, queries: Sequence[VectorQuery]) -> list[pa.Table]:
         """Find for each query the nearest rows, and all that are as near as the last of them."""
@@ -95,6 +108,29 @@ class Nearest:
             with_equals(partial(search, query), "_distance", self._k, first)
             for query, first in zip(queries, firsts, strict=True)
         ]
+
+    def find_moments(self, vector: np.ndarray) -> list[pa.Table]:
+        """Find the long videos with the frames nearest to a vector, float32 `[d]`, exactly.
+
+        Returns:
+            One table, or none: where there are no such videos, or too many beside an index. Then
+            those count whose whole picture is near.
+        """
+        if "moment_vectors" not in self._snapshot.columns:
+            return []
+        long = self._snapshot.count(self._long)
+        if not long or (index.is_used(self._snapshot.rows) and long > MOST_LONG):
+            return []
+        find = partial(self._search_moments, vector)
+        return [with_equals(find, "_distance", self._k)]
+
+    def _search_moments(self, vector: np.ndarray, limit: int) -> pa.Table:
+        with self._snapshot.videos.reading():
+            search: Any = self._snapshot.table.search(vector, vector_column_name="moment_vectors")
+            # Of several vectors a row LanceDB compares by cosine only; all are of unit length.
+            search = search.distance_type("cosine").where(self._long)
+            search = search.with_row_id(with_row_id=True).select([*self._columns, "_distance"])
+            return search.limit(limit).to_arrow()
 
     def _exact(self, query: VectorQuery, limit: int) -> pa.Table:
         # A silent row is no match, and its dot product of zero beats those below.
@@ -127,7 +163,7 @@ class Nearest:
         return self._search(query, self._spoken, limit)
 
     def _search(self, query: VectorQuery, where: str, limit: int) -> pa.Table:
-        columns = [*self._columns, *([VECTORS["speech"]] if query.speech_alone else [])]
+        columns = [*self._columns, *(VECTORS["speech"] if query.speech_alone else [])]
         with self._snapshot.videos.reading():
             search: Any = self._snapshot.table.search(query.vector, vector_column_name="embedding")
             search = index.tuned(search, self._snapshot, where).distance_type("dot")
@@ -138,7 +174,7 @@ class Nearest:
 
 
 def _all_speak(found: pa.Table) -> bool:
-    lengths = pc.list_value_length(found.column(VECTORS["speech"]))
+    lengths = pc.list_value_length(found.column("speech_vectors"))
     return bool(pc.all(pc.greater(lengths, 0)).as_py())
 
 
@@ -166,6 +202,12 @@ def with_equals(
         found = find(limit)
 
 
+def pieces_of(rows: pa.Table, half: Half, dimension: int) -> MultiVectors:
+    """Read the vectors of the frames, or of the stretches of speech, of some rows."""
+    there = [rows.column(name) for name in VECTORS[half] if name in rows.column_names]
+    return MultiVectors.joined(there, dimension)
+
+
 @dataclass(frozen=True, eq=False)
 class Candidates:
     """Rows that may be among the best.
@@ -180,7 +222,7 @@ class Candidates:
 
     @classmethod
     def of(cls, tables: Sequence[pa.Table], snapshot: Snapshot) -> Candidates:
-        """Join the rows of one or two tables, each row once."""
+        """Join the rows of tables, each row once."""
         rows = pa.concat_tables(tables)
         _, places = np.unique(rows.column("_rowid").to_numpy(), return_index=True)
         return cls(rows if len(places) == len(rows) else rows.take(places), snapshot)
@@ -197,8 +239,7 @@ class Candidates:
 
     def best(self, half: Half, vector: np.ndarray) -> np.ndarray:
         """float32 `[n]`: the dot product of `[d]` with the best frame or stretch of each row."""
-        pieces = MultiVectors.of(self.rows.column(VECTORS[half]), self.snapshot.dimension)
-        return pieces.best(vector)
+        return pieces_of(self.rows, half, self.snapshot.dimension).best(vector)
 
     def take(self, chosen: np.ndarray, halves: Sequence[Half]) -> pa.Table:
         """Read what is shown of some rows, and what finds their best moments.
@@ -207,7 +248,11 @@ class Candidates:
             chosen: int64 `[m]`, indices of candidates.
             halves: where moments are sought.
         """
-        columns = [*ROW, *(name for half in halves for name in (VECTORS[half], MOMENTS[half]))]
+        columns = [
+            name
+            for name in (*ROW, *(n for h in halves for n in (*VECTORS[h], *MOMENTS[h])))
+            if name in self.snapshot.columns
+        ]
         here = [name for name in columns if name in self.rows.column_names]
         row_ids = self.rows.column("_rowid").to_numpy()[chosen]
         found, places = self.snapshot.take(row_ids, [name for name in columns if name not in here])

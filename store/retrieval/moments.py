@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +30,19 @@ class MultiVectors:
         if isinstance(lists, pa.ChunkedArray):  # without a single row
             return cls(np.zeros((0, dimension), np.float32), np.zeros(0, np.int64))
         vectors: np.ndarray = lists.flatten().flatten().to_numpy().astype(np.float32)
-        counts: np.ndarray = lists.value_lengths().to_numpy().astype(np.int64)
+        counts: np.ndarray = lists.value_lengths().fill_null(0).to_numpy().astype(np.int64)
         return cls(vectors.reshape(-1, dimension), counts)
+
+    @classmethod
+    def joined(cls, columns: Sequence[pa.ChunkedArray], dimension: int) -> MultiVectors:
+        """Read several columns of lists of vectors; each video has those of all, in their order."""
+        parts = [cls.of(column, dimension) for column in columns]
+        if len(parts) == 1:
+            return parts[0]
+        videos = np.concatenate([np.repeat(np.arange(len(p.counts)), p.counts) for p in parts])
+        vectors = np.concatenate([part.vectors for part in parts])
+        counts = np.sum([part.counts for part in parts], axis=0)
+        return cls(vectors[np.argsort(videos, kind="stable")], counts)
 
     def best(self, vector: np.ndarray) -> np.ndarray:
         """Find each video's largest dot product with a vector, equal to the bit for copies.

@@ -23,11 +23,11 @@ from store.retrieval.candidates import (
     Half,
     Nearest,
     VectorQuery,
+    pieces_of,
     with_equals,
 )
 from store.retrieval.filter import Filter
 from store.retrieval.hits import Evidence, Hit, ordered
-from store.retrieval.moments import MultiVectors
 from store.retrieval.queries import Query, Semantic, SimilarTo, Words
 from store.retrieval.strength import HalfScores, strength_of
 from store.retrieval.words import Wanted
@@ -83,9 +83,11 @@ def _by_likeness(snapshot: Snapshot, query: SimilarTo, only: Filter, depth: int)
 def _by_meaning(snapshot: Snapshot, query: Semantic, only: Filter, depth: int) -> list[Hit]:
     wanted: list[Half] = ["picture"] if query.picture else []
     wanted += ["speech"] if query.speech else []
-    columns = [VECTORS[half] for half in wanted]
+    columns = [name for half in wanted for name in VECTORS[half]]
     nearest = Nearest(snapshot, only, _recipes(query), max(depth, DEPTH), columns)
     found = nearest.find([VectorQuery.of(query.vector, half) for half in wanted])
+    if query.picture:
+        found += nearest.find_moments(query.vector)
     candidates, usual = Candidates.of(found, snapshot), _sample(snapshot, query)
     halves = [
         HalfScores(
@@ -147,11 +149,13 @@ def _first(scores: np.ndarray, depth: int) -> np.ndarray:
 
 def _moments(rows: pa.Table, half: HalfScores) -> list[Evidence]:
     """Find the best frame, or the best stretch of speech, of each row."""
-    pieces = MultiVectors.of(rows.column(VECTORS[half.half]), len(half.vector))
-    moments = rows.column(MOMENTS[half.half]).to_pylist()
+    names = [name for name in MOMENTS[half.half] if name in rows.column_names]
+    columns = zip(*(rows.column(name).to_pylist() for name in names), strict=True)
+    moments = [[each for part in parts for each in part or ()] for parts in columns]
+    best = pieces_of(rows, half.half, len(half.vector)).which(half.vector)
     return [
-        _moment(half.half, None if best is None else of_row[best])
-        for best, of_row in zip(pieces.which(half.vector), moments, strict=True)
+        _moment(half.half, None if place is None else of_row[place])
+        for place, of_row in zip(best, moments, strict=True)
     ]
 
 

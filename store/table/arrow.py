@@ -82,12 +82,25 @@ def video_schema(dimension: int) -> pa.Schema:
             _required("embedded_at", _TIME),
             _required("offline", pa.bool_()),
             pa.field(WORDS, pa.string()),
+            *moment_fields(dimension),
         ]
     )
 
 
+def moment_fields(dimension: int) -> list[pa.Field]:
+    """Make the fields that came with version 3; in older rows they are null."""
+    return [
+        pa.field("moment_times", pa.list_(pa.float64())),
+        pa.field("moment_vectors", pa.list_(pa.list_(pa.float16(), dimension))),
+        pa.field("moments_recipe", pa.string()),
+    ]
+
+
 VIDEO_COLUMNS = tuple(name for name in video_schema(1).names if name != WORDS)
 """Columns that a row is read from."""
+
+ADDED = frozenset(field.name for field in moment_fields(1))
+"""Columns that a table of an older version may lack."""
 
 FAILURE_SCHEMA = pa.schema(
     [
@@ -118,6 +131,7 @@ def rows_to_arrow(rows: Sequence[Row]) -> pa.Table:
         "embedding": _fixed(np.stack([np.concatenate([r.visual, r.speech]) for r in rows])),
         "frame_vectors": _ragged([row.frame_vectors for row in rows]),
         "speech_vectors": _ragged([row.speech_vectors for row in rows]),
+        "moment_vectors": _ragged([row.moment_vectors for row in rows]),
         "segments": pa.array([_dicts(row.segments) for row in rows], _SEGMENTS),
         "speech_windows": pa.array([_dicts(row.speech_windows) for row in rows], _SEGMENTS),
     }
@@ -146,6 +160,10 @@ def rows_from_arrow(table: pa.Table) -> list[Row]:
         "frame_times": [times.values.to_numpy() for times in table.column("frame_times")],
         "frame_vectors": [_unpacked(value, d) for value in table.column("frame_vectors")],
         "speech_vectors": [_unpacked(value, d) for value in table.column("speech_vectors")],
+        "moment_times": [
+            np.array(times or (), np.float64) for times in table.column("moment_times").to_pylist()
+        ],
+        "moment_vectors": [_unpacked(value, d) for value in table.column("moment_vectors")],
         "segments": [_segments(value) for value in table.column("segments").to_pylist()],
         "speech_windows": [
             _segments(value) for value in table.column("speech_windows").to_pylist()
@@ -197,6 +215,8 @@ def _ragged(vectors: Sequence[np.ndarray]) -> pa.ListArray:
 
 
 def _unpacked(value: pa.ListScalar, width: int) -> np.ndarray:
+    if not value.is_valid:
+        return np.zeros((0, width), np.float32)
     halves: np.ndarray = value.values.flatten().to_numpy()
     return halves.astype(np.float32).reshape(-1, width)
 

@@ -20,8 +20,8 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 
 from store.errors import StoreError
-from store.schema import SCHEMA_VERSION, check_key
-from store.table.arrow import VERSION_KEY, version_of
+from store.schema import READABLE_VERSIONS, SCHEMA_VERSION, check_key
+from store.table.arrow import ADDED, VERSION_KEY, version_of
 from store.table.lazy_import import initialise_late
 
 os.environ.setdefault("LANCEDB_LOG", "error")  # else warnings flood stderr
@@ -180,7 +180,7 @@ class Database:
             metadata = {VERSION_KEY.decode(): str(version)}
             key = table.schema.field(0).name
             table.update_field_metadata({"path": key, "metadata": metadata})
-        if version != SCHEMA_VERSION:
+        if version not in READABLE_VERSIONS:
             written = "no version" if version is None else f"version {version}"
             advice = (
                 "run `scan` once, which brings it up to date"
@@ -239,13 +239,21 @@ class KeyedTable:
         return table
 
     def read(self, columns: Sequence[str], where: Expr | None = None) -> pa.Table | None:
-        """Read columns of the rows that fulfil `where`; None where the table does not exist."""
+        """Read columns of the rows that fulfil `where`; None where the table does not exist.
+
+        Columns that a table of an older version lacks come as nulls.
+        """
         table = self.table
         if table is None:
             return None
         with self.reading():
-            query = table.search().select(list(columns)).limit(None)
-            return (query if where is None else query.where(where)).to_arrow()
+            lacking = ADDED.intersection(columns).difference(table.schema.names)
+            there = [name for name in columns if name not in lacking]
+            query = table.search().select(there).limit(None)
+            found = (query if where is None else query.where(where)).to_arrow()
+        for name in sorted(lacking):
+            found = found.append_column(name, pa.nulls(len(found)))
+        return found
 
     def read_keys(self, keys: Sequence[str], columns: Sequence[str]) -> pa.Table | None:
         """Read columns of the rows of these keys; keys that are not there are left out."""

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from store.table import index
-from store.table.arrow import WORDS, words_of
+from store.table.arrow import WORDS, dimension_of, moment_fields, words_of
 from store.table.lance import Table
 
 _BATCH_ROWS = 4_096
@@ -46,6 +46,21 @@ def add_words(name: str, table: Table) -> None:
     index.prepare(table)
 
 
-MIGRATIONS: dict[int, Callable[[str, Table], None]] = {1: add_words}
+def add_moments(name: str, table: Table) -> None:
+    """Add the empty columns of moments, which writes no row; the next scan fills them.
+
+    Args:
+        name: the table's name.
+        table: a table of version 2.
+    """
+    if name != "videos":
+        return
+    there = table.schema.names
+    fields = moment_fields(dimension_of(table.schema))
+    if missing := [field for field in fields if field.name not in there]:
+        table.add_columns(missing)
+
+
+MIGRATIONS: dict[int, Callable[[str, Table], None]] = {1: add_words, 2: add_moments}
 """Steps by the version that they start from. Each takes a table's name and the table, and brings it
 to the next version."""

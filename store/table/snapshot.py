@@ -32,6 +32,7 @@ class Snapshot:
         with videos.reading():
             self.version = table.version
             self.dimension = dimension_of(table.schema)
+            self.columns = frozenset(table.schema.names)
             self.rows: int = table.count_rows()
         self._count = lru_cache(_COUNTS_KEPT)(table.count_rows)
 

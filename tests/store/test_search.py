@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from store.retrieval.filter import Filter
 from store.retrieval.hits import (
     Evidence,
 )
@@ -87,6 +88,39 @@ def test_a_vector_is_sought_in_every_frame(store: Store, rows: list[Row]) -> Non
     hits = search(store, Semantic(target.frame_vectors[2], speech=False), k=3)
     assert hits[0].path == target.path
     assert hits[0].why == Evidence("picture", time=target.frame_times[2])
+
+
+def with_moments(row: Row, seed: int) -> Row:
+    """A long video whose frames and whole picture say nothing of its moments."""
+    vectors = unit(np.random.default_rng(seed), 40, D)
+    return replace(
+        row,
+        duration_seconds=400.0,
+        moment_times=np.arange(40) * 10.0,
+        moment_vectors=vectors.astype(np.float16).astype(np.float32),
+        moments_recipe="clip A moments",
+    )
+
+
+def test_a_vector_is_sought_in_every_moment_of_a_long_video(filled: Store) -> None:
+    """Also of one whose whole picture is not among the nearest."""
+    filled.upsert(make_row(f"more/{i:03}", 2_000 + i) for i in range(200))
+    target = with_moments(make_row("long", 500), 501)
+    vector = target.moment_vectors[17]
+    filled.upsert([replace(target, visual=-vector, label="long")])
+    hit, *_ = search(filled, Semantic(vector, speech=False))
+    assert (hit.path, hit.why) == ("long", Evidence("picture", time=170.0))
+    frame, *_ = search(filled, Semantic(target.frame_vectors[1], speech=False))
+    assert frame.why == Evidence("picture", time=target.frame_times[1])
+    others = search(filled, Semantic(vector), only=Filter(label="more"))
+    assert others[0].label == "more"
+
+
+def test_a_long_video_without_a_single_moment_is_found_by_its_frames(filled: Store) -> None:
+    row = replace(make_row("long", 500), duration_seconds=400.0)
+    filled.upsert([row])
+    hit, *_ = search(filled, Semantic(row.frame_vectors[1], speech=False))
+    assert (hit.path, hit.why.time) == ("long", row.frame_times[1])
 
 
 def test_a_vector_is_sought_in_every_stretch_of_speech(store: Store, rows: list[Row]) -> None:

@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from store.errors import StoreError
+from store.retrieval.queries import Semantic
+from store.retrieval.search import search
 from store.schema import Segment
 from store.table import migrations
 from store.table.arrow import VERSION_KEY, rows_from_arrow, rows_to_arrow
@@ -262,7 +264,7 @@ def test_a_table_of_another_version_is_refused(store: Store) -> None:
     table = lancedb.connect(store.uri).open_table("videos")
     table.update_field_metadata({"path": "path", "metadata": {VERSION_KEY.decode(): "99"}})
     store.close()
-    with pytest.raises(StoreError, match=r"version 99.*needs version 2.*another store\.uri"):
+    with pytest.raises(StoreError, match=r"version 99.*needs version 3.*another store\.uri"):
         Store.open(store.uri, writer=True)
 
 
@@ -290,6 +292,32 @@ def test_a_writer_migrates_and_a_reader_says_what_is_needed(
     again = Store.open(store.uri, writer=True)
     again.upsert([make_row("a", 5)])
     assert again.known()["a"].content_hash == "hash-5"
+
+
+def test_a_store_without_moments_is_read_as_it_is_and_gets_them_when_it_is_written(
+    store: Store,
+) -> None:
+    row = make_row("a")
+    store.upsert([row])
+    store.close()
+    for name in ("videos", "failures", "memory"):
+        folder = Path(store.uri) / f"{name}.lance"
+        if folder.exists():
+            table = lancedb.connect(store.uri).open_table(name)
+            if name == "videos":
+                table.drop_columns(["moment_times", "moment_vectors", "moments_recipe"])
+            key = table.schema.names[0]
+            table.update_field_metadata({"path": key, "metadata": {VERSION_KEY.decode(): "2"}})
+    with Store.open(store.uri) as reader:
+        assert_same(reader.rows(["a"])["a"], row)
+        assert reader.known()["a"].moments_recipe is None
+        assert [hit.path for hit in search(reader, Semantic(row.frame_vectors[0]))] == ["a"]
+    with Store.open(store.uri, writer=True) as writer:
+        assert_same(writer.rows(["a"])["a"], row)
+        vectors = row.frame_vectors[:2]
+        longer = replace(row, moment_times=np.arange(2.0), moment_vectors=vectors)
+        writer.upsert([longer])
+        assert_same(writer.rows(["a"])["a"], longer)
 
 
 def test_a_folder_that_cannot_be_one(tmp_path: Path) -> None:

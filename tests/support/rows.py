@@ -38,7 +38,8 @@ def make_row(path: str, seed: int = 0, d: int = D, frames: int = 3, windows: int
         language_probability=0.9 if windows else None, segments=spoken,
         transcript=" ".join(piece.text for piece in spoken), speech_windows=spoken,
         speech_vectors=unit(rng, windows, d), visual_recipe="clip A", transcript_recipe="whisper A",
-        speech_recipe="clip A, whisper A", embedded_at=NOW,
+        speech_recipe="clip A, whisper A", embedded_at=NOW, moment_times=np.zeros(0),
+        moment_vectors=np.zeros((0, d), np.float32), moments_recipe=None,
     )  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def assert_same(kept: Row, given: Row) -> None:
     """Equal, apart from the vectors that are kept in half precision."""
     for name in (field.name for field in fields(Row)):
         before, after = getattr(given, name), getattr(kept, name)
-        if name in ("frame_vectors", "speech_vectors"):
+        if name in ("frame_vectors", "speech_vectors", "moment_vectors"):
             assert after.dtype == np.float32
             np.testing.assert_array_equal(after, before.astype(np.float16))
         elif isinstance(before, np.ndarray):

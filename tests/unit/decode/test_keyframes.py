@@ -16,6 +16,25 @@ from tests.support.pictures import draw
 CUT = "cut_short.mkv"
 
 
+def test_a_long_video_has_a_keyframe_for_every_moment(tmp_path: Path) -> None:
+    make_video(tmp_path / "long.mp4", seconds=75, fps=2, keyframe_interval=14)  # 7 s
+    make_video(tmp_path / "short.mp4", seconds=60, fps=2, keyframe_interval=14)
+    beats: list[None] = []
+    contents = read(
+        tmp_path / "long.mp4", n_frames=0, moments_seconds=10.0, beat=lambda: beats.append(None)
+    )
+    assert contents.frames is None
+    assert contents.moments is not None
+    assert list(contents.moments.times) == [0, 7, 21, 28, 42, 49, 63, 70]
+    assert len(beats) > len(contents.moments.pixels)
+    exact = read(tmp_path / "long.mp4", n_frames=150)
+    assert exact.frames is not None
+    for at, pixels in zip(contents.moments.times, contents.moments.pixels, strict=True):
+        assert np.array_equal(pixels, exact.frames.pixels[round(2 * at)])
+    assert read(tmp_path / "long.mp4", n_frames=1, moments_seconds=0.0).moments is None
+    assert read(tmp_path / "short.mp4", n_frames=1, moments_seconds=1.0).moments is None
+
+
 @pytest.mark.parametrize("name", [*VIDEOS, CUT])
 def test_they_are_the_nearest_ones(name: str, made: Callable[[str], Path]) -> None:
     order = order_of(made(name))

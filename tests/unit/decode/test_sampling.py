@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.decode.sampling import Seek, frame_indices, nearest_places, plan_seeks
+from pipeline.decode.sampling import (
+    Seek,
+    frame_indices,
+    nearest_places,
+    plan_seeks,
+    spaced_moments,
+)
 
 TOTALS = st.integers(1, 10**6)
 COUNTS = st.integers(1, 1000)
@@ -44,6 +50,16 @@ def test_one_frame_is_the_first_and_a_short_video_repeats_its_frames() -> None:
 def test_there_is_nothing_to_choose_from_nothing(total: int, n: int) -> None:
     with pytest.raises(ValueError, match=f"{n} of {total}"):
         frame_indices(total, n)
+
+
+@given(st.floats(60, 1e6), st.floats(0.01, 1e9))
+def test_moments_are_spread_over_the_whole_video(seconds: float, every: float) -> None:
+    moments = spaced_moments(seconds, every, 120)
+    step = max(every, seconds / 120)
+    assert moments[0] == 0
+    assert 1 <= len(moments) <= 120
+    np.testing.assert_allclose(np.diff(moments), step, rtol=1e-6)
+    assert moments[-1] < seconds <= moments[-1] + step * (1 + 1e-9)
 
 
 @given(st.lists(TIMESTAMPS, max_size=30), KEYFRAMES)

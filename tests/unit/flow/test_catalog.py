@@ -16,7 +16,7 @@ from pipeline.flow.claims import Claims
 from pipeline.records import Needs, Reused, Task, VideoFile
 from store.schema import FailedFile, Known, Recipe
 
-NOTHING = Needs(False, False, False)
+NOTHING = Needs(False, False, False, False)
 RECIPE = Recipe("clip", "whisper", "clip whisper")
 ROOT = Path("/videos")
 
@@ -241,7 +241,31 @@ def test_a_changed_recipe_needs_the_parts_that_it_touches(changed: tuple[bool, .
     else:
         assert catalog.compare({"a.mp4": file}).todo == (file,)
         source = None if all(changed) else "a.mp4"
-        assert claimed == Task(file, "H", Needs(*changed), source)
+        assert claimed == Task(file, "H", Needs(*changed, *changed[:1]), source)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "made_with", "wanted", "stale"),
+    [
+        (60.0, None, "every 10", False),
+        (60.5, None, "every 10", True),
+        (60.5, "every 10", "every 10", False),
+        (600.0, "every 10", "every 5", True),
+        (600.0, "every 10", "", True),
+        (600.0, None, "", False),
+    ],
+)
+def test_moments_of_long_videos_alone_are_made_again(
+    seconds: float, made_with: str | None, wanted: str, stale: bool
+) -> None:
+    file = video("a.mp4")
+    known = row(file, "H")._replace(duration_seconds=seconds, moments_recipe=made_with)
+    catalog = Catalog({"a.mp4": known}, {}, RECIPE, wanted)
+    needs = Needs(False, False, False, moments=True) if stale else NOTHING
+    assert catalog.outdated(known) == needs
+    assert catalog.compare({"a.mp4": file}).todo == ((file,) if stale else ())
+    claimed = Claims(catalog, no_row).claim(file, "H")
+    assert claimed == (Task(file, "H", needs, "a.mp4") if stale else Reused(file, "H"))
 
 
 def test_the_row_that_needs_the_least_gives_the_rest() -> None:
@@ -251,7 +275,7 @@ def test_the_row_that_needs_the_least_gives_the_rest() -> None:
     copy = video("d.mp4")
     catalog = Catalog({"a.mp4": old, "c.mp4": none_of_it}, {}, new)
     assert Claims(catalog, no_row).claim(copy, "H") == Task(
-        copy, "H", Needs(True, False, False), "a.mp4"
+        copy, "H", Needs(True, False, False, True), "a.mp4"
     )
     catalog = Catalog({"a.mp4": old, "b.mp4": current}, {}, new)
     assert Claims(catalog, no_row).claim(copy, "H") == Reused(copy, "H")
