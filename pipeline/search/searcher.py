@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError, VideoError
 from pipeline.project import Project
+from pipeline.records import Needs
 from pipeline.search import remarks
 from pipeline.search.question import Answer, Question
 from pipeline.source.listing import Unknown, look_at
@@ -161,7 +162,7 @@ class Searcher:
     def _embed(self, file: Path) -> SimilarTo:
         from pipeline.stages.one_video import embed_video
 
-        embedded = embed_video(self._settings, file, self._loaded())
+        embedded = embed_video(self._settings, file, self._loaded(), Needs(moments=False))
         assert embedded.visual is not None
         assert embedded.speech is not None
         recipe = self._project.recipe

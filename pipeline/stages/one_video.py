@@ -11,14 +11,19 @@ from pipeline.records import EmbeddedVideo, Failure, Needs, Task, VideoFile
 from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder
 
+ALL = Needs()
 
-def embed_video(settings: Settings, location: Path, models: Models) -> EmbeddedVideo:
+
+def embed_video(
+    settings: Settings, location: Path, models: Models, needs: Needs = ALL
+) -> EmbeddedVideo:
     """Embed one video.
 
     Args:
         settings: of the run.
         location: the file.
         models: loaded where they are needed.
+        needs: parts to make.
 
     Raises:
         VideoError: the video cannot be embedded; the reason names the file.
@@ -27,7 +32,7 @@ def embed_video(settings: Settings, location: Path, models: Models) -> EmbeddedV
     file = VideoFile(location.name, location.absolute(), size=0, mtime_ns=0)
     embedder = Embedder.of(settings, models)
     try:
-        task = Task(file, content_hash="", needs=Needs(moments=False))
+        task = Task(file, content_hash="", needs=needs)
         decoded = Decoder(settings, models.preprocess()).decode(task)
         (result,) = embedder.embed([decoded])
     except VideoError as error:

@@ -37,7 +37,7 @@ MOST_EQUALS = 2_000
 """Chance decides which are found among more videos that are exactly as near."""
 
 MOST_LONG = 1_000
-"""Long videos whose moments are all compared in a table with an index; 60 of each take 0.2 s of one
+"""Long videos whose moments are all compared in a table with an index; 60 of each take 0.4 s of one
 core. The index itself knows only whole videos."""
 
 _SPOKEN = col("speech_status") == lit("speech")

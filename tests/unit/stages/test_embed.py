@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ from pipeline.records import (
     Failure,
     Frames,
     MediaFacts,
+    Moments,
     Needs,
     SpeechStatus,
     SpeechWindow,
@@ -131,6 +133,28 @@ def test_the_visual_half_is_the_mean_of_the_frames(embedder: Embedder, clip: Cli
     np.testing.assert_allclose(visual.vector, unit_length(encoded.mean(axis=0)), atol=1e-6)
     np.testing.assert_allclose(visual.frame_vectors, unit_length(encoded), atol=1e-6)
     assert visual.frames is decoded.frames
+
+
+def test_moments_are_encoded_apart_and_change_nothing_else(
+    embedder: Embedder, clip: ClipEncoder
+) -> None:
+    pixels = np.random.default_rng(5).integers(1, 255, (7, 64, 64, 3)).astype(np.uint8)
+    moments = Moments(pixels, np.arange(7) * 10.0)
+    without, plain = video("a.mp4", said=SHORT_TALK), video("b.mp4")
+    with_them = replace(without, moments=moments)
+    assert with_them.nbytes == without.nbytes + pixels.nbytes
+    first, second = embedder.embed([with_them, plain])
+    alone, _ = embedder.embed([without, plain])
+    np.testing.assert_allclose(
+        first.moments.vectors, unit_length(clip.encode_frames(pixels)), atol=1e-6
+    )
+    assert first.moments.times is moments.times
+    assert (second.moments, alone.moments) == (None, None)
+    assert np.array_equal(first.visual.vector, alone.visual.vector)
+    broken = replace(without, moments=replace(moments, pixels=pixels * 0))
+    failed, kept = embedder.embed([broken, plain])
+    assert isinstance(failed, Failure)
+    assert isinstance(kept, EmbeddedVideo)
 
 
 def test_a_long_transcript_is_the_mean_of_all_its_windows(
