@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from store.retrieval import candidates
 from store.retrieval.filter import Filter
-from store.retrieval.hits import (
-    Evidence,
-)
+from store.retrieval.hits import Evidence
 from store.retrieval.queries import Semantic, SimilarTo, Words
 from store.retrieval.search import search, similar_to
 from store.schema import Row
+from store.table import index
 from store.table.store import Store
 from tests.support.rows import ODD_PATHS, D, coherent, make_row, unit
 from tests.support.searches import COUNT, paths
@@ -114,6 +114,18 @@ def test_a_vector_is_sought_in_every_moment_of_a_long_video(filled: Store) -> No
     assert frame.why == Evidence("picture", time=target.frame_times[1])
     others = search(filled, Semantic(vector), only=Filter(label="more"))
     assert others[0].label == "more"
+
+
+def test_beside_an_index_moments_are_compared_where_few_videos_are_long(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "ROWS_TO_INDEX", COUNT)
+    target = with_moments(make_row("long", 500), 501)
+    query = Semantic(target.moment_vectors[17], speech=False)
+    filled.upsert([replace(target, visual=-query.vector)])
+    assert search(filled, query)[0].path == "long"
+    monkeypatch.setattr(candidates, "MOST_LONG", 0)
+    assert search(filled, query)[0].path != "long"
 
 
 def test_a_long_video_without_a_single_moment_is_found_by_its_frames(filled: Store) -> None:
