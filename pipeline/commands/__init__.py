@@ -10,6 +10,7 @@ GROUPS = {
     "find and sort": ("web", "query", "suggest", "check", "plot"),
     "train": ("export",),
     "look after": (
+        "models",
         "fetch",
         "status",
         "failures",

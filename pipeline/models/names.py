@@ -48,7 +48,7 @@ def check_clip_name(settings: Settings) -> None:
             raise SettingsError(f"clip.model = {model!r}: with a colon, it must be {allowed}")
         return
     name, checkpoint = model.replace("/", "-"), settings.clip_checkpoint
-    has_weights = checkpoint is not None or pretrained in _clip_tags().get(name, ())
+    has_weights = checkpoint is not None or pretrained in clip_tags().get(name, ())
     if not (has_weights and _source("open_clip", f"model_configs/{name}.json")):
         resolve_clip(model, str(checkpoint or pretrained))
 
@@ -89,7 +89,7 @@ def clip_repository(model: str, pretrained: str) -> tuple[str, str]:
     Raises:
         SettingsError: there is no such model or tag, or the hub does not have it.
     """
-    written = _clip_tags().get(model.replace("/", "-"), {}).get(pretrained)
+    written = clip_tags().get(model.replace("/", "-"), {}).get(pretrained)
     if written is None:
         import open_clip
 
@@ -146,7 +146,7 @@ def _check(problem: str, name: str, known: Collection[str]) -> None:
 
 
 @cache
-def _clip_tags() -> dict[str, dict[str, str]]:
+def clip_tags() -> dict[str, dict[str, str]]:
     """Read the tags of each model in open_clip's source, and where on the hub they are.
 
     They stand as `_VITB32 = dict(openai=_pcfg(hf_hub="..."), ...)` and as

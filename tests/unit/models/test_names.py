@@ -77,7 +77,7 @@ def test_where_a_model_is_on_the_hub_costs_no_import() -> None:
 
 
 def test_tags_found_in_the_source_are_those_that_open_clip_lists() -> None:
-    tags = names._clip_tags()
+    tags = names.clip_tags()
     for model, tag in open_clip.list_pretrained():
         assert tags[model][tag] == open_clip.get_pretrained_cfg(model, tag)["hf_hub"]
     for model in open_clip.list_models():
@@ -113,11 +113,11 @@ def test_a_library_whose_source_looks_different_judges_itself(
     def nothing(*_: Any) -> str:
         return ""
 
-    names._clip_tags.cache_clear()
+    names.clip_tags.cache_clear()
     monkeypatch.setattr(names, "_source", nothing)
     check_names(settings_with("whisper.language=de"))
     assert names.whisper_repository("base") == _MODELS["base"]
     assert names.clip_repository("ViTamin-S", "datacomp1b")[1] == "pytorch_model.bin"
     with pytest.raises(SettingsError, match="near: base"):
         check_names(settings_with("whisper.model=bsae"))
-    names._clip_tags.cache_clear()
+    names.clip_tags.cache_clear()
