@@ -97,7 +97,7 @@ def test_the_tokenizer_is_fetched_once_and_missed_by_name(
     assert hub.requests == []
     (folder / "tokenizer.json").unlink()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(ModelError, match="CLIP Words, its tokenizer: .*HF_HUB_OFFLINE is set"):
+    with pytest.raises(ModelError, match=r"CLIP Words, its tokenizer: .*HF_HUB_OFFLINE is set"):
         fetch_texts(settings, pytest.fail)
 
 
