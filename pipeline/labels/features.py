@@ -191,7 +191,7 @@ class Features:
         known = vectors.embeddings if len(first) == len(content) else vectors.embeddings[first]
         space = Space.of(known)
         found = duplicate_pairs(known, space.usual, _thumbnails(source, first))
-        groups = connected(found.pairs, len(known))[content]
+        groups = _groups(found.pairs, encoded.dictionary)[content]
         new = np.empty((0, known.shape[1]), np.float32)
         made = cls(source, content, known, new, encoded.dictionary, space, groups, found.exact)
         return made, found.pairs
@@ -232,8 +232,8 @@ class Features:
             beside = duplicates_of(new, known, usual, _thumbnails(read, first))
             pairs = np.concatenate([pairs, among.pairs + len(there), beside])
         pairs = pairs[(first[pairs] >= 0).all(axis=1)]
-        groups = connected(pairs, len(first))[content]
         every = pa.concat_arrays([there, encoded.dictionary.filter(pa.array(is_new))])
+        groups = _groups(pairs, every)[content]
         exact = bool(arrays["exact"])
         return cls(read, content, known, new, every, space, groups, exact, checksum)
 
@@ -351,6 +351,15 @@ def with_features(store: Store, recipe: Recipe, work: Callable[[Features], T]) -
 def most_changes(learned: int) -> float:
     """Give how many of so many may change until they are learned anew."""
     return CHANGED_SHARE * learned if learned > FEW else 0
+
+
+def _groups(pairs: np.ndarray, hashes: pa.Array) -> np.ndarray:
+    """Number contents so that copies have one number, in the order of their hashes.
+
+    Cross-validation draws its parts by number: so they do not change with paths.
+    """
+    rank = np.argsort(pc.sort_indices(hashes).to_numpy())
+    return connected(rank[pairs], len(hashes))[rank]
 
 
 def _thumbnails(source: Rows, first: np.ndarray, begin: int = 0) -> Thumbnails:

@@ -119,6 +119,7 @@ class FolderModel:
         tried = validation.predict()
         keys = frozenset(keys_of(features, clips))
         learned = LearnedClips(clips.names, keys, validation.moments, features.space.identity)
+        del validation  # of which calibration needs another, 400 MB each
         right = tried.winner == labeled.labels
         return cls(learned, calibrate(labeled, tried), tried.margin, right)
 
