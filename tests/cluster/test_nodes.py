@@ -56,18 +56,18 @@ def other_machine(cluster: Any, project: UserProject, tmp_path: Path) -> Iterato
         "unshare", "-m", "sh", "-c", script, "sh",
         sys.executable, "-c", START, json.dumps({**addresses, **NODE}),
     ]  # fmt: skip
-    before = alive(cluster)
+    eventually(lambda: alive(cluster) == 1)  # a node that another test killed is given up first
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )
     try:
-        eventually(lambda: alive(cluster) > before or process.poll() is not None)
+        eventually(lambda: alive(cluster) == 2 or process.poll() is not None)
         if process.poll() is not None:
             pytest.skip(f"no mount namespace can be made here: {process.communicate()[1]}")
         yield
     finally:
         process.communicate("")
-        eventually(lambda: alive(cluster) == before)
+        eventually(lambda: alive(cluster) == 1)
 
 
 def alive(cluster: Any) -> int:
