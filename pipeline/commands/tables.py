@@ -79,9 +79,10 @@ def print_table(
 
 
 def _match(hit: dict[str, Any]) -> str:
-    return "" if hit["match"] is None else f"{hit['match']:.0f}%"
+    """The match, rounded down: 100% is only what matches wholly."""
+    return "" if hit["match"] is None else f"{int(hit['match'])}%"
 
 
 def _reason(why: dict[str, Any]) -> str:
-    """`picture 00:12`, `speech 00:12` or `words 00:12`."""
-    return why["kind"] if why["time"] is None else f"{why['kind']} {clock(why['time'])}"
+    """`picture 00:12`, `speech 00:12` or `words 00:12`: where to start a player to meet it."""
+    return why["kind"] if why["time"] is None else f"{why['kind']} {clock(int(why['time']))}"
