@@ -16,6 +16,8 @@ from typing import Self
 
 import numpy as np
 
+from store.threads import on_all_cores
+
 SHRINKAGE = 0.5
 NOVEL_SHARE = 0.1
 """One video in ten is assumed to belong in none of the folders."""
@@ -233,7 +235,8 @@ class CrossValidation:
 
     def __init__(self, clips: LabeledClips, keys: np.ndarray) -> None:
         self._clips = clips
-        self._parts = [(places, self._moments(places)) for places in _folds(keys)]
+        places = list(_folds(keys))
+        self._parts = list(zip(places, on_all_cores(self._moments, places), strict=True))
         width = clips.vectors.shape[1]
         self.moments = Moments.of(np.empty((0, width)), np.empty(0, np.int64), len(clips.names))
         for _, part in self._parts:
@@ -249,11 +252,15 @@ class CrossValidation:
         scores = np.full((len(clips), len(clips.names)), -np.inf)
         left_out = np.zeros(len(clips), bool) if aside is None else aside
         usable = self.moments - self._moments(np.flatnonzero(left_out))
-        for places, part in self._parts:
+
+        def predict(part: tuple[np.ndarray, Moments]) -> None:
+            places, moments = part
             twice = places[left_out[places]]  # left out with the part and by itself
-            rest = usable - (part - self._moments(twice) if len(twice) else part)
+            rest = usable - (moments - self._moments(twice) if len(twice) else moments)
             if rest.counts.any():
                 scores[places] = ShrunkLda(rest).predict(clips.vectors[places]).scores
+
+        on_all_cores(predict, self._parts)
         return Predictions.of(scores)
 
     def _moments(self, places: np.ndarray) -> Moments:

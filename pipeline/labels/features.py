@@ -39,6 +39,7 @@ from store.analysis.vectors import (
 )
 from store.schema import Recipe
 from store.table.store import Store
+from store.threads import one_blas_thread
 
 T = TypeVar("T")
 
@@ -342,10 +343,11 @@ def with_features(store: Store, recipe: Recipe, work: Callable[[Features], T]) -
     Raises:
         StoreError: the store cannot be read.
     """
-    try:
-        return work(Features.read(store, recipe))
-    except DamagedError:  # which was logged
-        return work(Features.learn(store, recipe))
+    with one_blas_thread():
+        try:
+            return work(Features.read(store, recipe))
+        except DamagedError:  # which was logged
+            return work(Features.learn(store, recipe))
 
 
 def most_changes(learned: int) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from store.arrays import unit_length
+from store.threads import on_all_cores
 
 BLOCK_NUMBERS = 1 << 26
 """Most similarities in memory at a time: 256 MB of float32."""
@@ -134,7 +135,7 @@ def nearest_within(vectors: np.ndarray, k: int, reach: float) -> Neighbours:
         return Neighbours(indices, scores)
     screen = _Screen.of(vectors, k, reach)
     tiles = _all_pairs(n) if exact else _in_cells(screen.short)
-    found = [screen.pairs(queries, points) for queries, points in tiles]
+    found = on_all_cores(lambda tile: screen.pairs(*tile), tiles)
     one, other, score = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.lexsort((other, -score, one))
     one, other, score = one[order], other[order], score[order]

@@ -25,7 +25,7 @@ FLOORS = {
     ],
     "store": [
         {"", "errors"},
-        {"schema", "files", "arrays", "pictures", "text"},
+        {"schema", "files", "arrays", "threads", "pictures", "text"},
         {"table"},
         {"retrieval", "analysis"},
         {"artifacts"},
