@@ -56,21 +56,6 @@ SPACE_ARRAYS = ("means", "directions", "usual")
 _RANK_SAMPLE = 4  # times as many vectors as numbers in each tell whether any direction is unused
 
 
-@dataclass(frozen=True)
-class Neighbour:
-    """A labeled video that is near another one.
-
-    Args:
-        path: row path.
-        label: folder.
-        score: cosine after centring: 1 for equal vectors, about 0 for unrelated ones.
-    """
-
-    path: str
-    label: str
-    score: float
-
-
 @dataclass(frozen=True, eq=False)
 class Space:
     """How embeddings are turned into features.
@@ -323,14 +308,6 @@ class Features:
             indices[:, :width] = np.where(found.indices < 0, -1, others[found.indices])
             scores[:, :width] = found.scores
         return indices, scores
-
-    def described(self, rows: np.ndarray, scores: np.ndarray) -> tuple[Neighbour, ...]:
-        """Name neighbours, as `neighbours` finds them for one row."""
-        return tuple(
-            Neighbour(self.source.paths[row], str(self.source.labels[row]), score)
-            for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
-            if row >= 0
-        )
 
 
 class DamagedError(Exception):
