@@ -193,7 +193,7 @@ def test_a_video_that_crashes_the_process_does_so_once(
     first = run_process("--config", project.config, "scan", env=fragile)
     assert first.returncode == -signal.SIGSEGV
     second = scan(run_process, project, env=fragile)
-    assert "in hand: trying them first" in second["stderr"]
+    assert "trying these first" in second["stderr"]
     assert second["failed"] == 1
     assert rows(project).keys() == {"a.mp4", "z.mp4"}
     assert failures(project) == {"crashes.mp4": ("crash", "it crashes the process (SIGSEGV)")}

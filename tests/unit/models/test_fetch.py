@@ -291,8 +291,7 @@ def test_a_scan_fetches_both_models_and_needs_no_hub_from_then_on(
 def tagged(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A tag of open_clip for the small model, with a preprocessing of its own."""
     config = json.loads((TINY_CLIP / "open_clip_config.json").read_text())
-    (tmp_path / "Tiny.json").write_text(json.dumps(config["model_cfg"]))
-    open_clip.add_model_config(tmp_path / "Tiny.json")
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "Tiny", config["model_cfg"])
     place = {"hf_hub": "us/tagged/", "url": "", "quick_gelu": False}
     ours = {"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6), "interpolation": "bilinear"}
     monkeypatch.setitem(_PRETRAINED, "Tiny", {"drawn": place | ours | {"resize_mode": "squash"}})
