@@ -120,7 +120,8 @@ def _tour(config: Path, run: Run, program: str) -> Iterator[str]:
 
 def _what_next(config: Path, program: str) -> Iterator[str]:
     yield ""
-    yield f"Look around with --config {config}, or go on with your own videos:"
+    yield "See, search and sort it in a browser, or go on with your own videos:"
+    yield f"$ {program} --config {config} web"
     yield f"$ {program} scan ~/Videos     # once"
     yield f"$ {program} watch ~/Videos    # and go on as videos land"
 

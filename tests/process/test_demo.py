@@ -53,6 +53,7 @@ def test_the_tour_shows_every_part_and_how_to_go_on(toured: tuple[Path, list[str
     assert MISPLACED in text
     assert BROKEN in text
     assert "scan ~/Videos" in lines[-2]
+    assert lines[-3].endswith(" web")
     assert "watch ~/Videos" in lines[-1]
     assert sorted(entry.name for entry in folder.iterdir()) == ["data"]  # and nothing else
 
