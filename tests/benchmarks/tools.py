@@ -40,6 +40,7 @@ GOALS = {
 }
 AGAIN, FOLLOWING = 1, 2  # seconds, beside the start of the process
 MOST_MB = 3_000
+TOOLS = ("suggest", "check", "plot")
 
 
 def main() -> None:
@@ -62,13 +63,15 @@ def measure(folder: Path, size: int, before: Path | None) -> Iterator[dict[str, 
     (folder / "videos").mkdir()
     apart(fill, uri, size)  # what a process holds is in the peak of those that it starts
     (start,) = [ask(folder, "status")]
-    for tool in ("suggest", "check", "plot"):
+    for tool in TOOLS:
         old = ask(folder, tool, before) if before else None
         shutil.rmtree(uri / FOLDER, ignore_errors=True)
         yield _row(size, tool, "first", ask(folder, tool), old, GOALS.get(size, {}).get(tool))
         yield _row(size, tool, "again", ask(folder, tool), old, AGAIN, start)
+    for tool in TOOLS:  # each took away what the others had learned
+        ask(folder, tool)
     apart(change, uri)
-    for tool in ("suggest", "check", "plot"):
+    for tool in TOOLS:
         yield _row(size, tool, f"{2 * FEW} changed", ask(folder, tool), None, FOLLOWING, start)
 
 
