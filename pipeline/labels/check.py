@@ -111,7 +111,7 @@ class CheckResult:
         misplaced: videos that are probably in the wrong folder.
         small: folders with too few videos.
         overlapping: folders that look alike.
-        remark: in what the answer may differ from one that is made anew; None where it does not.
+        remark: in what the answer may differ from a whole new one; None where it does not.
     """
 
     videos: int

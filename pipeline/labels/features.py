@@ -46,7 +46,7 @@ T = TypeVar("T")
 SHOWN_NEIGHBOURS = 3
 
 FEW = 500
-"""Of so many, what is to know is learned anew at every change; that takes less than a second."""
+"""Of so many, what is to know is learned again at every change; that takes less than a second."""
 
 CHANGED_SHARE = 0.02
 """Of more, it is updated until a larger share of them changed."""
@@ -231,7 +231,7 @@ class Features:
         return summed.hexdigest()
 
     def remark(self, changes: int) -> str | None:
-        """Say in what an answer may differ from one that is made anew; None where it does not.
+        """Say in what an answer may differ from a whole new one; None where it does not.
 
         Args:
             changes: labeled videos that changed since their folders were tried on themselves.
@@ -328,7 +328,7 @@ def with_features(store: Store, recipe: Recipe, work: Callable[[Features], T]) -
 
 
 def most_changes(learned: int) -> float:
-    """Give how many of so many may change until they are learned anew."""
+    """Give how many of so many may change until all is learned again."""
     return CHANGED_SHARE * learned if learned > FEW else 0
 
 

@@ -124,7 +124,7 @@ class FolderModel:
         return cls(learned, calibrate(labeled, tried), tried.margin, right)
 
     def updated(self, features: Features) -> Self | None:
-        """Follow what changed; None where it has to be learned anew."""
+        """Follow what changed; None where it has to be learned again."""
         clips = _to_learn_from(features)
         changed = len(self.clips.keys ^ set(keys_of(features, clips)))
         changes = self.changes + changed

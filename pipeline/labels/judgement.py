@@ -68,7 +68,7 @@ class Judgement:
         """Judge the clips that came by what was learned of others.
 
         Returns:
-            None where all have to be judged anew.
+            None where all have to be judged again.
         """
         clips = features.clips()
         keys = keys_of(features, clips)

@@ -119,7 +119,7 @@ class Advice:
         min_confidence: confidence that a guess needs to be a suggestion.
         leave_one_out: accuracy of what the labeled videos suggest.
         by_name: accuracy of what folder names suggest; None where no name was matched.
-        remark: in what the answer may differ from one that is made anew; None where it does not.
+        remark: in what the answer may differ from a whole new one; None where it does not.
     """
 
     suggestions: tuple[Suggestion, ...]

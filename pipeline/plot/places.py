@@ -1,7 +1,7 @@
 """Where each video of a collection lies in the plane, kept beside the store.
 
 A place belongs to a content: files that are moved stay where they are. Contents that come are
-placed in the layout of the others, until many have come; then all are laid out anew.
+placed in the layout of the others, until many have come; then all are laid out again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.project import Project
 
 FEW = 500
-"""So many contents are laid out anew at every change; that takes a second or two."""
+"""So many contents are laid out again at every change; that takes a second or two."""
 
 CHANGED_SHARE = 0.1
 """Of more contents, new ones are placed in the layout until they are a larger share of it."""

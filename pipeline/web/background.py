@@ -14,12 +14,12 @@ V = TypeVar("V")
 T = TypeVar("T")
 
 REST = 3.0
-"""Times as long as it took, for which a computation rests before it is made anew: while a scan
+"""Times as long as it took, for which a computation rests before it is made again: while a scan
 writes a version a second, the machine is for the scan."""
 
 
 class Background(Generic[V, T]):
-    """Computes something anew when the version that it is made of has changed.
+    """Computes something again when the version that it is made of has changed.
 
     Args:
         pool: threads that compute it.
@@ -62,7 +62,7 @@ class Background(Generic[V, T]):
             return self._made
 
     def forget(self) -> None:
-        """Make it anew at the next call, and give nothing until then."""
+        """Make it again at the next call, and give nothing until then."""
         with self._lock:
             self._made = None
 

@@ -45,7 +45,7 @@ class Plane:
 
 
 def show_map(site: Site) -> Plane | Waiting:
-    """Give the map as it was last laid out, with the folders of now."""
+    """Give the map as it was last laid out, with the folders that the videos are in now."""
     from pipeline.plot.legend import UNLABELED, groups
 
     overview = site.overview()

@@ -121,7 +121,7 @@ class Site:
     def overview_at_hand(self, keys: Sequence[str]) -> Overview:
         """Give the rows as they were last read, if that knows these keys, else as they are now.
 
-        A move does not wait for the rows of a large table to be read anew.
+        A move does not wait for the rows of a large table to be read again.
         """
         known = self._overview
         if known is not None and all(key in known.place_of_key for key in keys):

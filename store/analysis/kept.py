@@ -72,10 +72,10 @@ class Kept:
                 arrays = {name: read[name] for name in wanted}
             about = str(arrays.pop(_ABOUT))
         except _UNREADABLE as error:
-            _log.warning("%s is damaged and is made anew: %s", file, error)
+            _log.warning("%s is damaged and is made again: %s", file, error)
             return None
         if about != self._about:
-            _log.info("%s is of another recipe or program and is made anew", file)
+            _log.info("%s is of another recipe or program and is made again", file)
             return None
         return arrays
 
@@ -99,7 +99,7 @@ class Kept:
         except FileNotFoundError:
             return None  # another process has written a newer one
         except _UNREADABLE as error:
-            _log.warning("%s is damaged and is made anew: %s", file, error)
+            _log.warning("%s is damaged and is made again: %s", file, error)
             return None
         return found
 
@@ -108,7 +108,7 @@ class Kept:
         """Whether a matrix is as it was kept."""
         is_same = zlib.crc32(matrix.data) == checksum
         if not is_same:
-            _log.warning("a matrix that was kept is damaged (%08x) and is made anew", checksum)
+            _log.warning("a matrix that was kept is damaged (%08x) and is made again", checksum)
         return is_same
 
     def save_matrix(self, name: str, matrix: np.ndarray) -> int:
@@ -152,4 +152,4 @@ def _logged(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        _log.warning("%s cannot be written: what it holds is made anew next time: %s", file, error)
+        _log.warning("%s cannot be written: what it holds is made again next time: %s", file, error)

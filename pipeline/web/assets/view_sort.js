@@ -273,7 +273,7 @@ export function mount(root, address) {
     draw();
   }
 
-  /** Begins anew. */
+  /** Begins again. */
   function again() {
     control.abort();
     control = new AbortController();

@@ -87,7 +87,7 @@ def test_a_broken_content_fails_under_each_of_its_names(
     assert failed(project) == ["a.mp4", "b.mp4"]
 
 
-def test_a_replaced_file_is_embedded_anew(
+def test_a_replaced_file_is_embedded_again(
     project: UserProject, scan: Scan, made: Callable[[str], Path]
 ) -> None:
     project.add(made("no_audio.mp4"), "a.mp4")

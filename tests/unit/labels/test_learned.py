@@ -133,7 +133,7 @@ def test_sums_that_followed_are_those_of_all(
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "foreign", "empty"])
-def test_a_damaged_file_is_made_anew_and_the_log_says_so(
+def test_a_damaged_file_is_made_again_and_the_log_says_so(
     opened: Project, filled: UserProject, harm: str, caplog: pytest.LogCaptureFixture, follows: None
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -155,7 +155,7 @@ def test_a_damaged_file_is_made_anew_and_the_log_says_so(
             found = ask(project), check_folders(project), place_videos(project).points.tolist()
         assert found == wanted
         # A matrix of vectors is looked at only where something changed.
-        assert "made anew" in caplog.text or file.suffix == ".npy"
+        assert "made again" in caplog.text or file.suffix == ".npy"
 
 
 def test_damaged_vectors_are_noticed_when_they_are_used(

@@ -79,7 +79,7 @@ def test_a_file_that_grows_without_events_does_not_settle(folder: Folder) -> Non
     assert folder.reports == []
 
 
-def test_a_write_between_two_equal_looks_starts_anew(folder: Folder) -> None:
+def test_a_write_between_two_equal_looks_starts_again(folder: Folder) -> None:
     folder.change("a", FileEvent.WRITTEN, A)
     folder.pass_time(SETTLE - 0.1)
     folder.change("a", FileEvent.WRITTEN, A)  # as in a file system that counts time in seconds
