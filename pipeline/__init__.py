@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pipeline.artifacts import Exported, TrainingData
-    from pipeline.config import Settings
     from pipeline.config import load as load_settings
     from pipeline.errors import ModelError, PipelineError, SettingsError, VideoError
     from pipeline.project import Project
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.search.searcher import Searcher
     from pipeline.session import SearchResult, Session
     from pipeline.session import open_session as open  # noqa: A004
+    from pipeline.settings import Settings
 
 __version__ = "0.1.0"
 
@@ -51,12 +51,12 @@ __all__ = [
 
 _HOMES = {
     "pipeline.artifacts": ("Exported", "TrainingData"),
-    "pipeline.config": ("Settings",),
     "pipeline.errors": ("ModelError", "PipelineError", "SettingsError", "VideoError"),
     "pipeline.project": ("Project",),
     "pipeline.search.question": ("Answer", "Question", "Remark"),
     "pipeline.search.searcher": ("Searcher",),
     "pipeline.session": ("SearchResult", "Session"),
+    "pipeline.settings": ("Settings",),
 }
 _RENAMED = {
     "load_settings": ("pipeline.config", "load"),

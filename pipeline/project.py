@@ -14,9 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.models.recipe import moments_recipe_of, recipe_of
+from pipeline.settings import Settings
 from pipeline.source.listing import (
     Collection,
     identify_folder,

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Settings
 from pipeline.models.loaded import Models
 from pipeline.models.preprocess import Preprocess
 from pipeline.records import (
@@ -26,6 +25,7 @@ from pipeline.records import (
     Transcript,
     VideoFile,
 )
+from pipeline.settings import Settings
 from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder
 from pipeline.stages.read import decode_file, hash_file

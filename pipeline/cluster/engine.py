@@ -20,12 +20,12 @@ from pipeline.cluster.placement import Node, Place, Plan, plan
 from pipeline.cluster.pool import PULSE, Lost, Pool
 from pipeline.cluster.remote import RemoteEmbedder, RemoteReader
 from pipeline.cluster.session import SHARE_OF_STORE
-from pipeline.config import Settings
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.flow.engine import EncodeTexts, Line, Shared
 from pipeline.flow.intake import Intake
 from pipeline.flow.wiring import Shape, wire
 from pipeline.flow.workers import StageGroup
+from pipeline.settings import Settings
 
 FILES_PER_DECODER = 2  # one is read while the answer of the other is on its way
 TRIES = 3

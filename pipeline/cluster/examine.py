@@ -9,9 +9,9 @@ from pipeline.cluster.engine import alive_nodes
 from pipeline.cluster.nodes import Facts, ask_nodes, look_around, problems, question_of
 from pipeline.cluster.placement import Node
 from pipeline.cluster.session import ray_session
-from pipeline.config import Settings
 from pipeline.doctor.finding import Finding, State
 from pipeline.errors import PipelineError
+from pipeline.settings import Settings
 
 LEAST_SHARED_BYTES = 128 << 20  # containers have 64 MB by default
 NO_TOKEN = "set RAY_AUTH_MODE=token, and the same RAY_AUTH_TOKEN, on every node"

@@ -19,9 +19,9 @@ from typing import Any
 from pipeline.cluster.actors import place_on_node
 from pipeline.cluster.placement import Node
 from pipeline.cluster.session import SHARED_MEMORY
-from pipeline.config import Settings
 from pipeline.decode.container import ffmpeg_version
 from pipeline.errors import PipelineError
+from pipeline.settings import Settings
 
 ANSWER_SECONDS = 120.0  # weights of 3 GB are hashed meanwhile
 PROBES = 8  # names at the top of the collection that a node has to see

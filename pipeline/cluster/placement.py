@@ -12,8 +12,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.config import Settings
 from pipeline.models.devices import share_cores
+from pipeline.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Settings
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.models.devices import usable_cores
+from pipeline.settings import Settings
 
 INSTALL = "pip install -e '.[cluster]'"
 SHARE_OF_STORE = 0.4  # of the object stores, for videos that wait; the rest is for those in hand

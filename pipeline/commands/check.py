@@ -11,9 +11,9 @@ from pipeline.commands.output import add_json, print_json
 from pipeline.terminal import counted, say
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
     from pipeline.labels.check import CheckResult
     from pipeline.project import Project
+    from pipeline.settings import Settings
 
 HELP = "what would harm a classifier: duplicates, wrong folders"
 EXAMPLE = "check"

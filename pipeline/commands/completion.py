@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.commands.output import write
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "a script to complete commands and flags in a shell"
 EXAMPLE = "completion bash"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.commands.output import add_json, show
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "the settings in force, and where each comes from"
 EXAMPLE = "config --set clip.frames=10"

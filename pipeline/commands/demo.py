@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.commands.output import write
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "a tour of everything, on a small collection that it draws"
 EXAMPLE = "demo"

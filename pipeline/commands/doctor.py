@@ -12,8 +12,8 @@ from pipeline.commands.flow_run import add_engine, with_engine
 from pipeline.commands.output import add_json, print_json, write
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
     from pipeline.doctor.finding import Finding
+    from pipeline.settings import Settings
 
 HELP = "check that this machine has what a scan needs"
 EXAMPLE = "doctor"

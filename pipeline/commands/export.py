@@ -11,7 +11,7 @@ from pipeline.commands.output import add_json, show
 from pipeline.terminal import counted
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "write the files that a classifier trains on"
 EXAMPLE = "export --out artifacts --split 0.8"

@@ -10,7 +10,7 @@ from pipeline.commands.output import add_json, print_json
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "videos that could not be embedded, and why"
 EXAMPLE = "failures"

@@ -11,7 +11,7 @@ from pipeline.commands.output import add_json, show
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "the models' weights, ahead of time or for an offline machine"
 EXAMPLE = "fetch --to weights"

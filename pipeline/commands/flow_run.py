@@ -15,12 +15,12 @@ from pipeline.commands.output import INTERRUPTED, print_json, write
 from pipeline.terminal import counted, json_line, printable
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
     from pipeline.flow.engine import Engine
     from pipeline.flow.flow import Flow, Summary
     from pipeline.flow.progress import Report
     from pipeline.labels.landing import LandingAdvice
     from pipeline.project import Project
+    from pipeline.settings import Settings
 
 NAMED_FAILURES = 5  # of a run, by its summary
 

@@ -10,7 +10,7 @@ from pipeline.errors import SettingsError
 from pipeline.terminal import counted
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "remove videos from the store; files stay"
 EXAMPLE = "forget cooking/old.mp4"

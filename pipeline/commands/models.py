@@ -10,7 +10,7 @@ from pipeline.commands.output import add_json, print_json
 from pipeline.commands.tables import print_table
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "the CLIP models there are, and which is for what"
 EXAMPLE = "models"

@@ -11,7 +11,7 @@ from pipeline.commands.output import add_json, show
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "a picture of the collection (t-SNE), PNG or HTML"
 EXAMPLE = "plot --out plot.html"

@@ -19,10 +19,10 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.terminal import say, say_error
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
     from pipeline.project import Project
     from pipeline.search.question import Question
     from pipeline.search.searcher import Searcher
+    from pipeline.settings import Settings
     from store.retrieval.filter import Filter
 
 HELP = "find videos by what they show and say"

@@ -9,7 +9,7 @@ from pipeline.commands.output import add_json, show
 from pipeline.terminal import counted
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "forget failures, so that the next scan tries again"
 EXAMPLE = "retry"

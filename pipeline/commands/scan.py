@@ -11,7 +11,7 @@ from pipeline.commands.flow_run import add_engine, run_flow
 from pipeline.commands.output import INTERRUPTED, add_json
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "embed what is new or changed, then stop"
 EXAMPLE = "scan ~/Videos"

@@ -12,8 +12,8 @@ from pipeline.commands.output import add_json, show
 from pipeline.terminal import printable, styled
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
     from pipeline.flow.status import Status
+    from pipeline.settings import Settings
 
 HELP = "what is embedded, pending, failed and offline"
 EXAMPLE = "status"

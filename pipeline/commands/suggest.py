@@ -11,7 +11,7 @@ from pipeline.commands.output import add_json, print_json, write
 from pipeline.terminal import counted, say
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "the likely folder of each unlabeled video"
 EXAMPLE = "suggest --move"

@@ -14,7 +14,7 @@ from pipeline.commands.output import add_json
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
+    from pipeline.settings import Settings
 
 HELP = "scan, then embed videos as they land, until Ctrl-C"
 EXAMPLE = "watch ~/Videos"

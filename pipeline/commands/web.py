@@ -16,8 +16,8 @@ from pipeline.commands.output import INTERRUPTED, write
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
     from pipeline.flow.flow import Flow, Summary
+    from pipeline.settings import Settings
     from pipeline.web.server import Page
 
 HELP = "see, search and sort the collection in a browser"

@@ -19,9 +19,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.config import Settings
 from pipeline.doctor.finding import Finding, State
 from pipeline.errors import PipelineError, VideoError
+from pipeline.settings import Settings
 from store.errors import StoreError
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.config import Settings
 from pipeline.doctor.finding import Finding, State
 from pipeline.isolation import run_module
+from pipeline.settings import Settings
 
 LIMITS_SECONDS = {
     "machine": 30.0,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.config import Settings
 from pipeline.doctor.finding import Finding, State
 from pipeline.errors import ModelError
 from pipeline.models import devices
 from pipeline.models.whisper_weights import INSTALL_CUBLAS, NO_CUBLAS, load_cublas
+from pipeline.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from pipeline.config import Settings
 from pipeline.doctor.finding import Finding, State
 from pipeline.errors import ModelError, SettingsError
 from pipeline.models import hub
 from pipeline.models.text_files import INSTALL, find_texts
 from pipeline.models.weights import Weights, find_clip, find_whisper
+from pipeline.settings import Settings
 
 ADVICE = (
     "run `fetch` with a network; or `fetch --to FOLDER` on another machine; or set clip.model and"

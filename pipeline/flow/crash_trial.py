@@ -15,11 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
-from pipeline.config import Settings
 from pipeline.decode.content import content_hash
 from pipeline.errors import VideoError
 from pipeline.isolation import run_module
 from pipeline.records import Failure, Stage, VideoFile
+from pipeline.settings import Settings
 
 SHORTEST_LIMIT_SECONDS = 600.0  # a large model takes its time to load
 _FROM_OUTSIDE = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})

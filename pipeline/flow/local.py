@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pipeline.config import Settings
 from pipeline.flow.engine import EncodeTexts, Line, Shared
 from pipeline.flow.intake import Intake
 from pipeline.flow.journal import Journal
@@ -21,6 +20,7 @@ from pipeline.records import (
     Transcript,
     VideoFile,
 )
+from pipeline.settings import Settings
 from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder
 from pipeline.stages.read import decode_file, hash_file

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.config import LOCAL_DIR, Settings
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.models import hub
 from pipeline.models.fetch import fetch, fetch_texts
@@ -17,6 +16,7 @@ from pipeline.models.names import resolve_clip
 from pipeline.models.preprocess import CONFIG_NAME, read_preprocess
 from pipeline.models.text_files import find_texts
 from pipeline.models.weights import CLIP_FILES, Weights, find_clip, find_whisper
+from pipeline.settings import LOCAL_DIR, Settings
 from store.files import atomic_write
 
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.config import LOCAL_DIR
 from pipeline.errors import ModelError
 from pipeline.models.names import resolve_clip
 from pipeline.models.preprocess import Preprocess, from_open_clip
 from pipeline.models.text_files import check_texts, last_padding, load_tokenizer, text_tower
+from pipeline.settings import LOCAL_DIR
 from store.arrays import unit_length
 
 if TYPE_CHECKING:

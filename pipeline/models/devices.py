@@ -7,8 +7,8 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.config import Settings
 from pipeline.errors import ModelError
+from pipeline.settings import Settings
 
 CPU_STREAMS = 4  # each one holds the activations of its batch in memory
 CPU_VIDEOS = 8  # videos of a batch; a larger one would keep the other threads waiting

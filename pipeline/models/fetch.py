@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.config import Settings
 from pipeline.errors import ModelError
 from pipeline.models import hub
 from pipeline.models.text_files import find_texts
 from pipeline.models.weights import Weights, find_clip, find_whisper
+from pipeline.settings import Settings
 from pipeline.terminal import shows_bars
 
 Find = Callable[[Settings], Weights | None]

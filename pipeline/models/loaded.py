@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.config import LOCAL_DIR, Settings
 from pipeline.errors import ModelError
 from pipeline.models import devices, hub
 from pipeline.models.clip import ClipEncoder
@@ -19,6 +18,7 @@ from pipeline.models.preprocess import Preprocess, read_preprocess
 from pipeline.models.protocols import ImageTextEncoder, SpeechRecogniser
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.weights import find_clip, find_whisper
+from pipeline.settings import LOCAL_DIR, Settings
 
 Model = TypeVar("Model")
 

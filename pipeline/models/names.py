@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import LOCAL_DIR, Settings
 from pipeline.errors import SettingsError
+from pipeline.settings import LOCAL_DIR, Settings
 
 HUB = "hf-hub:"
 _QUICK_GELU = "-quickgelu"

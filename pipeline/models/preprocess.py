@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.config import LOCAL_DIR
 from pipeline.errors import ModelError
+from pipeline.settings import LOCAL_DIR
 
 if TYPE_CHECKING:
     from PIL import Image

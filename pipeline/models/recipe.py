@@ -11,10 +11,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.models.names import check_names
 from pipeline.models.weights import missing_clip_files, missing_whisper_files
+from pipeline.settings import Settings
 from store.schema import Recipe
 
 # Each goes up when a change of the program changes what it stands for; that part of every row is

@@ -13,12 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import LOCAL_DIR, Settings
 from pipeline.errors import ModelError
 from pipeline.models import hub
 from pipeline.models.names import HUB, clip_config
 from pipeline.models.preprocess import read_config
 from pipeline.models.weights import TEXT_CONFIG, TEXT_FILES, Weights, find_clip
+from pipeline.settings import LOCAL_DIR, Settings
 
 TOKENIZERS = (
     "tokenizer.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model", "vocab.txt",

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.models import hub
 from pipeline.models.names import (
@@ -16,6 +15,7 @@ from pipeline.models.names import (
     whisper_repository,
 )
 from pipeline.models.preprocess import CONFIG_NAME
+from pipeline.settings import Settings
 from pipeline.source.listing import Unknown, look_at
 
 # In the order in which open_clip looks for them in a folder or a repository of the hub.

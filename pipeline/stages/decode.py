@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.config import Settings
 from pipeline.decode.video import Contents, read_video
 from pipeline.models.vad import find_speech
 from pipeline.records import (
@@ -20,6 +19,7 @@ from pipeline.records import (
     Task,
     Transcript,
 )
+from pipeline.settings import Settings
 
 
 def _no_beat() -> None:

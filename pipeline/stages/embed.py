@@ -12,7 +12,6 @@ from typing import Self, TypeVar, cast
 
 import numpy as np
 
-from pipeline.config import Settings
 from pipeline.errors import VideoError
 from pipeline.models.loaded import Models
 from pipeline.models.protocols import ImageTextEncoder, SpeechRecogniser
@@ -27,6 +26,7 @@ from pipeline.records import (
     Transcript,
     VisualHalf,
 )
+from pipeline.settings import Settings
 from store.arrays import unit_length
 from store.schema import Segment
 

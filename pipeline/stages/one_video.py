@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config import Settings
 from pipeline.errors import VideoError
 from pipeline.models.loaded import Models
 from pipeline.records import EmbeddedVideo, Failure, Needs, Task, VideoFile
+from pipeline.settings import Settings
 from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder
 

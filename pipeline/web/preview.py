@@ -16,8 +16,8 @@ from pipeline.errors import VideoError
 from pipeline.web.answers import BUG, ApiError
 
 if TYPE_CHECKING:
-    from pipeline.config import Settings
     from pipeline.decode.preview import Playback
+    from pipeline.settings import Settings
     from pipeline.web.pool import Pool
 
 log = logging.getLogger(__name__)

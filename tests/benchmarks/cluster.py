@@ -51,12 +51,12 @@ import psutil
 from pipeline import config
 from pipeline.cluster.engine import open_engine
 from pipeline.cluster.session import ray_session
-from pipeline.config import Settings
 from pipeline.flow.engine import Engine
 from pipeline.flow.flow import Flow
 from pipeline.flow.local import LocalEngine
 from pipeline.project import Project
 from pipeline.records import Outcome
+from pipeline.settings import Settings
 from tests.benchmarks import sleeping
 from tests.benchmarks.measure import ROOT, publish
 from tests.support.flows import Tally

@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 
 from pipeline import config
-from pipeline.config import Settings
 from pipeline.decode.video import read_video
 from pipeline.flow import local
 from pipeline.flow.flow import Flow
@@ -43,6 +42,7 @@ from pipeline.records import (
     Task,
     Transcript,
 )
+from pipeline.settings import Settings
 from pipeline.stages.decode import Decoder
 from store.schema import Segment
 from tests.benchmarks.end_to_end import COUNTS, PHONE_SECONDS, chosen

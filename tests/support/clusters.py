@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.config import Settings, load
+from pipeline.config import load
 from pipeline.models.recipe import recipe_of
+from pipeline.settings import Settings
 from store.analysis.vectors import Vectors, read_vectors
 from store.schema import Row
 from store.table.store import Store

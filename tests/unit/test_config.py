@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Settings, load
+from pipeline.config import load
 from pipeline.errors import SettingsError
+from pipeline.settings import Settings
 from tests.support.program import ROOT
 
 CONFIG = ROOT / "config.toml"

@@ -13,7 +13,7 @@ from tests.support.program import ROOT
 
 FLOORS = {
     "pipeline": [
-        {"", "records", "errors", "terminal", "isolation"},
+        {"", "records", "settings", "errors", "terminal", "isolation"},
         {"config", "source", "decode"},
         {"models"},
         {"project"},

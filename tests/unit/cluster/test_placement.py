@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.cluster.placement import Node, Plan, plan
-from pipeline.config import Settings
+from pipeline.settings import Settings
 
 CPU_NODE = Node("a", "a", cores=8, gpus=0)
 GPU_NODE = Node("b", "b", cores=16, gpus=4)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Settings, load
+from pipeline.config import load
 from pipeline.doctor import doctor, weights
 from pipeline.doctor.finding import Finding, State
+from pipeline.settings import Settings
 from tests.support.clusters import Clusters, fill, settings_of
 from tests.support.program import ROOT, Run
 from tests.support.projects import UserProject

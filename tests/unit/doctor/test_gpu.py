@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Settings, load
+from pipeline.config import load
 from pipeline.doctor import gpu
 from pipeline.doctor.finding import State
 from pipeline.errors import ModelError
 from pipeline.models import devices, whisper_weights
 from pipeline.models.whisper_weights import load_whisper
+from pipeline.settings import Settings
 from tests.support.program import ROOT
 
 WHOLE = gpu.Facts(has_driver=True, torch="2.9.0", cuda="13.0", found=("cuda:0",), cublas_error=None)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.config import Settings, load
+from pipeline.config import load
 from pipeline.errors import ModelError
 from pipeline.models.devices import (
     Placement,
@@ -22,6 +22,7 @@ from pipeline.models.devices import (
     place,
     share_cores,
 )
+from pipeline.settings import Settings
 from tests.support.program import ROOT
 
 HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()

@@ -16,7 +16,7 @@ import pytest
 from huggingface_hub import close_session, constants
 from open_clip.pretrained import _PRETRAINED
 
-from pipeline.config import Settings, load
+from pipeline.config import load
 from pipeline.demo.weights import TINY_CLIP
 from pipeline.doctor import weights as doctor
 from pipeline.doctor.finding import State
@@ -26,6 +26,7 @@ from pipeline.models.bundle import write_bundle
 from pipeline.models.fetch import fetch
 from pipeline.models.loaded import Models
 from pipeline.models.weights import find_clip, find_whisper
+from pipeline.settings import Settings
 from store.table.store import Store
 from tests.support.disks import small_disk
 from tests.support.hub import Hub, serving

@@ -13,10 +13,11 @@ from faster_whisper import available_models
 from faster_whisper.tokenizer import _LANGUAGE_CODES
 from faster_whisper.utils import _MODELS
 
-from pipeline.config import Settings, load
+from pipeline.config import load
 from pipeline.errors import SettingsError
 from pipeline.models import names
 from pipeline.models.names import check_names, resolve_clip
+from pipeline.settings import Settings
 
 LIBRARIES = ("torch", "open_clip", "faster_whisper", "ctranslate2")
 SettingsWith = Callable[..., Settings]

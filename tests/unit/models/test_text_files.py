@@ -13,7 +13,7 @@ import pytest
 from huggingface_hub import constants
 from open_clip.pretrained import _PRETRAINED
 
-from pipeline.config import Settings, load
+from pipeline.config import load
 from pipeline.doctor import weights as doctor
 from pipeline.doctor.finding import State
 from pipeline.errors import ModelError
@@ -22,6 +22,7 @@ from pipeline.models.fetch import fetch, fetch_texts
 from pipeline.models.loaded import Models
 from pipeline.models.text_files import find_texts
 from pipeline.models.weights import find_clip
+from pipeline.settings import Settings
 from tests.support.clips import write_small_clip
 from tests.support.hub import Hub, serving
 from tests.unit.models.test_fetch import ignore, use

@@ -11,9 +11,9 @@ from threading import Event
 
 import pytest
 
-from pipeline.config import Settings
 from pipeline.decode import preview as decode_preview
 from pipeline.decode.content import content_hash
+from pipeline.settings import Settings
 from pipeline.source.listing import look_at
 from pipeline.web.answers import ApiError
 from pipeline.web.pool import Pool
