@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SAMPLE_RATE_HZ = 16_000
+ENGLISH = "en"
 
 Prepare = Callable[["Image.Image"], np.ndarray]
 """Turns an upright picture into uint8 `[height, width, 3]` at the image encoder's input size."""
@@ -102,12 +103,15 @@ class Transcript:
         segments: the words with their times; empty unless the status is `speech`.
         language: ISO 639-1 code, None where there is no speech.
         language_probability: 0 to 1, or None.
+        translation: the words in English, with their times; None where none was asked for, or the
+            words are English, or none was made out.
     """
 
     status: SpeechStatus
     segments: tuple[Segment, ...] = ()
     language: str | None = None
     language_probability: float | None = None
+    translation: tuple[Segment, ...] | None = None
 
     def __post_init__(self) -> None:
         if bool(self.segments) != (self.status is SpeechStatus.SPEECH):
@@ -117,6 +121,11 @@ class Transcript:
     def text(self) -> str:
         """The whole transcript on one line."""
         return " ".join(segment.text.strip() for segment in self.segments).strip()
+
+    @property
+    def lacks_translation(self) -> bool:
+        """Whether it has words in another language than English, and no translation."""
+        return bool(self.segments) and self.language != ENGLISH and self.translation is None
 
 
 @dataclass(frozen=True)
@@ -323,12 +332,16 @@ class SpeechHalf:
     Args:
         vector: float32 `[d]`, unit length, or zeros where there is no text.
         window_vectors: float32 `[w, d]`, each of unit length.
-        windows: the `w` stretches of transcript that were encoded, with their times.
+        windows: the `w` stretches of transcript that were encoded, in the words that were said,
+            with their times.
+        translation: the English that was encoded in place of the transcript; None where the
+            transcript itself was.
     """
 
     vector: np.ndarray
     window_vectors: np.ndarray
     windows: tuple[Segment, ...]
+    translation: tuple[Segment, ...] | None = None
 
     def __post_init__(self) -> None:
         if len(self.window_vectors) != len(self.windows):

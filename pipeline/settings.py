@@ -117,6 +117,10 @@ class WhisperSettings(_Section):
     weights: Literal["auto", "int8", "float"] = "auto"
 
 
+class SpeechSettings(_Section):
+    text: Literal["transcript", "english"] = "transcript"
+
+
 class PrecisionSettings(_Section):
     cuda: Precision = "float16"
     mps: Precision = "float32"
@@ -176,6 +180,7 @@ class Settings(_Section):
     export: ExportSettings = ExportSettings()
     clip: ClipSettings = ClipSettings()
     whisper: WhisperSettings = WhisperSettings()
+    speech: SpeechSettings = SpeechSettings()
     precision: PrecisionSettings = PrecisionSettings()
     decode: DecodeSettings = DecodeSettings()
     queue: QueueSettings = QueueSettings()

@@ -14,9 +14,9 @@ import numpy as np
 
 from store.errors import RecordError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
-READABLE_VERSIONS = (2, 3)
+READABLE_VERSIONS = (2, 3, 4)
 """Versions of tables that can be read as they are: what an older one lacks may be empty."""
 
 LONG_SECONDS = 60.0
@@ -35,8 +35,8 @@ class Recipe(NamedTuple):
     Args:
         visual: CLIP model, weights, frames and sampling.
         transcript: Whisper model, weights and settings.
-        speech: how the transcript becomes a vector: CLIP's text encoder and the pooling, and the
-            transcript's own recipe.
+        speech: how the transcript becomes a vector: CLIP's text encoder, the pooling and the
+            language that it is given in, and the transcript's own recipe.
     """
 
     visual: str
@@ -124,7 +124,10 @@ class Row:
         language_probability: 0 to 1, or None.
         segments: the transcript with its times.
         transcript: its text.
-        speech_windows: the `w` stretches of transcript that were encoded.
+        translation: the English that was encoded in place of the transcript, with its times; None
+            where the transcript itself was.
+        speech_windows: the `w` stretches of transcript that were encoded, in the words that were
+            said.
         speech_vectors: float32 `[w, d]`; kept in half precision.
         visual_recipe: what made the visual half (see `Recipe`).
         transcript_recipe: what made the transcript.
@@ -162,6 +165,7 @@ class Row:
     language_probability: float | None
     segments: tuple[Segment, ...]
     transcript: str
+    translation: tuple[Segment, ...] | None
     speech_windows: tuple[Segment, ...]
     speech_vectors: np.ndarray
     visual_recipe: str

@@ -121,7 +121,9 @@ class DecoderActor:
         made = decode_file(self._decoder, there, words, self._beat)
         if not isinstance(made, DecodedVideo):
             return self._notes.answer(_back(made, task.file)), None
-        return self._notes.answer(made.nbytes), replace(made, task=task)
+        return self._notes.answer(made.nbytes), replace(
+            made, task=replace(made.task, file=task.file)
+        )
 
     def beats(self) -> int:
         """Count how often reading has gone on; called while another method runs."""

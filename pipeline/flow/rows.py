@@ -63,6 +63,7 @@ def read_transcript(row: Row) -> Transcript:
         row.segments,
         row.language,
         row.language_probability,
+        row.translation,
     )
 
 
@@ -124,5 +125,6 @@ def _speech(half: SpeechHalf, recipe: Recipe) -> dict[str, Any]:
         "speech": half.vector,
         "speech_vectors": half.window_vectors,
         "speech_windows": half.windows,
+        "translation": half.translation,
         "speech_recipe": recipe.speech,
     }

@@ -139,6 +139,7 @@ class Models:
         return Transcriber(
             str(folder),
             language=settings.language,
+            translates=self._settings.speech.text == "english",
             full_windows=settings.windows == "full",
             device=place.whisper_device,
             compute_type=place.whisper_precision,

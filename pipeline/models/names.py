@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import SettingsError
+from pipeline.models.translation import cannot_translate, why_not, why_not_in
 from pipeline.settings import LOCAL_DIR, Settings
 
 HUB = "hf-hub:"
@@ -36,6 +37,7 @@ def check_names(settings: Settings) -> None:
     check_clip_name(settings)
     check_whisper_name(settings)
     _check_language(settings)
+    _check_translates(settings)
 
 
 def check_clip_name(settings: Settings) -> None:
@@ -136,6 +138,15 @@ def _check_language(settings: Settings) -> None:
         _check(f"{wrong}: Whisper does not know this language", code, _LANGUAGE_CODES)
     if settings.whisper_folder is None and model.endswith(".en") and code != "en":
         raise SettingsError(f"{wrong}: the model {model} knows English only")
+
+
+def _check_translates(settings: Settings) -> None:
+    if settings.speech.text != "english":
+        return
+    model, folder = settings.whisper.model, settings.whisper_folder
+    why = why_not(whisper_repository(model)) if folder is None else why_not_in(folder)
+    if why:
+        raise SettingsError(cannot_translate(model, why))
 
 
 def _check(problem: str, name: str, known: Collection[str]) -> None:

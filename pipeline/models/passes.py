@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.errors import VideoError
-from pipeline.models.speech_windows import LONGEST, join, tail, video_times
-from pipeline.models.whisper import WINDOW, Decoded, Language
+from pipeline.models.speech_windows import LONGEST, head, join, tail, video_times
+from pipeline.models.whisper import WINDOW, Decoded, Language, Task
 from pipeline.records import SAMPLE_RATE_HZ, SpeechStatus, SpeechWindow, Transcript
 from store.schema import Segment
 
@@ -37,12 +37,22 @@ class Answer:
     """The words of one window, and the request that must follow.
 
     An opening has no words, but decides on the language nevertheless.
+
+    Args:
+        segments: the words, with times in seconds of the video.
+        language: in which they are said.
+        follow_up: the request that must follow.
+        is_opening: whether it is the answer to an opening.
+        is_translation: whether the words are a translation.
+        translation: the same in English, where that was wanted.
     """
 
     segments: tuple[Segment, ...]
     language: Language
     follow_up: Request | None = None
     is_opening: bool = False
+    is_translation: bool = False
+    translation: Answer | None = None
 
 
 @dataclass(eq=False)
@@ -57,6 +67,7 @@ class Clip:
     language: Language | None
     follow_ups: list[Request] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
+    translation: list[Segment] = field(default_factory=list)
     error: VideoError | None = None
 
     def opening(self) -> Request | None:
@@ -78,11 +89,14 @@ class Clip:
         if isinstance(answer, VideoError):
             self.error, self.waiting, self.follow_ups = answer, [], []
             return
-        self.segments.extend(answer.segments)
+        words = self.translation if answer.is_translation else self.segments
+        words.extend(answer.segments)
         if self.language is None and (answer.segments or answer.is_opening):
             self.language = answer.language
         if answer.follow_up is not None:
             self.follow_ups.append(answer.follow_up)
+        if answer.translation is not None:
+            self.take(answer.translation)
 
     def result(self) -> Transcript | VideoError:
         """Return the transcript, or the error."""
@@ -92,9 +106,10 @@ class Clip:
             return Transcript(SpeechStatus.NO_TEXT)
         return Transcript(
             SpeechStatus.SPEECH,
-            tuple(sorted(self.segments, key=lambda segment: segment.start)),
+            _in_order(self.segments),
             self.language.code,
             self.language.probability,
+            _in_order(self.translation) or None,
         )
 
 
@@ -107,12 +122,14 @@ class Request:
         window: the speech.
         is_remainder: whether it is the end of a window, in which the pass before found no words.
         first: the outcome of the first pass, where this is the second.
+        task: what Whisper is to write.
     """
 
     clip: Clip
     window: SpeechWindow
     is_remainder: bool = False
     first: Decoded | None = None
+    task: Task = "transcribe"
 
     @property
     def length(self) -> int:
@@ -148,6 +165,8 @@ def judge(request: Request, language: Language, decoded: Decoded) -> Answer:
         language: in which it was decoded.
         decoded: the outcome.
     """
+    if request.task == "translate":
+        return _judge_translation(request, language, decoded)
     clip, window, first = request.clip, request.window, request.first
     if (decoded.is_guess or decoded.is_repetition) and request.may_repeat:
         return Answer((), language, Request(clip, window, first=decoded))
@@ -157,6 +176,37 @@ def judge(request: Request, language: Language, decoded: Decoded) -> Answer:
     rest = _remainder(window, decoded)
     follow_up = Request(clip, rest, is_remainder=not decoded.is_cut) if rest else None
     return Answer(segments, language, follow_up)
+
+
+def _judge_translation(request: Request, language: Language, decoded: Decoded) -> Answer:
+    """Accept a translation, ask for a second pass, or drop it.
+
+    That somebody speaks is known, so it may be as improbable as those of small models are; what
+    they do wrong is to repeat themselves.
+    """
+    clip, window = request.clip, request.window
+    if decoded.is_repetition or decoded.is_loop:
+        again = Request(clip, window, first=decoded, task="translate")
+        follow_up = again if request.length < WINDOW else None
+        return Answer((), language, follow_up, is_translation=True)
+    segments = tuple(in_video(window, segment) for segment in decoded.segments)
+    return Answer(segments, language, is_translation=True)
+
+
+def translation_request(request: Request, answer: Answer, decoded: Decoded) -> Request:
+    """Request the translation of the words that an answer has.
+
+    Args:
+        request: for the words.
+        answer: to it. What it leaves of the window is translated with the words found there.
+        decoded: what the answer was made of.
+    """
+    window = head(request.window, decoded.until) if answer.follow_up else request.window
+    return Request(request.clip, window, first=request.first, task="translate")
+
+
+def _in_order(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    return tuple(sorted(segments, key=lambda segment: segment.start))
 
 
 def _remainder(window: SpeechWindow, decoded: Decoded) -> SpeechWindow | None:

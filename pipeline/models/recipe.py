@@ -18,7 +18,7 @@ from pipeline.settings import Settings
 from store.schema import Recipe
 
 # Each goes up when a change of the program changes what it stands for; that part of every row is
-# then made again.
+# then made again. A translation is part of the transcript.
 VISUAL_METHOD = 1
 TRANSCRIPT_METHOD = 3
 SPEECH_METHOD = 1
@@ -42,6 +42,7 @@ def recipe_of(settings: Settings) -> Recipe:
     """
     check_names(settings)
     clip, whisper = _clip_identity(settings), settings.whisper
+    language = " in=english" if settings.speech.text == "english" else ""
     transcript = (
         f"whisper {_whisper_identity(settings)} language={whisper.language}"
         f" vad={'on' if whisper.vad else 'off'} windows={whisper.windows}"
@@ -53,7 +54,10 @@ def recipe_of(settings: Settings) -> Recipe:
             f" method={VISUAL_METHOD}"
         ),
         transcript=transcript,
-        speech=f"clip {clip} text={settings.clip.transcript} method={SPEECH_METHOD}; {transcript}",
+        speech=(
+            f"clip {clip} text={settings.clip.transcript}{language} method={SPEECH_METHOD};"
+            f" {transcript}"
+        ),
     )
 
 

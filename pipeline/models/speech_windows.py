@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -55,6 +56,16 @@ def join(windows: Sequence[SpeechWindow]) -> SpeechWindow:
         spans += [Span(at + s.window_start, s.video_start, s.length) for s in window.spans]
         at += len(window.samples)
     return SpeechWindow(np.concatenate([window.samples for window in windows]), tuple(spans))
+
+
+def head(window: SpeechWindow, seconds: float) -> SpeechWindow:
+    """Cut the end off a window.
+
+    Args:
+        window: to take the start of.
+        seconds: length of what is left.
+    """
+    return replace(window, samples=window.samples[: round(seconds * SAMPLE_RATE_HZ)])
 
 
 def tail(window: SpeechWindow, seconds: float) -> SpeechWindow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from store.schema import Segment
 
@@ -30,6 +31,32 @@ def text_windows(
         else:
             windows.append(piece)
     return tuple(windows)
+
+
+def in_spoken_words(
+    windows: Sequence[Segment], transcript: Sequence[Segment]
+) -> tuple[Segment, ...]:
+    """Give windows of a translation the words that were said there.
+
+    Args:
+        windows: of the translation.
+        transcript: its segments, in order of time.
+
+    Returns:
+        The windows; one in which none of the transcript falls keeps its English.
+    """
+    return tuple(_in_spoken_words(window, transcript) for window in windows)
+
+
+def _in_spoken_words(window: Segment, transcript: Sequence[Segment]) -> Segment:
+    said = " ".join(each.text.strip() for each in transcript if _overlap(each, window))
+    return replace(window, text=said or window.text)
+
+
+def _overlap(first: Segment, second: Segment) -> bool:
+    """Whether two stretches share at least half of the shorter one."""
+    shared = min(first.end, second.end) - max(first.start, second.start)
+    return shared >= min(first.end - first.start, second.end - second.start) / 2
 
 
 def _pieces(segments: Sequence[Segment], fits: Callable[[str], bool]) -> Iterator[Segment]:

@@ -4,18 +4,30 @@ A window is encoded once, at its own length and some room, for its language and 
 of several videos are decoded together. Where the usual signs show that the decoding failed, the
 window gets a second pass, padded to 30 s. Nothing is sampled, so that a transcript can be repeated.
 With full windows, the speech of each video goes through faster-whisper's own recipe instead.
+
+Where a translation is wanted, windows with words in another language than English are decoded a
+second time, from the same encoding; with full windows, they are encoded again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.errors import ModelError, VideoError
-from pipeline.models.passes import Answer, Clip, Request, batches, in_video, judge
+from pipeline.models.passes import (
+    Answer,
+    Clip,
+    Request,
+    batches,
+    in_video,
+    judge,
+    translation_request,
+)
 from pipeline.models.speech_windows import join
-from pipeline.models.whisper import Language, Whisper
-from pipeline.records import SpeechWindow, Stage, Transcript
+from pipeline.models.whisper import Decoded, Language, Whisper, take
+from pipeline.records import ENGLISH, SpeechWindow, Stage, Transcript
 
 WHOLE_WINDOWS = 20  # joined with full windows, so that features of hours are never made
 
@@ -28,6 +40,7 @@ class Transcriber:
     Args:
         model: a folder with a model in CTranslate2's format.
         language: a code, or `auto` to detect it for each clip.
+        translates: whether transcripts in other languages than English get a translation.
         full_windows: whether to use faster-whisper's own recipe, which takes several times as long.
         device: `cpu`, `cuda` or `cuda:N`.
         compute_type: CTranslate2's number type: `float32`, `int8_float32`, `float16`, ...
@@ -36,7 +49,8 @@ class Transcriber:
 
     Raises:
         ModelError: the weights cannot be found or loaded, or the device cannot be used.
-        SettingsError: the model does not know the language.
+        SettingsError: the model does not know the language, or knows English only and is to
+            translate.
     """
 
     def __init__(
@@ -44,6 +58,7 @@ class Transcriber:
         model: str,
         *,
         language: str = "auto",
+        translates: bool = False,
         full_windows: bool = False,
         device: str = "cpu",
         compute_type: str = "int8_float32",
@@ -52,6 +67,9 @@ class Transcriber:
     ) -> None:
         self._whisper = Whisper(model, device, compute_type, threads=threads, streams=streams)
         self._language = None if language == "auto" else self._whisper.language(language)
+        if translates:
+            self._whisper.check_translates()
+        self._translates = translates
         self._full_windows = full_windows
 
     def transcribe(self, clips: Sequence[Sequence[SpeechWindow]]) -> list[Transcript | VideoError]:
@@ -80,12 +98,19 @@ class Transcriber:
             part = join(clip.waiting[:WHOLE_WINDOWS])
             del clip.waiting[:WHOLE_WINDOWS]
             try:
-                segments, language = self._whisper.transcribe(part.samples, clip.language)
+                clip.take(self._answer_whole(part, clip.language))
             except (RuntimeError, ValueError) as error:
                 clip.take(_failed(error))
-            else:
-                clip.take(Answer(tuple(in_video(part, each) for each in segments), language))
         return clip.result()
+
+    def _answer_whole(self, part: SpeechWindow, known: Language | None) -> Answer:
+        segments, language = self._whisper.transcribe(part.samples, known)
+        answer = Answer(tuple(in_video(part, each) for each in segments), language)
+        if not self._wants_translation(answer):
+            return answer
+        english, _ = self._whisper.transcribe(part.samples, language, "translate")
+        said = tuple(in_video(part, each) for each in english)
+        return replace(answer, translation=Answer(said, language, is_translation=True))
 
     def _detect(self, batch: Sequence[Request]) -> list[Answer]:
         """Detect the languages of openings."""
@@ -96,9 +121,39 @@ class Transcriber:
         """Transcribe windows that are decoded at the same length."""
         encoded = self._encode(batch)
         languages = self._languages(batch, encoded)
+        decoded = self._decode(batch, languages, encoded)
+        answers = [judge(*one) for one in zip(batch, languages, decoded, strict=True)]
+        return self._with_translations(batch, encoded, decoded, answers)
+
+    def _with_translations(
+        self,
+        batch: Sequence[Request],
+        encoded: Any,
+        decoded: Sequence[Decoded],
+        answers: list[Answer],
+    ) -> list[Answer]:
+        """Add translations, where they are wanted, from the encoding that the words are from."""
+        places = [at for at, answer in enumerate(answers) if self._wants_translation(answer)]
+        if not places:
+            return answers
+        requests = [translation_request(batch[at], answers[at], decoded[at]) for at in places]
+        languages = [answers[at].language for at in places]
+        translated = self._decode(requests, languages, take(encoded, places))
+        for at, request, each in zip(places, requests, translated, strict=True):
+            english = judge(request, answers[at].language, each)
+            answers[at] = replace(answers[at], translation=english)
+        return answers
+
+    def _wants_translation(self, answer: Answer) -> bool:
+        is_foreign = bool(answer.segments) and answer.language.code != ENGLISH
+        return self._translates and is_foreign and not answer.is_translation
+
+    def _decode(
+        self, batch: Sequence[Request], languages: Sequence[Language], encoded: Any
+    ) -> list[Decoded]:
         lengths = [len(request.window.samples) for request in batch]
-        decoded = self._whisper.decode(encoded, languages, lengths)
-        return [judge(*one) for one in zip(batch, languages, decoded, strict=True)]
+        tasks = [request.task for request in batch]
+        return self._whisper.decode(encoded, languages, lengths, tasks)
 
     def _encode(self, batch: Sequence[Request]) -> Any:
         samples = [request.window.samples for request in batch]

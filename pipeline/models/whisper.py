@@ -11,13 +11,14 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from pipeline.errors import SettingsError
+from pipeline.models.translation import ENGLISH_ONLY, cannot_translate
 from pipeline.models.whisper_weights import load_whisper
-from pipeline.records import SAMPLE_RATE_HZ
+from pipeline.records import ENGLISH, SAMPLE_RATE_HZ
 from store.schema import Segment
 
 WINDOW = 30 * SAMPLE_RATE_HZ  # the longest input of the encoder, which it was trained on, samples
@@ -32,6 +33,10 @@ TAIL_STATES = 50  # one second
 TIMESTAMP_SECONDS = 0.02
 MAX_INITIAL_TIMESTAMP = 1.0  # seconds; the first words begin no later
 MAX_TOKENS = 224  # of one pass: openai-whisper's limit, half of the decoder's context
+
+
+Task = Literal["transcribe", "translate"]
+"""What Whisper is to write: what was said, or the same in English."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +116,8 @@ class Whisper:
         self._model = self._whisper.model
         # A folder may lack the file with the number of mel bands, so it is read from the model.
         self._extractor = FeatureExtractor(feature_size=self._model.n_mels)
-        self._tokenizers: dict[str, Any] = {}
-        self._suppressed = get_suppressed_tokens(self._tokenizer("en"), [-1])
+        self._tokenizers: dict[tuple[str, Task], Any] = {}
+        self._suppressed = get_suppressed_tokens(self._tokenizer(ENGLISH), [-1])
 
     def language(self, code: str) -> Language:
         """Look up a language.
@@ -127,10 +132,19 @@ class Whisper:
             known = self._whisper.hf_tokenizer.token_to_id(f"<|{code}|>") is not None
             knows = "does not know this language"
         else:
-            known, knows = code == "en", "knows English only"
+            known, knows = code == ENGLISH, "knows English only"
         if not known:
             raise SettingsError(f"whisper.language = {code!r}: the model {self.name} {knows}")
         return Language(code)
+
+    def check_translates(self) -> None:
+        """Refuse a model that cannot translate.
+
+        Raises:
+            SettingsError: it knows English only.
+        """
+        if not self._model.is_multilingual:
+            raise SettingsError(cannot_translate(self.name, ENGLISH_ONLY))
 
     def encode(self, windows: Sequence[np.ndarray], lengths: Sequence[int], length: int) -> Any:
         """Encode windows that are decoded together; those of equal length share a pass.
@@ -161,12 +175,16 @@ class Whisper:
             encoded: from `encode`.
         """
         if not self._model.is_multilingual:
-            return [Language("en")] * encoded.shape[0]
+            return [Language(ENGLISH)] * encoded.shape[0]
         best = [ranked[0] for ranked in self._model.detect_language(encoded)]
         return [Language(token[2:-2], probability) for token, probability in best]
 
     def decode(
-        self, encoded: Any, languages: Sequence[Language], lengths: Sequence[int]
+        self,
+        encoded: Any,
+        languages: Sequence[Language],
+        lengths: Sequence[int],
+        tasks: Sequence[Task],
     ) -> list[Decoded]:
         """Decode windows greedily.
 
@@ -174,10 +192,12 @@ class Whisper:
             encoded: from `encode`.
             languages: of each window.
             lengths: of each window before padding, samples.
+            tasks: what to write of each window.
         """
+        each = zip(languages, tasks, strict=True)
         results = self._model.generate(
             encoded,
-            [self._tokenizer(language.code).sot_sequence for language in languages],
+            [self._tokenizer(language.code, task).sot_sequence for language, task in each],
             beam_size=1,
             max_length=2 * MAX_TOKENS,  # CTranslate2 gives half of it to the words
             return_scores=True,
@@ -187,19 +207,22 @@ class Whisper:
         return [self._decoded(*one) for one in zip(results, lengths, strict=True)]
 
     def transcribe(
-        self, samples: np.ndarray, language: Language | None
+        self, samples: np.ndarray, language: Language | None, task: Task = "transcribe"
     ) -> tuple[list[Segment], Language]:
         """Transcribe with faster-whisper's own recipe: 30 s at a time, with the words before.
 
         Args:
             samples: int16 `[n]`, of any length.
             language: None to detect it.
+            task: what to write.
 
         Returns:
             The segments, with times in seconds from the start, and the language.
         """
         code = language.code if language else None
-        found, info = self._whisper.transcribe(_float32(samples), language=code, beam_size=1)
+        found, info = self._whisper.transcribe(
+            _float32(samples), language=code, task=task, beam_size=1
+        )
         segments = [Segment(each.start, each.end, each.text.strip()) for each in found]
         return segments, language or Language(info.language, info.language_probability)
 
@@ -219,20 +242,20 @@ class Whisper:
         mel = self._extractor(_float32(window))[:, : len(window) // HOP]
         return np.pad(mel, ((0, 0), (0, length // HOP - mel.shape[1])))
 
-    def _tokenizer(self, code: str) -> Any:
+    def _tokenizer(self, code: str, task: Task = "transcribe") -> Any:
         from faster_whisper.tokenizer import Tokenizer
 
-        if code not in self._tokenizers:
-            self._tokenizers[code] = Tokenizer(
-                self._whisper.hf_tokenizer, self._model.is_multilingual, "transcribe", code
+        if (code, task) not in self._tokenizers:
+            self._tokenizers[code, task] = Tokenizer(
+                self._whisper.hf_tokenizer, self._model.is_multilingual, task, code
             )
-        return self._tokenizers[code]
+        return self._tokenizers[code, task]
 
     def _decoded(self, result: Any, length: int) -> Decoded:
         from faster_whisper.transcribe import get_compression_ratio
 
         tokens = result.sequences_ids[0]
-        tokenizer = self._tokenizer("en")  # the words' tokens are the same in every language
+        tokenizer = self._tokenizer(ENGLISH)  # the words' tokens are the same in every language
         # CTranslate2 averages over the words' tokens; Whisper counts the end of the text, too.
         mean_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
         text = tokenizer.decode(tokens).strip()
@@ -245,6 +268,11 @@ class Whisper:
             is_cut=is_cut,
             is_loop=is_cut and _repeats(text),
         )
+
+
+def take(encoded: Any, places: Sequence[int]) -> Any:
+    """Take some windows of what `Whisper.encode` gave."""
+    return _storage(np.asarray(encoded)[list(places)])
 
 
 def _storage(array: np.ndarray) -> Any:

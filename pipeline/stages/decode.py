@@ -6,7 +6,7 @@ Pure and picklable: the same object decodes in a thread, in a process or on anot
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.decode.video import Contents, read_video
 from pipeline.models.vad import find_speech
@@ -46,6 +46,9 @@ class Decoder:
     ) -> DecodedVideo:
         """Decode what a task needs.
 
+        A stored transcript that lacks the translation that CLIP is to be given is made again: one
+        pass of Whisper gives both.
+
         Args:
             task: the file, and the parts of its row to make.
             transcript: words of the stored row, where they are kept.
@@ -54,6 +57,8 @@ class Decoder:
         Raises:
             VideoError: the file cannot be decoded.
         """
+        if transcript and transcript.lacks_translation and self._in_english:
+            task = replace(task, needs=replace(task.needs, transcript=True))
         needs = task.needs
         contents = self._read(task, beat)
         windows: tuple[SpeechWindow, ...] = ()
@@ -69,6 +74,10 @@ class Decoder:
             transcript,
             contents.moments,
         )
+
+    @property
+    def _in_english(self) -> bool:
+        return self.settings.speech.text == "english"
 
     def _read(self, task: Task, beat: Callable[[], None]) -> Contents:
         clip, limits = self.settings.clip, self.settings.decode

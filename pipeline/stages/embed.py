@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.errors import VideoError
 from pipeline.models.loaded import Models
 from pipeline.models.protocols import ImageTextEncoder, SpeechRecogniser
-from pipeline.models.text_windows import text_windows
+from pipeline.models.text_windows import in_spoken_words, text_windows
 from pipeline.records import (
     DecodedVideo,
     EmbeddedVideo,
@@ -41,6 +41,7 @@ class Embedder:
         encoder: gives the loaded image-text encoder; called only when it is needed.
         recogniser: gives the loaded speech recogniser; called only when it is needed.
         first_window_only: let only the start of a long transcript count.
+        in_english: encode the translation of a transcript, where it has one.
     """
 
     def __init__(
@@ -49,16 +50,22 @@ class Embedder:
         recogniser: Callable[[], SpeechRecogniser],
         *,
         first_window_only: bool = False,
+        in_english: bool = False,
     ) -> None:
         self._encoder = encoder
         self._recogniser = recogniser
         self._first_window_only = first_window_only
+        self._in_english = in_english
 
     @classmethod
     def of(cls, settings: Settings, models: Models) -> Self:
         """Make one that loads its models when they are needed."""
-        first_only = settings.clip.transcript == "first_window"
-        return cls(models.clip, models.whisper, first_window_only=first_only)
+        return cls(
+            models.clip,
+            models.whisper,
+            first_window_only=settings.clip.transcript == "first_window",
+            in_english=settings.speech.text == "english",
+        )
 
     def embed(self, videos: Sequence[DecodedVideo]) -> list[EmbeddedVideo | Failure]:
         """Make what each video needs.
@@ -129,14 +136,20 @@ class Embedder:
         encoded = iter(self._encoder().encode_texts(texts) if texts else ())
         halves: list[SpeechHalf | None] = []
         for transcript, windows in zip(transcripts, cut, strict=True):
-            vectors = [next(encoded) for _ in windows]
-            halves.append(_speech_half(windows, vectors, dimension) if transcript else None)
+            half = _speech_half(windows, [next(encoded) for _ in windows], dimension)
+            halves.append(self._in_spoken_words(half, transcript) if transcript else None)
         return halves
 
     def _windows(self, transcript: Transcript) -> tuple[Segment, ...]:
-        return text_windows(
-            transcript.segments, self._encoder().fits, first_only=self._first_window_only
-        )
+        segments = (self._in_english and transcript.translation) or transcript.segments
+        return text_windows(segments, self._encoder().fits, first_only=self._first_window_only)
+
+    def _in_spoken_words(self, half: SpeechHalf, transcript: Transcript) -> SpeechHalf:
+        """Show the words of a video where its translation was encoded."""
+        if not self._in_english or not transcript.translation:
+            return half
+        windows = in_spoken_words(half.windows, transcript.segments)
+        return replace(half, windows=windows, translation=transcript.translation)
 
 
 def _visual_half(video: DecodedVideo, encoded: np.ndarray) -> VisualHalf:
@@ -157,11 +170,11 @@ def _shift(transcript: Transcript | VideoError, seconds: float) -> Transcript | 
     """Turn times of the sound into times of the video."""
     if isinstance(transcript, VideoError) or not seconds:
         return transcript
-    moved = tuple(
-        Segment(max(s.start + seconds, 0.0), max(s.end + seconds, 0.0), s.text)
-        for s in transcript.segments
-    )
-    return replace(transcript, segments=moved)
+    moved = [
+        tuple(Segment(max(s.start + seconds, 0.0), max(s.end + seconds, 0.0), s.text) for s in part)
+        for part in (transcript.segments, transcript.translation or ())
+    ]
+    return replace(transcript, segments=moved[0], translation=moved[1] or None)
 
 
 def _each_or_alone(

@@ -26,6 +26,9 @@ _SEGMENTS = pa.list_(
 )
 _TIME = pa.timestamp("us", tz="UTC")
 
+TRANSLATION = pa.field("translation", _SEGMENTS)
+"""The field that came with version 4."""
+
 
 def _key(name: str) -> pa.Field:
     """Make a primary key, which a table has from its first version on.
@@ -83,6 +86,7 @@ def video_schema(dimension: int) -> pa.Schema:
             _required("offline", pa.bool_()),
             pa.field(WORDS, pa.string()),
             *moment_fields(dimension),
+            TRANSLATION,
         ]
     )
 
@@ -99,7 +103,7 @@ def moment_fields(dimension: int) -> list[pa.Field]:
 VIDEO_COLUMNS = tuple(name for name in video_schema(1).names if name != WORDS)
 """Columns that a row is read from."""
 
-ADDED = frozenset(field.name for field in moment_fields(1))
+ADDED = frozenset(field.name for field in (*moment_fields(1), TRANSLATION))
 """Columns that a table of an older version may lack."""
 
 FAILURE_SCHEMA = pa.schema(
@@ -134,6 +138,10 @@ def rows_to_arrow(rows: Sequence[Row]) -> pa.Table:
         "moment_vectors": _ragged([row.moment_vectors for row in rows]),
         "segments": pa.array([_dicts(row.segments) for row in rows], _SEGMENTS),
         "speech_windows": pa.array([_dicts(row.speech_windows) for row in rows], _SEGMENTS),
+        "translation": pa.array(
+            [None if row.translation is None else _dicts(row.translation) for row in rows],
+            _SEGMENTS,
+        ),
     }
     made[WORDS] = words_of([row.transcript for row in rows])
     columns = [
@@ -167,6 +175,10 @@ def rows_from_arrow(table: pa.Table) -> list[Row]:
         "segments": [_segments(value) for value in table.column("segments").to_pylist()],
         "speech_windows": [
             _segments(value) for value in table.column("speech_windows").to_pylist()
+        ],
+        "translation": [
+            None if value is None else _segments(value)
+            for value in table.column("translation").to_pylist()
         ],
     }
     names = [field.name for field in fields(Row)]

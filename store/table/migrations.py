@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from store.table import index
-from store.table.arrow import WORDS, dimension_of, moment_fields, words_of
+from store.table.arrow import TRANSLATION, WORDS, dimension_of, moment_fields, words_of
 from store.table.lance import Table
 
 _BATCH_ROWS = 4_096
@@ -53,14 +53,32 @@ def add_moments(name: str, table: Table) -> None:
         name: the table's name.
         table: a table of version 2.
     """
-    if name != "videos":
-        return
+    if name == "videos":
+        _add(table, moment_fields(dimension_of(table.schema)))
+
+
+def add_translation(name: str, table: Table) -> None:
+    """Add the empty column of translations, which writes no row.
+
+    Args:
+        name: the table's name.
+        table: a table of version 3.
+    """
+    if name == "videos":
+        _add(table, [TRANSLATION])
+
+
+def _add(table: Table, fields: Sequence[pa.Field]) -> None:
+    """Add the columns that are not there yet: a step that was cut short may have."""
     there = table.schema.names
-    fields = moment_fields(dimension_of(table.schema))
     if missing := [field for field in fields if field.name not in there]:
         table.add_columns(missing)
 
 
-MIGRATIONS: dict[int, Callable[[str, Table], None]] = {1: add_words, 2: add_moments}
+MIGRATIONS: dict[int, Callable[[str, Table], None]] = {
+    1: add_words,
+    2: add_moments,
+    3: add_translation,
+}
 """Steps by the version that they start from. Each takes a table's name and the table, and brings it
 to the next version."""

@@ -135,6 +135,7 @@ def _row(visual: str, transcript: str, speech: str) -> Row:
         language=None,
         language_probability=None,
         segments=(),
+        translation=None,
         transcript="",
         speech_windows=(),
         speech_vectors=np.zeros((0, 512), np.float32),

@@ -264,7 +264,7 @@ def test_a_table_of_another_version_is_refused(store: Store) -> None:
     table = lancedb.connect(store.uri).open_table("videos")
     table.update_field_metadata({"path": "path", "metadata": {VERSION_KEY.decode(): "99"}})
     store.close()
-    with pytest.raises(StoreError, match=r"version 99.*needs version 3.*another store\.uri"):
+    with pytest.raises(StoreError, match=r"version 99.*needs version 4.*another store\.uri"):
         Store.open(store.uri, writer=True)
 
 
@@ -294,8 +294,14 @@ def test_a_writer_migrates_and_a_reader_says_what_is_needed(
     assert again.known()["a"].content_hash == "hash-5"
 
 
-def test_a_store_without_moments_is_read_as_it_is_and_gets_them_when_it_is_written(
-    store: Store,
+MOMENTS = ["moment_times", "moment_vectors", "moments_recipe"]
+
+
+@pytest.mark.parametrize(
+    ("version", "lacking"), [("2", [*MOMENTS, "translation"]), ("3", ["translation"])]
+)
+def test_a_store_of_an_older_version_is_read_as_it_is_and_gets_its_columns_when_it_is_written(
+    store: Store, version: str, lacking: list[str]
 ) -> None:
     row = make_row("a")
     store.upsert([row])
@@ -305,9 +311,9 @@ def test_a_store_without_moments_is_read_as_it_is_and_gets_them_when_it_is_writt
         if folder.exists():
             table = lancedb.connect(store.uri).open_table(name)
             if name == "videos":
-                table.drop_columns(["moment_times", "moment_vectors", "moments_recipe"])
+                table.drop_columns(lacking)
             key = table.schema.names[0]
-            table.update_field_metadata({"path": key, "metadata": {VERSION_KEY.decode(): "2"}})
+            table.update_field_metadata({"path": key, "metadata": {VERSION_KEY.decode(): version}})
     with Store.open(store.uri) as reader:
         assert_same(reader.rows(["a"])["a"], row)
         assert reader.known()["a"].moments_recipe is None
@@ -315,7 +321,10 @@ def test_a_store_without_moments_is_read_as_it_is_and_gets_them_when_it_is_writt
     with Store.open(store.uri, writer=True) as writer:
         assert_same(writer.rows(["a"])["a"], row)
         vectors = row.frame_vectors[:2]
-        longer = replace(row, moment_times=np.arange(2.0), moment_vectors=vectors)
+        english = (Segment(0.0, 1.5, "in English"),)
+        longer = replace(
+            row, moment_times=np.arange(2.0), moment_vectors=vectors, translation=english
+        )
         writer.upsert([longer])
         assert_same(writer.rows(["a"])["a"], longer)
 

@@ -18,6 +18,7 @@ from store.schema import Row, Segment
 from store.table.store import Store
 from tests.support.projects import UserProject
 from tests.support.scans import Scan, edit, failed, rows
+from tests.support.words import words
 
 
 @pytest.fixture
@@ -120,3 +121,51 @@ def test_what_texts_are_judged_by_is_encoded_once_by_the_scan_that_has_clip_at_h
         encoded = Models(settings, print).clip().encode_texts(unrelated_texts.TEXTS)
     assert kept is not None
     assert np.allclose(unrelated_texts.unpack(kept), encoded, atol=1e-3)  # kept as float16
+
+
+# English for CLIP
+
+TO_ENGLISH = "speech.text=english"
+
+
+def test_english_speech_needs_no_translation(heard: UserProject, scan: Scan) -> None:
+    before = with_other_words(heard)
+    redone = scan(TO_ENGLISH)
+    assert redone.counts == {"embedded": 1}
+    assert redone.loaded == {"CLIP"}
+    after = rows(heard)["a.mp4"]
+    assert (after.transcript, after.translation) == (WORDS, None)
+    assert np.array_equal(after.frame_vectors, before.frame_vectors)
+    assert scan(TO_ENGLISH).counts == {"unchanged": 1}
+
+
+@pytest.mark.model
+def test_a_translation_makes_the_speech_half_and_nothing_else(
+    project: UserProject, scan: Scan, made: Callable[[str], Path]
+) -> None:
+    """Taken for Portuguese, English gets Portuguese words."""
+    spoken = "whisper.language=pt"
+    project.add(made("speech.mp4"), "a.mp4")
+    scan(spoken)
+    first = rows(project)["a.mp4"]
+    edit(project, "a.mp4", visual=-first.visual)
+    redone = scan(spoken, TO_ENGLISH)
+    assert redone.counts == {"embedded": 1}
+    after = rows(project)["a.mp4"]
+    assert np.array_equal(after.visual, -first.visual)
+    assert (after.transcript, after.language) == (first.transcript, "pt")
+    assert [window.text for window in after.speech_windows] == [after.transcript]
+    assert after.translation is not None
+    english = " ".join(segment.text for segment in after.translation)
+    assert len({"country", "ask", "americans"} & set(words(english))) >= 2
+    with_clip = Models(config.load(project.config), print).clip()
+    np.testing.assert_allclose(after.speech, with_clip.encode_texts([english])[0], atol=1e-5)
+    # What is stored is kept: by another pooling here, by the transcript's own language there.
+    redone = scan(spoken, TO_ENGLISH, "clip.transcript=first_window")
+    assert redone.loaded == {"CLIP"}
+    assert rows(project)["a.mp4"].translation == after.translation
+    redone = scan(spoken)
+    assert redone.loaded == {"CLIP"}
+    back = rows(project)["a.mp4"]
+    assert back.translation is None
+    np.testing.assert_allclose(back.speech, first.speech, atol=1e-5)

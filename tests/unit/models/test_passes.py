@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.models.passes import Answer, Clip, Request, batches, judge
+from pipeline.models.passes import Answer, Clip, Request, batches, judge, translation_request
 from pipeline.models.whisper import Decoded, Language
-from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow
+from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow, Transcript
 from store.schema import Segment
 
 EN, ES = Language("en", 0.9), Language("es", 0.9)
@@ -131,3 +131,45 @@ def test_a_batch_is_decoded_at_one_length_and_bounded() -> None:
         assert len({request.decoded_length for request in batch}) == 1
         assert len(batch) * batch[0].decoded_length <= 240 * SAMPLE_RATE_HZ
         assert [each.length for each in batch] == sorted(each.length for each in batch)
+
+
+def translation(seconds: float, words: Decoded) -> Request:
+    """What is asked of the translation of a window in which a first pass found words."""
+    request = Request(clip(seconds, language=ES), window(seconds))
+    return translation_request(request, judge(request, ES, words), words)
+
+
+def test_an_improbable_translation_is_kept() -> None:
+    answer = judge(translation(10, decoded(9.0)), ES, decoded(9.0, logprob=-1.8))
+    assert answer.is_translation
+    assert [segment.end for segment in answer.segments] == [9.0]
+    assert answer.follow_up is None
+
+
+@pytest.mark.parametrize(
+    "bad", [decoded(9.0, ratio=3.0), decoded(9.0, is_cut=True, is_loop=True)], ids=["ratio", "loop"]
+)
+def test_a_translation_that_repeats_itself_gets_a_second_pass_and_is_dropped_if_it_does_again(
+    bad: Decoded,
+) -> None:
+    first = judge(translation(10, decoded(9.0)), ES, bad)
+    assert first.segments == ()
+    assert first.follow_up is not None
+    assert (first.follow_up.length, first.follow_up.task) == (30 * SAMPLE_RATE_HZ, "translate")
+    second = judge(first.follow_up, ES, bad)
+    assert (second.segments, second.follow_up) == ((), None)
+
+
+def test_only_what_has_words_is_translated_and_the_rest_with_its_own() -> None:
+    assert length_of(translation(26, decoded(8.0, 20.0))) == pytest.approx(20)
+    assert length_of(translation(20, decoded(8.0, 19.0))) == 20
+
+
+def test_a_translation_stands_beside_the_words() -> None:
+    state = clip(20)
+    english = Answer((Segment(0.0, 2.0, "words"),), ES, is_translation=True)
+    state.take(Answer((Segment(0.0, 2.0, "palabras"),), ES, translation=english))
+    transcript = state.result()
+    assert isinstance(transcript, Transcript)
+    assert (transcript.text, transcript.language) == ("palabras", "es")
+    assert transcript.translation == english.segments

@@ -47,6 +47,7 @@ def parts_that_differ(first: Recipe, second: Recipe) -> set[str]:
         ("clip.model=ViT-B/16", {"visual", "speech"}),
         ("clip.pretrained=laion2b_s34b_b79k", {"visual", "speech"}),
         ("clip.transcript=first_window", {"speech"}),
+        ("speech.text=english", {"speech"}),
         ("whisper.model=small", {"transcript", "speech"}),
         ("whisper.language=en", {"transcript", "speech"}),
         ("whisper.vad=false", {"transcript", "speech"}),

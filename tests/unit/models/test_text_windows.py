@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.models.text_windows import text_windows
+from pipeline.models.text_windows import in_spoken_words, text_windows
 from store.schema import Segment
 
 WORDS = st.text("abcdeé日本", min_size=1, max_size=8)
@@ -98,3 +98,11 @@ def test_a_long_segment_is_cut_at_the_space_nearest_to_its_middle() -> None:
 def test_nothing_said_is_no_window() -> None:
     assert text_windows([], at_most(5)) == ()
     assert text_windows([Segment(0.0, 1.0, " \n")], at_most(5)) == ()
+
+
+def test_windows_of_a_translation_show_the_words_that_were_said_there() -> None:
+    said = [Segment(0, 4, "uno dos"), Segment(4, 7, "tres"), Segment(9, 12, "cuatro")]
+    windows = [Segment(0, 5, "one two"), Segment(5, 8, "three"), Segment(20, 21, "five")]
+    shown = in_spoken_words(windows, said)
+    assert [window.text for window in shown] == ["uno dos", "tres", "five"]
+    assert [(window.start, window.end) for window in shown] == [(0, 5), (5, 8), (20, 21)]

@@ -369,3 +369,62 @@ def test_a_long_recording_takes_little_memory_to_listen_to(jfk: np.ndarray) -> N
         tracemalloc.stop()
     assert peak - sum(window.samples.nbytes for window in windows) < 1.5 * audio.nbytes
     assert sum(len(window.samples) for window in windows) > 0.7 * len(audio)
+
+
+class Counted:
+    """Whisper, which counts what it encodes and decodes."""
+
+    def __init__(self, whisper: Any) -> None:
+        self._whisper = whisper
+        self.encoded = 0
+        self.tasks: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whisper, name)
+
+    def encode(self, windows: Any, *rest: Any) -> Any:
+        self.encoded += len(windows)
+        return self._whisper.encode(windows, *rest)
+
+    def decode(self, *given: Any) -> Any:
+        self.tasks += given[-1]
+        return self._whisper.decode(*given)
+
+
+def translating(whisper: Path, **options: Any) -> tuple[Transcriber, Counted]:
+    transcriber = Transcriber(str(whisper), translates=True, threads=2, **options)
+    counted = Counted(transcriber._whisper)
+    transcriber._whisper = counted  # type: ignore[assignment]
+    return transcriber, counted
+
+
+def test_words_in_another_language_are_translated_from_the_same_encoding(
+    whisper_dir: Path, jfk: np.ndarray
+) -> None:
+    """Taken for Portuguese, English becomes Portuguese words, and English again in translation."""
+    transcriber, counted = translating(whisper_dir, language="pt")
+    transcript = spoken(transcriber, jfk)
+    assert counted.tasks.count("translate") == 1
+    assert counted.encoded == counted.tasks.count("transcribe")
+    assert {"seu", "para", "que"} & set(words(transcript.text))
+    assert transcript.translation is not None
+    english = " ".join(segment.text for segment in transcript.translation)
+    assert error_rate(english, ASK_NOT) < 0.2
+    assert transcript.translation[0].start == pytest.approx(0.3, abs=1)
+    assert transcript.translation[-1].end == pytest.approx(10.6, abs=1)
+
+
+def test_english_is_not_decoded_twice(whisper_dir: Path, jfk: np.ndarray) -> None:
+    transcriber, counted = translating(whisper_dir)
+    transcript = spoken(transcriber, jfk)
+    assert is_ask_not(transcript)
+    assert transcript.translation is None
+    assert counted.tasks == ["transcribe"]
+
+
+def test_full_windows_are_translated_too(whisper_dir: Path, jfk: np.ndarray) -> None:
+    transcriber, _ = translating(whisper_dir, language="pt", full_windows=True)
+    transcript = spoken(transcriber, jfk)
+    assert transcript.translation is not None
+    english = " ".join(segment.text for segment in transcript.translation)
+    assert error_rate(english, ASK_NOT) < 0.2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -252,6 +253,37 @@ def test_only_what_is_needed_is_made_and_loaded(clip: ClipEncoder) -> None:
     embedded = embed_one(embedder, new_pooling)
     assert (embedded.visual, embedded.transcript) == (None, None)
     np.testing.assert_allclose(embedded.speech.vector, clip.encode_texts([WORDS])[0], atol=1e-6)
+
+
+SPANISH = (Segment(1.0, 2.0, "no preguntes"), Segment(2.0, 3.0, "por tu país"))
+ENGLISH = (Segment(1.0, 3.0, WORDS),)
+
+
+def test_a_translation_is_encoded_and_the_words_that_were_said_are_shown(
+    clip: ClipEncoder,
+) -> None:
+    script = Scripted(Transcript(SPEECH, SPANISH, "es", 0.9, ENGLISH))
+    embedder = Embedder(lambda: clip, lambda: script, in_english=True)
+    embedded = embed_one(embedder, video("a.mp4", said=0, starts=1.0))
+    assert embedded.transcript is not None
+    assert embedded.speech is not None
+    assert embedded.transcript.text == "no preguntes por tu país"
+    assert embedded.speech.translation == (Segment(2.0, 4.0, WORDS),)
+    assert embedded.speech.windows == (Segment(2.0, 4.0, "no preguntes por tu país"),)
+    np.testing.assert_allclose(embedded.speech.vector, clip.encode_texts([WORDS])[0], atol=1e-6)
+
+
+def test_without_a_translation_or_where_none_is_wanted_the_words_are_encoded(
+    clip: ClipEncoder,
+) -> None:
+    text = "no preguntes por tu país"
+    for in_english, translation in ((True, None), (False, ENGLISH)):
+        script = [Transcript(SPEECH, SPANISH, "es", 0.9, translation)]
+        embedder = Embedder(lambda: clip, partial(Scripted, *script), in_english=in_english)
+        speech = embed_one(embedder, video("a.mp4", said=0)).speech
+        assert speech is not None
+        assert speech.translation is None
+        np.testing.assert_allclose(speech.vector, clip.encode_texts([text])[0], atol=1e-6)
 
 
 def test_no_videos_need_no_models() -> None:
