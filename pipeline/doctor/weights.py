@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pipeline.doctor.finding import Finding, State
 from pipeline.errors import ModelError, SettingsError
 from pipeline.models import hub
+from pipeline.models.names import check_translates
 from pipeline.models.text_files import INSTALL, find_texts
 from pipeline.models.weights import Weights, find_clip, find_whisper
 from pipeline.settings import Settings
@@ -36,8 +37,13 @@ def clip(settings: Settings) -> Finding:
 
 
 def whisper(settings: Settings) -> Finding:
-    """Look for Whisper's weights."""
-    return _finding("whisper", settings, find_whisper)
+    """Look for Whisper's weights, of a model that does what is wanted."""
+    return _finding("whisper", settings, _find_whisper)
+
+
+def _find_whisper(settings: Settings) -> Weights:
+    check_translates(settings)
+    return find_whisper(settings)
 
 
 def _finding(part: str, settings: Settings, find: Callable[[Settings], Weights]) -> Finding:

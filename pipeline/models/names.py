@@ -37,7 +37,7 @@ def check_names(settings: Settings) -> None:
     check_clip_name(settings)
     check_whisper_name(settings)
     _check_language(settings)
-    _check_translates(settings)
+    check_translates(settings)
 
 
 def check_clip_name(settings: Settings) -> None:
@@ -140,7 +140,12 @@ def _check_language(settings: Settings) -> None:
         raise SettingsError(f"{wrong}: the model {model} knows English only")
 
 
-def _check_translates(settings: Settings) -> None:
+def check_translates(settings: Settings) -> None:
+    """Refuse a Whisper model that cannot translate where a translation is wanted.
+
+    Raises:
+        SettingsError: it cannot, or there is no such model.
+    """
     if settings.speech.text != "english":
         return
     model, folder = settings.whisper.model, settings.whisper_folder

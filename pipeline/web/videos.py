@@ -55,6 +55,7 @@ class VideoDetails:
     Args:
         video: as lists have it.
         segments: the transcript with its times.
+        translation: the same in English, where CLIP was given that.
         frames: seconds of the frames that stand for it.
         copies: other videos of the same content.
         version: of the table.
@@ -62,6 +63,7 @@ class VideoDetails:
 
     video: Video
     segments: list[dict[str, Any]]
+    translation: str | None
     frames: list[float]
     copies: list[Video]
     version: int
@@ -136,13 +138,20 @@ def show_video(site: Site, *, key: str) -> VideoDetails:
     """Show one video."""
     overview, place = site.place_of(key)
     assert overview.snapshot is not None
-    rows, _ = overview.snapshot.take(overview.row_ids([place]), ["segments", "frame_times"])
+    columns = ["segments", "frame_times", *{"translation"} & overview.snapshot.columns]
+    rows, _ = overview.snapshot.take(overview.row_ids([place]), columns)
     copies = overview.places_of_content[overview.contents[place]]
     others = [other for other in copies if other != place]
     (row,) = rows.to_pylist()
     first, *same = site.videos(overview, [place, *others[:MOST_ROWS]])
+    english = row.get("translation")
     return VideoDetails(
-        site.look_at(first), row["segments"], row["frame_times"], same, overview.version
+        site.look_at(first),
+        row["segments"],
+        english and " ".join(segment["text"] for segment in english),
+        row["frame_times"],
+        same,
+        overview.version,
     )
 
 

@@ -31,6 +31,7 @@ IN_FOLDER = 9
 UNLABELED = 6
 MARKUP = "<img src=x onerror=window.hacked=1>.mp4"
 SAID = "<b>Let it rest</b> for an hour."
+IN_ENGLISH = "<b>In English</b> it rests, too."
 LONG = "a very long name " + "of a film " * 18 + ".mp4"
 DIMENSION = 64  # of TINY_CLIP
 SPREAD = 0.5
@@ -88,6 +89,7 @@ def _row(root: Path, name: str, kind: int, seed: int, recipe: Recipe) -> Row:
         duration_seconds=2.0, width=160, height=120, visual=vector,
         frame_times=np.array([0.2, 1.0, 1.8]), frame_vectors=np.stack([vector] * 3),
         segments=spoken, transcript=" ".join(each.text for each in spoken), speech_windows=spoken,
+        translation=(Segment(0.0, 1.5, IN_ENGLISH),) if name == MARKUP else None,
         thumbnail=_picture(kind, seed), embedded_at=datetime.now(UTC), visual_recipe=recipe.visual,
         transcript_recipe=recipe.transcript, speech_recipe=recipe.speech,
     )  # fmt: skip

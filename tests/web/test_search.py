@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
-from tests.support.pages import FOLDERS, IN_FOLDER, LONG, MARKUP, SAID, UNLABELED
+from tests.support.pages import FOLDERS, IN_ENGLISH, IN_FOLDER, LONG, MARKUP, SAID, UNLABELED
 from tests.support.projects import UserProject
 
 ALL = len(FOLDERS) * IN_FOLDER + UNLABELED + 2
@@ -275,8 +275,10 @@ def test_markup_in_names_and_words_stays_text(open_page: Callable[..., Page]) ->
     card(page, MARKUP).locator("a.face").click()
     expect(page.locator("#player h2")).to_have_text(MARKUP)
     expect(page.locator(".transcript")).to_contain_text(SAID)
+    page.get_by_text("In English", exact=True).click()
+    expect(page.get_by_text(IN_ENGLISH)).to_be_visible()
     assert page.evaluate("window.hacked === undefined")
-    assert page.locator(".transcript b").count() == 0
+    assert page.locator("#player b").count() == 0
 
 
 def test_more_like_this(page: Page) -> None:

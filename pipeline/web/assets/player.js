@@ -75,7 +75,7 @@ async function load(key, at) {
   }
 }
 
-function show({ video: one, segments, copies }, at) {
+function show({ video: one, segments, translation, copies }, at) {
   const lines = segments.map((segment) => el("li", {}, button(
     segment.text, () => seek(segment.start, true), { class: "line" },
   )));
@@ -91,6 +91,7 @@ function show({ video: one, segments, copies }, at) {
         button("Move", () => moveOne(one), { icon: "folder", key: "v" }),
         button("More like this", () => like(one), { icon: "like", key: "l" }))),
     lines.length ? words : el("p", { class: "quiet-text silent" }, "Nobody speaks in this video."),
+    translation && el("details", { class: "english" }, el("summary", {}, "In English"), el("p", {}, translation)),
     copies.length > 0 && el("div", { class: "copies" }, el("h3", {}, counted(copies.length, "copy", "copies")),
       strip(copies, { label: "Copies" })))));
   play(stage, one, at, (time) => light(words, lines, segments, time));

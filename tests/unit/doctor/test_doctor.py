@@ -60,6 +60,13 @@ def test_names_of_models_that_there_are_not() -> None:
         assert part(settings).state == State.PROBLEM
 
 
+def test_a_model_that_cannot_translate_where_that_is_wanted() -> None:
+    changes = ["whisper.model=turbo", "speech.text=english"]
+    found = weights.whisper(load(ROOT / "config.toml", changes))
+    assert found.state is State.PROBLEM
+    assert "turbo" in found.text
+
+
 @pytest.mark.process
 def test_rows_of_another_recipe(project: UserProject) -> None:
     fill(project, [Clusters().row("x/1.mp4", 0, 0)])

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.web.guard import HEADERS
 from tests.support.api import Client, open_page
-from tests.support.pages import FOLDERS, IN_FOLDER, LONG, MARKUP, UNLABELED
+from tests.support.pages import FOLDERS, IN_ENGLISH, IN_FOLDER, LONG, MARKUP, UNLABELED
 from tests.support.projects import UserProject
 
 VIDEOS = len(FOLDERS) * IN_FOLDER + UNLABELED + 2  # and a copy, and a misplaced one
@@ -81,6 +81,8 @@ def test_a_video_has_its_words_and_its_copies(page: Client) -> None:
     assert found["video"]["media"]["kind"] == "file"
     spoken = page.get(f"/api/videos/{page.key(MARKUP)}")
     assert [segment["text"] for segment in spoken["segments"]][1].startswith("<b>")
+    assert spoken["translation"] == IN_ENGLISH
+    assert found["translation"] is None
     assert spoken["frames"] == [0.2, 1.0, 1.8]
 
 
