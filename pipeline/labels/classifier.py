@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from threading import local
 from typing import Self
 
 import numpy as np
@@ -25,7 +26,7 @@ NOVEL_SHARE = 0.1
 FOLDS = 50
 """Cross-validation leaves out one clip at a time up to this many clips, and a fold beyond."""
 
-_INVERSE_REGULARISATION = 10.0  # scikit-learn's C of Platt's line: few labels say little
+_INVERSE_REGULARISATION = 10.0  # of the slope, scikit-learn's C: few labels say little
 _SEED = 42
 _BLOCK_ROWS = 4_096  # in double precision at a time
 _NO_VARIATION = 1e-9  # share of the squares that rounding leaves of none
@@ -128,16 +129,31 @@ class Moments:
             labels: int64 `[n]` folder indices.
             folders: number of folders.
         """
-        width = vectors.shape[1]
-        sums, outer = np.zeros((folders, width)), np.zeros((width, width))
+        made = cls.none(folders, vectors.shape[1])
+        made.add(vectors, labels)
+        return made
+
+    @classmethod
+    def none(cls, folders: int, width: int) -> Moments:
+        """Make the moments of no clips."""
+        counts, sums = np.zeros(folders, np.int64), np.zeros((folders, width))
+        return cls(counts, sums, np.zeros((width, width)))
+
+    def add(self, vectors: np.ndarray, labels: np.ndarray) -> None:
+        """Add clips to these moments themselves.
+
+        Args:
+            vectors: float `[n, r]`.
+            labels: int64 `[n]` folder indices.
+        """
         for start in range(0, len(vectors), _BLOCK_ROWS):
             block = vectors[start : start + _BLOCK_ROWS].astype(np.float64, copy=False)
-            outer += block.T @ block
             there = labels[start : start + _BLOCK_ROWS]
             order = np.argsort(there, kind="stable")
-            present, begin = np.unique(there[order], return_index=True)
-            sums[present] += np.add.reduceat(block[order], begin)
-        return cls(np.bincount(labels, minlength=folders), sums, outer)
+            present, begin, counts = np.unique(there[order], return_index=True, return_counts=True)
+            self.counts[present] += counts
+            self.sums[present] += np.add.reduceat(block[order], begin)
+            np.add(self.outer, block.T @ block, out=self.outer)
 
     def among(self, places: Sequence[int], folders: int) -> Moments:
         """Number the folders otherwise: each gets the number at its place in `places`."""
@@ -163,27 +179,32 @@ class ShrunkLda:
 
     Args:
         moments: of labeled clips, at least one.
+        overwrite: whether the outer products of the moments may be computed in: new memory for
+            them takes a fifth of the time.
     """
 
-    def __init__(self, moments: Moments) -> None:
-        from scipy.linalg import cho_factor, cho_solve
+    def __init__(self, moments: Moments, *, overwrite: bool = False) -> None:
+        from scipy.linalg import cho_solve
 
         self._folders = len(moments.counts)
         self._present = np.flatnonzero(moments.counts)
         counts, sums = moments.counts[self._present], moments.sums[self._present]
         means = sums / counts[:, None]
         between = sums / np.sqrt(counts)[:, None]
-        shrunk = between.T @ between
-        np.subtract(moments.outer, shrunk, out=shrunk)
-        total, within = np.trace(moments.outer), np.trace(shrunk)
+        total = np.trace(moments.outer)
+        shrunk = moments.outer if overwrite else moments.outer.copy()
+        shrunk -= between.T @ between
+        within = np.trace(shrunk)
         if within > _NO_VARIATION * total:
             shrunk *= (1 - SHRINKAGE) / max(counts.sum() - len(counts), 1)
             level = np.trace(shrunk) / len(shrunk) / (1 - SHRINKAGE)
         else:  # one video a folder: every direction counts alike
             shrunk, level = np.zeros_like(shrunk), 1.0
         shrunk[np.diag_indices_from(shrunk)] += SHRINKAGE * level
-        factor = cho_factor(shrunk, lower=True, overwrite_a=True, check_finite=False)
-        self._weights = cho_solve(factor, means.T, check_finite=False)
+        # NumPy's lets other threads go on meanwhile, and SciPy's does not. LAPACK reads columns:
+        # of a symmetric matrix the rows are as good, and need no copy.
+        factor = np.linalg.cholesky(shrunk.T)
+        self._weights = cho_solve((factor.T, False), means.T, check_finite=False)
         self._offsets = -(means.T * self._weights).sum(axis=0) / 2
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -237,10 +258,11 @@ class CrossValidation:
         self._clips = clips
         places = list(_folds(keys))
         self._parts = list(zip(places, on_all_cores(self._moments, places), strict=True))
-        width = clips.vectors.shape[1]
-        self.moments = Moments.of(np.empty((0, width)), np.empty(0, np.int64), len(clips.names))
+        self.moments = Moments.none(len(clips.names), clips.vectors.shape[1])
         for _, part in self._parts:
-            self.moments += part
+            self.moments.counts[:] += part.counts
+            self.moments.sums[:] += part.sums
+            self.moments.outer[:] += part.outer
 
     def predict(self, aside: np.ndarray | None = None) -> Predictions:
         """Predict every clip.
@@ -252,20 +274,30 @@ class CrossValidation:
         scores = np.full((len(clips), len(clips.names)), -np.inf)
         left_out = np.zeros(len(clips), bool) if aside is None else aside
         usable = self.moments - self._moments(np.flatnonzero(left_out))
+        of_thread = local()
 
         def predict(part: tuple[np.ndarray, Moments]) -> None:
             places, moments = part
-            twice = places[left_out[places]]  # left out with the part and by itself
-            rest = usable - (moments - self._moments(twice) if len(twice) else moments)
+            if not hasattr(of_thread, "outer"):
+                of_thread.outer = np.empty_like(usable.outer)
+            rest = Moments(
+                usable.counts - moments.counts,
+                usable.sums - moments.sums,
+                np.subtract(usable.outer, moments.outer, out=of_thread.outer),
+            )
+            rest.add(*self._of(places[left_out[places]]))  # left out with the part and by itself
             if rest.counts.any():
-                scores[places] = ShrunkLda(rest).predict(clips.vectors[places]).scores
+                lda = ShrunkLda(rest, overwrite=True)
+                scores[places] = lda.predict(clips.vectors[places]).scores
 
         on_all_cores(predict, self._parts)
         return Predictions.of(scores)
 
     def _moments(self, places: np.ndarray) -> Moments:
-        clips = self._clips
-        return Moments.of(clips.vectors[places], clips.labels[places], len(clips.names))
+        return Moments.of(*self._of(places), len(self._clips.names))
+
+    def _of(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self._clips.vectors[places], self._clips.labels[places]
 
 
 def leave_one_out(clips: LabeledClips, aside: np.ndarray | None = None) -> Predictions:
@@ -367,21 +399,26 @@ def _fit_line(margin: np.ndarray, right: np.ndarray, weight: np.ndarray) -> tupl
 
     The targets are Platt's, a little short of 0 and 1, so that a few videos are never certainty.
     """
-    from sklearn.linear_model import LogisticRegression
+    from scipy.optimize import minimize  # scikit-learn's would take a second to import
+    from scipy.special import expit
 
     if not len(margin):
         return 0.0, -50.0
     good, bad = weight[right].sum(), weight[~right].sum()
     target = np.where(right, (good + 1) / (good + 2), 1 / (bad + 2))
-    model = LogisticRegression(C=_INVERSE_REGULARISATION)
-    model.fit(
-        np.concatenate([margin, margin])[:, None],
-        np.repeat([True, False], len(margin)),
-        np.concatenate([weight * target, weight * (1 - target)]),
-    )
-    slope, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
+    share = weight * (_INVERSE_REGULARISATION / weight.sum())
+    ridge = 1 / weight.sum()
+
+    def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
+        at = line[0] * margin + line[1]
+        wrong = share * (expit(at) - target)
+        value = share @ (np.logaddexp(0, at) - target * at) + ridge * line[0] ** 2 / 2
+        return value, np.array([wrong @ margin + ridge * line[0], wrong.sum()])
+
+    found = minimize(loss, np.zeros(2), jac=True, method="BFGS", options={"gtol": 1e-9})
+    slope, offset = found.x.tolist()
     if slope > 0:
         return slope, offset
     # A larger margin is never less reliable: without a trend, the share of right answers counts.
-    share = (weight * target).sum() / weight.sum()
-    return 0.0, float(np.log(share / (1 - share)))
+    usual = (weight * target).sum() / weight.sum()
+    return 0.0, float(np.log(usual / (1 - usual)))

@@ -362,11 +362,12 @@ def _directions(embeddings: np.ndarray, means: np.ndarray) -> np.ndarray:
     step = max(n // max(_RANK_SAMPLE * width, 1), 1)
     while True:
         exact = centred(embeddings[::step], means).astype(np.float64)
-        size, directions = np.linalg.eigh(exact.T @ exact)
+        products = exact.T @ exact
+        size = np.linalg.eigvalsh(products)
         used = size > 1e-8 * max(size.max(initial=0), 1e-12)
         if used.all():
             return np.empty((width, 0))
         if step == 1:
-            kept = directions[:, used]
+            kept = np.linalg.eigh(products).eigenvectors[:, used]
             return kept if kept.shape[1] else np.zeros((width, 1))
         step = 1

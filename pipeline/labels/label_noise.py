@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from store.threads import on_all_cores
+
 _SLOPES = np.geomspace(0.02, 50, 40)
 """Slopes over the median margin: from scores that say nothing to a winner that is certain."""
 
@@ -51,7 +53,9 @@ class LabelNoise:
         lead, others = _lead(scores, labels)
         second, first = np.partition(lead, -2, axis=1)[:, -2:].T
         slopes = _SLOPES / (float(np.median(first - second)) or 1.0)
-        likelihoods = [_log_likelihoods(_odds(lead, slope), others) for slope in slopes]
+        likelihoods = on_all_cores(
+            lambda slope: _log_likelihoods(_odds(lead, slope), others), slopes
+        )
         evidence = np.stack(likelihoods) + np.log(_PRIOR)
         weights = np.exp(evidence - evidence.max())
         return cls(slopes, weights / weights.sum())
@@ -77,12 +81,15 @@ def _lead(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def _odds(lead: np.ndarray, slope: float) -> np.ndarray:
     """Return the odds that a clip belongs in any folder but its own, float64 `[n]`."""
-    odds: np.ndarray = np.exp(np.minimum(slope * lead, _LARGEST_EXPONENT)).sum(axis=1) - 1
+    exponent = slope * lead
+    np.minimum(exponent, _LARGEST_EXPONENT, out=exponent)
+    odds: np.ndarray = np.exp(exponent, out=exponent).sum(axis=1) - 1
     return odds
 
 
 def _log_likelihoods(odds: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the log-likelihood of all labels for each of _SHARES, float64 `[shares]`."""
-    each = [np.log1p(-share + share * odds / others) - np.log1p(odds) for share in _SHARES]
-    summed: np.ndarray = np.stack(each).sum(axis=1)
+    excess = odds / others - 1
+    each = np.array([np.log1p(share * excess).sum() for share in _SHARES])
+    summed: np.ndarray = each - np.log1p(odds).sum()
     return summed
