@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -128,14 +128,31 @@ class CheckResult:
         Args:
             shown: turns a row path into the path that a person sees.
         """
-        document = asdict(self)
-        for each in (*document["in_two_folders"], *document["labeled_and_unlabeled"]):
-            for video in each["videos"]:
-                video["path"] = shown(video["path"])
-        for each in document["misplaced"]:
-            each["path"] = shown(each["path"])
-            each["neighbours"] = [shown(path) for path in each["neighbours"]]
-        return document
+
+        def copies(found: tuple[Duplicates, ...]) -> list[dict[str, Any]]:
+            return [
+                {
+                    **vars(each),
+                    "videos": [{**vars(place), "path": shown(place.path)} for place in each.videos],
+                }
+                for each in found
+            ]
+
+        return {
+            **vars(self),
+            "in_two_folders": copies(self.in_two_folders),
+            "labeled_and_unlabeled": copies(self.labeled_and_unlabeled),
+            "misplaced": [
+                {
+                    **vars(each),
+                    "path": shown(each.path),
+                    "neighbours": [shown(path) for path in each.neighbours],
+                }
+                for each in self.misplaced
+            ],
+            "small": [vars(each) for each in self.small],
+            "overlapping": [vars(each) for each in self.overlapping],
+        }
 
 
 def check_folders(project: Project) -> CheckResult:

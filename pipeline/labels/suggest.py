@@ -134,13 +134,19 @@ class Advice:
         Args:
             shown: turns a row path into the path that a person sees.
         """
-        suggestions = [asdict(each) for each in self.suggestions]
-        for each in suggestions:
-            del each["content_hash"]
-            each["path"] = shown(each["path"])
-            others = (neighbour for other in each["others"] for neighbour in other["neighbours"])
-            for neighbour in (*each["neighbours"], *others):
-                neighbour["path"] = shown(neighbour["path"])
+
+        def near(found: tuple[Neighbour, ...]) -> list[dict[str, Any]]:
+            return [{**vars(each), "path": shown(each.path)} for each in found]
+
+        suggestions = []
+        for each in self.suggestions:  # thousands: `asdict` would copy every number
+            others = [
+                {**vars(other), "neighbours": near(other.neighbours)} for other in each.others
+            ]
+            document = {**vars(each), "path": shown(each.path), "others": others}
+            document["neighbours"] = near(each.neighbours)
+            del document["content_hash"]
+            suggestions.append(document)
         return {
             "suggestions": suggestions,
             "min_confidence": self.min_confidence,

@@ -16,6 +16,9 @@ from typing import Self
 
 import numpy as np
 
+from store.analysis.neighbours import nearest
+from store.threads import on_all_cores
+
 PERPLEXITY = 30.0  # the usual one; a third of the videos where there are few
 LEAST_FOR_TSNE = 4  # different vectors; fewer have no neighbourhoods
 COMPONENTS = 50
@@ -30,6 +33,7 @@ ITERATIONS = 400  # beside 250 of early exaggeration; 500 gain nothing that one 
 
 FEW_FITTED = 3_000  # threads gain nothing
 NEAREST = 10
+BLOCK_ROWS = 1_024  # placed at a time
 NEARNESS = 4
 """Power of the distance that weighs the nearest: between two groups, the nearer one wins."""
 
@@ -68,14 +72,18 @@ class Plane:
 
     def place(self, embeddings: np.ndarray) -> np.ndarray:
         """Place embeddings `[q, w]` beside those that are nearest: float64 `[q, 2]`."""
-        from sklearn.neighbors import NearestNeighbors
-
-        if not len(embeddings):
-            return np.empty((0, 2))
         moved = embeddings.astype(np.float32) - self.mean
         short = moved @ self.axes if self.axes.shape[1] else moved
-        near = NearestNeighbors(n_neighbors=min(NEAREST, len(self.vectors)), algorithm="brute")
-        distance, index = near.fit(self.vectors).kneighbors(short)
+        blocks = np.split(short, range(BLOCK_ROWS, len(short), BLOCK_ROWS))
+        return np.concatenate(on_all_cores(self._beside_nearest, blocks))
+
+    def _beside_nearest(self, short: np.ndarray) -> np.ndarray:
+        """Place vectors `[q, c]`."""
+        # The nearest have the largest 2 v.q - |v|^2.
+        asked = np.column_stack([2 * short, np.full(len(short), -1, np.float32)])
+        lengths = np.einsum("sc,sc->s", self.vectors, self.vectors)
+        index = nearest(asked, np.column_stack([self.vectors, lengths]), NEAREST).indices
+        distance = np.linalg.norm(self.vectors[index] - short[:, None], axis=2)
         closest = np.maximum(distance[:, :1], 1e-6)
         weights = (closest / np.maximum(distance, closest)) ** NEARNESS
         weights /= weights.sum(axis=1, keepdims=True)

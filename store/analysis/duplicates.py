@@ -94,16 +94,24 @@ def duplicate_groups(vectors: Vectors) -> np.ndarray:
 
 
 def connected(pairs: np.ndarray, contents: int) -> np.ndarray:
-    """Number contents so that those that hang together by `pairs` have one number: int64 `[n]`."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    """Number contents so that those that hang together by `pairs` have one number: int64 `[n]`.
 
-    if not contents:
-        return np.empty(0, np.int64)
-    one, other = pairs.T
-    graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(contents, contents))
-    _, groups = connected_components(graph, directed=False)
-    return np.asarray(groups, np.int64)
+    Pairs are few. SciPy's `connected_components` takes half a second to import, half of all that
+    an answer takes that was given before.
+    """
+    first = list(range(contents))  # each leads to the lowest of those that hang together
+
+    def lowest(each: int) -> int:
+        while first[each] != each:
+            first[each] = first[first[each]]
+            each = first[each]
+        return each
+
+    for one, other in pairs.tolist():
+        low, high = sorted((lowest(one), lowest(other)))
+        first[high] = low
+    together = np.array([lowest(each) for each in range(contents)], np.int64)
+    return np.asarray(np.unique(together, return_inverse=True)[1], np.int64)
 
 
 def duplicate_pairs(embeddings: np.ndarray, usual: UsualDistance, thumbnails: Thumbnails) -> Pairs:

@@ -32,6 +32,9 @@ MOST_COMPARED = 50_000
 """Most vectors of which `nearest_within` compares every pair: 2 s of a core for 20,000, and four
 times as long for twice as many. Among more only vectors in cells near each other are compared."""
 
+GROUP = 16
+"""Columns of which the largest is looked at first: a tenth of the time for 10 of 10,000."""
+
 CELL_SIZE = 400
 CELLS_SEARCHED = 4
 """Cells that each vector is compared in, its own and the next: among 60,000 vectors that found all
@@ -257,8 +260,20 @@ def blocks(rows: int, columns: int) -> Iterator[slice]:
 
 
 def _best(found: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    some = np.argpartition(-found, k - 1, axis=1)[:, :k]
-    some.sort(axis=1)
+    """Return the columns of the `k` largest numbers of each row, and those, largest first."""
+    rows, columns = found.shape
+    wide = columns // GROUP
+    if wide >= 2 * k:
+        # The k largest are in the k groups that have the largest maxima.
+        maxima = found[:, : GROUP * wide].reshape(rows, GROUP, wide).max(axis=1)
+        groups = np.argpartition(-maxima, k - 1, axis=1)[:, None, :k]
+        members = (groups + wide * np.arange(GROUP)[:, None]).reshape(rows, -1)
+        rest = np.broadcast_to(np.arange(GROUP * wide, columns), (rows, columns - GROUP * wide))
+        some = np.concatenate([members, rest], axis=1)
+    else:
+        some = np.broadcast_to(np.arange(columns), (rows, columns))
+    chosen = np.argpartition(-np.take_along_axis(found, some, axis=1), k - 1, axis=1)[:, :k]
+    some = np.sort(np.take_along_axis(some, chosen, axis=1), axis=1)
     scores = np.take_along_axis(found, some, axis=1)
     order = np.argsort(-scores, axis=1, kind="stable")
     return np.take_along_axis(some, order, axis=1), np.take_along_axis(scores, order, axis=1)

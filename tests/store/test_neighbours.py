@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from store.analysis import neighbours
+from store.analysis.duplicates import connected
 from store.analysis.neighbours import nearest, nearest_within
 
 
@@ -42,6 +45,34 @@ def test_within_reach_are_the_nearest_that_are_not_farther(
     own = np.einsum("pw,pw->p", points[rows], points[at])
     assert np.allclose(own, found.scores[rows, places], atol=1e-5)
     assert len({*zip(rows.tolist(), at.tolist(), strict=True)}) == len(rows)
+
+
+@given(
+    seed=st.integers(0, 1000),
+    n=st.integers(1, 1_500),
+    k=st.sampled_from([1, 3, 10]),
+    levels=st.sampled_from([2, 1_000_000]),
+)
+def test_the_nearest_are_those_of_a_whole_sort(seed: int, n: int, k: int, levels: int) -> None:
+    rng = np.random.default_rng(seed)
+    points = rng.integers(levels, size=(n, 1)).astype(np.float32)
+    found = nearest(np.ones((2, 1), np.float32), points, k)
+    wanted = np.sort(points[:, 0])[::-1][:k]
+    for indices, scores in zip(found.indices, found.scores, strict=True):
+        assert scores.tolist() == wanted.tolist() == points[indices, 0].tolist()
+        assert len({*indices.tolist()}) == len(wanted)
+
+
+@given(
+    contents=st.integers(1, 30),
+    pairs=st.lists(st.tuples(st.integers(0, 29), st.integers(0, 29)), max_size=40),
+)
+def test_what_hangs_together_has_one_number(contents: int, pairs: list[tuple[int, int]]) -> None:
+    there = [pair for pair in pairs if max(pair) < contents]
+    graph = np.array(there, np.int64).reshape(-1, 2)
+    weights = (np.ones(len(graph)), graph.T)
+    _, wanted = connected_components(coo_array(weights, shape=(contents, contents)), directed=False)
+    assert connected(graph, contents).tolist() == wanted.tolist()
 
 
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
