@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 
 TITLE = "t-SNE Visualization of Video Embeddings"
 UNLABELED = "(unlabeled)"
 GREY = "#9a9a9a"
+
+STRONG = (
+    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#bcbd22",
+    "#17becf",
+)  # fmt: skip
+LIGHT = (
+    "#aec7e8", "#ffbb78", "#98df8a", "#ff9896", "#c5b0d5", "#c49c94", "#f7b6d2", "#dbdb8d",
+    "#9edae5",
+)  # fmt: skip
+"""The colours of matplotlib's `tab20` without its greys, which are for the unlabeled."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +71,11 @@ def caption(videos: int, collection: str) -> str:
     return f"{videos:,} video{'s' * (videos != 1)} in {collection}"
 
 
-def _colours(n: int) -> list[str]:
+def _colours(n: int) -> Sequence[str]:
     """Return colours that differ: matplotlib's for few labels, hues of the whole wheel for many."""
-    from matplotlib import colormaps
-    from matplotlib.colors import hsv_to_rgb, to_hex
-
-    named = "tab10" if n <= 10 else "tab20"
-    if n <= 20:  # their grey is for the unlabeled
-        listed = [to_hex(colour) for colour in colormaps[named].colors]  # type: ignore[attr-defined]
-        vivid = [colour for colour in listed if colour not in ("#7f7f7f", "#c7c7c7")]
-        if n <= len(vivid):
-            return vivid[:n]
-    wheel = [(i / n, 0.55 + 0.4 * (i % 2), 0.85 - 0.25 * (i % 3)) for i in range(n)]
-    return [to_hex(tuple(hsv_to_rgb(colour).tolist())) for colour in wheel]
+    if n <= len(STRONG):
+        return STRONG[:n]
+    if n <= 2 * len(STRONG):
+        return [colour for both in zip(STRONG, LIGHT, strict=True) for colour in both][:n]
+    wheel = [hsv_to_rgb(i / n, 0.55 + 0.4 * (i % 2), 0.85 - 0.25 * (i % 3)) for i in range(n)]
+    return ["#" + "".join(f"{round(255 * part):02x}" for part in each) for each in wheel]

@@ -11,6 +11,7 @@ from pipeline.plot.legend import GREY, TITLE, Group
 
 NAME_CHARACTERS = 40
 COLUMN_ROWS = 34  # entries of the legend, as high as the axes
+PADDING = 0.1  # inches around all
 MOST_NAMED = 4 * COLUMN_ROWS  # beyond, the picture would be mostly legend
 
 
@@ -56,7 +57,8 @@ def to_png(places: np.ndarray, legend: Sequence[Group], caption: str) -> bytes:
     )
     axes.set_title(f"{TITLE}\n{_plain(_short(caption, 2 * NAME_CHARACTERS))}")
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", bbox_inches="tight")
+    # `bbox_inches="tight"` would draw everything once more to find this out.
+    figure.savefig(picture, format="png", bbox_inches=figure.get_tightbbox().padded(PADDING))
     return picture.getvalue()
 
 
