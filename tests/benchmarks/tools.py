@@ -4,9 +4,9 @@
 
 One store of made-up rows (see made.py) a size. Each question is a process of its own, the program's
 command: at first when nothing is kept, then again, and then after a few videos have come and moved.
-Beside them stands the same command of another checkout of the project, where one is named, on the
-same store, one after the other. Clocks depend on what else the machine does; CPU seconds do, too,
-where threads wait for each other, so that the load is shown beside them.
+Beside them stands the same command of another checkout of the project, where one is named, on a
+store of the same rows, one after the other. Clocks depend on what else the machine does; CPU
+seconds do, too, where threads wait for each other, so that the load is shown beside them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from store.analysis.kept import FOLDER
 from store.table.arrow import rows_from_arrow
 from store.table.store import Store
@@ -31,7 +29,22 @@ from tests.benchmarks.store import PLAIN, apart
 
 SIZES = "20000,100000"
 THUMBNAIL_BYTES = 300
-ROWS_PER_FILL = 10_000
+
+# Another checkout may have another form of the table, and fills one of its own with the same rows.
+FILL = """
+import sys
+import pyarrow as pa
+from store.table.store import Store
+from tests.benchmarks import made
+uri, size, thumbnail = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with Store.open(uri, writer=True) as store:
+    for start in range(0, size, 10_000):
+        firsts = range(start, min(start + 10_000, size), made.BLOCK_ROWS)
+        blocks = (made.block(first // made.BLOCK_ROWS) for first in firsts)
+        tables = [made.to_arrow(block, thumbnail) for block in blocks]
+        store.videos.upsert(pa.concat_tables(tables).combine_chunks())
+    store.upkeep(force=True)
+"""
 NEW_BLOCK = 200_000  # its rows are in no size
 FEW = 5
 GOALS = {
@@ -60,11 +73,12 @@ def main() -> None:
 def measure(folder: Path, size: int, before: Path | None) -> Iterator[dict[str, Any]]:
     """Measure each tool on a store of that size."""
     uri = folder / "store"
-    (folder / "videos").mkdir()
-    apart(fill, uri, size)  # what a process holds is in the peak of those that it starts
-    (start,) = [ask(folder, "status")]
+    fill(folder, size, ROOT)
+    if before:
+        fill(folder / "before", size, before)
+    start = ask(folder, "status")
     for tool in TOOLS:
-        old = ask(folder, tool, before) if before else None
+        old = ask(folder / "before", tool, before) if before else None
         shutil.rmtree(uri / FOLDER, ignore_errors=True)
         yield _row(size, tool, "first", ask(folder, tool), old, GOALS.get(size, {}).get(tool))
         yield _row(size, tool, "again", ask(folder, tool), old, AGAIN, start)
@@ -75,15 +89,10 @@ def measure(folder: Path, size: int, before: Path | None) -> Iterator[dict[str, 
         yield _row(size, tool, f"{2 * FEW} changed", ask(folder, tool), None, FOLLOWING, start)
 
 
-def fill(uri: Path, size: int) -> list[None]:
-    with Store.open(str(uri), writer=True) as store:
-        for start in range(0, size, ROWS_PER_FILL):
-            firsts = range(start, min(start + ROWS_PER_FILL, size), made.BLOCK_ROWS)
-            blocks = (made.block(first // made.BLOCK_ROWS) for first in firsts)
-            tables = [made.to_arrow(block, THUMBNAIL_BYTES) for block in blocks]
-            store.videos.upsert(pa.concat_tables(tables).combine_chunks())
-        store.upkeep(force=True)
-    return []
+def fill(folder: Path, size: int, root: Path) -> None:
+    """Make a store of that many rows, by the code of a checkout."""
+    (folder / "videos").mkdir(parents=True)
+    run(["-c", FILL, str(folder / "store"), str(size), str(THUMBNAIL_BYTES)], cwd=root)
 
 
 def change(uri: Path) -> list[None]:
@@ -100,12 +109,12 @@ def change(uri: Path) -> list[None]:
     return []
 
 
-def ask(folder: Path, tool: str, root: Path | None = None) -> Process:
-    """Run a command of this checkout, or of another one."""
+def ask(folder: Path, tool: str, root: Path = ROOT) -> Process:
+    """Run a command of a checkout."""
     flags = ["--out", str(folder / "plot.png")] if tool == "plot" else []
     settings = ["--set", f"data.dir={folder / 'videos'}", "--set", f"store.uri={folder / 'store'}"]
     command = ["-c", PLAIN, "run.py", *settings, tool, "--json", *flags]
-    return run(command, cwd=root or ROOT)
+    return run(command, cwd=root)
 
 
 def _row(
