@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -34,24 +34,17 @@ class ApiError(Exception):
         self.status = status
 
 
-@dataclass(frozen=True)
-class Waiting:
+class NotReadyError(Exception):
     """An answer that is not ready yet; whoever asked asks again.
 
     Args:
-        waiting: what is being done, a sentence.
+        text: what is being done, a sentence.
     """
-
-    waiting: str
 
 
 def answer(content: Any) -> Response:
     """Make the response of an answer: dataclasses, lists, dicts, numpy arrays."""
-    headers = {"cache-control": "no-store"}
-    if isinstance(content, Waiting):
-        headers["retry-after"] = "1"
-        return _json(content, 202, headers)
-    return _json(content, 200, headers)
+    return _json(content, 200)
 
 
 def failed(status: int, text: str) -> Response:
@@ -60,11 +53,13 @@ def failed(status: int, text: str) -> Response:
 
 
 def _failed(status: int, text: str) -> Response:
-    return _json({"error": text}, status, {"cache-control": "no-store"})
+    return _json({"error": text}, status)
 
 
 def failed_with(error: Exception) -> Response:
     """Make the response of an exception; one that is no error of ours is a bug, and logged."""
+    if isinstance(error, NotReadyError):
+        return _json({"waiting": str(error)}, 202, {"retry-after": "1"})
     if isinstance(error, ApiError):
         return failed(error.status, str(error))
     if isinstance(error, StoreBusyError):
@@ -79,8 +74,9 @@ def failed_with(error: Exception) -> Response:
     return _failed(500, f"{type(error).__name__}: {BUG}")
 
 
-def _json(content: Any, status: int, headers: dict[str, str]) -> Response:
+def _json(content: Any, status: int, more: Mapping[str, str] | None = None) -> Response:
     from starlette.responses import Response
 
     body = orjson.dumps(content, option=_OPTIONS)
+    headers = {"cache-control": "no-store", **(more or {})}
     return Response(body, status, headers, media_type="application/json")

@@ -15,8 +15,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as Address
 
 from pipeline.errors import VideoError
-from pipeline.web import plane, review, search, sorting, state, videos
-from pipeline.web.answers import ApiError, Waiting, answer, failed, failed_with
+from pipeline.web import failures, moves, plane, review, search, state, suggestions, videos
+from pipeline.web.answers import ApiError, NotReadyError, answer, failed, failed_with
 from pipeline.web.assets import START, Assets
 from pipeline.web.guard import Guard, TooLargeError
 from pipeline.web.media import OTHER_TYPE, TYPES, locate_file, send_file
@@ -43,10 +43,12 @@ FOR_EVER = "private, max-age=31536000, immutable"
 ROUTES: tuple[Route, ...] = (
     *videos.ROUTES,
     *search.ROUTES,
-    *sorting.ROUTES,
+    *suggestions.ROUTES,
+    *moves.ROUTES,
     *review.ROUTES,
     *plane.ROUTES,
     *state.ROUTES,
+    *failures.ROUTES,
 )
 
 BINARY = (
@@ -162,10 +164,7 @@ async def _media(site: Site, request: Request) -> Response:
     except VideoError as error:
         raise ApiError(415, f"this file does not play: {error.reason}") from error
     if kind == "preview":
-        made = await _preview(site, video, location)
-        if made is None:
-            return answer(Waiting(site.previews.progress(video.content)))
-        location = made
+        location = await _preview(site, video, location)
     return await send_file(
         files,
         location,
@@ -176,7 +175,7 @@ async def _media(site: Site, request: Request) -> Response:
     )
 
 
-async def _preview(site: Site, video: Video, location: Path) -> Path | None:
+async def _preview(site: Site, video: Video, location: Path) -> Path:
     """Give a preview; wait a while for one that is not made yet: most take less."""
     for _ in range(LOOKS):
         made = await site.threads.files.run(
@@ -185,11 +184,11 @@ async def _preview(site: Site, video: Video, location: Path) -> Path | None:
         if made is not None:
             return made
         await asyncio.sleep(PREVIEW_SECONDS / LOOKS)
-    return None
+    raise NotReadyError(site.previews.progress(video.content))
 
 
 def _video_of(site: Site, key: str) -> Video:
-    overview, place = site.place_of(key)
+    overview, place = site.place_of(key, at_hand=True)
     return site.videos(overview, [place])[0]
 
 

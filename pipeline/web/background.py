@@ -8,6 +8,7 @@ from threading import Lock
 from time import monotonic
 from typing import Generic, TypeVar
 
+from pipeline.web.answers import NotReadyError
 from pipeline.web.pool import Pool
 
 V = TypeVar("V")
@@ -24,11 +25,13 @@ class Background(Generic[V, T]):
     Args:
         pool: threads that compute it.
         make: the computation.
+        waiting: what is being done, a sentence for those who wait.
     """
 
-    def __init__(self, pool: Pool, make: Callable[[], T]) -> None:
+    def __init__(self, pool: Pool, make: Callable[[], T], waiting: str) -> None:
         self._pool = pool
         self._make = make
+        self._waiting = waiting
         self._made: tuple[T, V] | None = None
         self._job: tuple[Future[T], V] | None = None
         self._rests_until = 0.0
@@ -39,16 +42,14 @@ class Background(Generic[V, T]):
         """What was made last, and of which version; nothing is begun."""
         return self._made
 
-    def get(self, version: V) -> tuple[T, V] | None:
+    def get(self, version: V) -> tuple[T, V]:
         """Give what was made last, and of which version; what is newer is then being made.
 
         Args:
             version: that there is now.
 
-        Returns:
-            None where nothing has been made yet.
-
         Raises:
+            NotReadyError: nothing has been made yet.
             Exception: the one of the last computation; the next call tries again.
         """
         with self._lock:
@@ -59,6 +60,8 @@ class Background(Generic[V, T]):
             is_rested = self._made is None or monotonic() > self._rests_until
             if not is_current and is_rested and self._job is None:
                 self._job = (self._pool.submit(self._timed), version)
+            if self._made is None:
+                raise NotReadyError(self._waiting)
             return self._made
 
     def forget(self) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 from pipeline.project import Project
 from pipeline.search.question import Answer, Question
 from pipeline.search.searcher import Searcher
+from pipeline.web.answers import NotReadyError
 from pipeline.web.pictures import Pictures
 from pipeline.web.pool import Pool
 from store.retrieval.filter import Filter
 
 MOST_HITS = 500
 ANSWERS_KEPT = 16
+
+LOADING = "CLIP is being loaded: the first search by meaning waits for it, all others do not."
 
 
 class Finder:
@@ -41,10 +44,11 @@ class Finder:
             return "ready"
         return "loading" if self._loading is not None else "not loaded"
 
-    def is_waiting(self) -> bool:
-        """Whether CLIP is not there yet; the first call begins to load it.
+    def require_model(self) -> None:
+        """Return where CLIP is there; the first call begins to load it.
 
         Raises:
+            NotReadyError: it is being loaded.
             SettingsError, ModelError: it could not be loaded; the next call tries again.
         """
         with self._lock:
@@ -54,7 +58,8 @@ class Finder:
             if loading is not None and loading.done():
                 self._loading = None
                 loading.result()
-        return not self._searcher.is_loaded
+        if not self._searcher.is_loaded:
+            raise NotReadyError(LOADING)
 
     def ask(self, question: Question, only: Filter, version: int) -> Answer:
         """Ask, or repeat what was answered while the rows were the same."""

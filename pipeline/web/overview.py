@@ -7,7 +7,7 @@ the table.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from hashlib import blake2b
@@ -43,22 +43,14 @@ class Filters:
     """Which videos are listed; all conditions have to hold.
 
     Args:
-        folders: names of folders, any of which may be the video's; empty for all.
-        unlabeled: only videos in no folder.
+        only: conditions that a search takes, too.
         offline: only videos whose file is not there; else they are left out.
-        language: language that is spoken.
-        min_seconds: shortest length.
-        max_seconds: longest length.
-        since: earliest modification time of the file.
+        failed: only videos that could not be embedded, which are no rows.
     """
 
-    folders: tuple[str, ...] = ()
-    unlabeled: bool = False
+    only: Filter = field(default_factory=Filter)
     offline: bool = False
-    language: str | None = None
-    min_seconds: float | None = None
-    max_seconds: float | None = None
-    since: datetime | None = None
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,25 +68,45 @@ class Media:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """Why a video could not be embedded.
+
+    Args:
+        stage: where it failed.
+        error: why, in words.
+        hint: what to do; None where the error says it all.
+        failed_at: when it was last tried.
+        attempts: how often.
+    """
+
+    stage: str
+    error: str
+    hint: str | None
+    failed_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True)
 class Video:
-    """One row, as a list shows it.
+    """One video, as a list shows it.
 
     Args:
         key: names the row; another one after a move.
-        content: hash of the file's bytes.
+        content: hash of the file's bytes; empty where that could not be read.
         path: path below the collection's root, to be shown.
         name: its last part.
         folder: the folder that is its label; None for an unlabeled video.
-        seconds: length.
+        modified_at: modification time of the file, ISO 8601.
+        seconds: length; 0, as the size is, where it could not be embedded.
         width: pixels, upright.
         height: pixels, upright.
         language: language that is spoken; None where nobody speaks.
         speech: whether somebody speaks.
         offline: whether the file was not there at the last look.
-        embedded_at: time, ISO 8601.
-        modified_at: modification time of the file, ISO 8601.
-        media: how it plays.
-        thumb: URL of its thumbnail.
+        embedded_at: time, ISO 8601; None where it could not be embedded.
+        media: how it plays; None where it could not be embedded.
+        thumb: URL of its thumbnail; None likewise.
+        failure: why it could not be embedded.
     """
 
     key: str
@@ -102,16 +114,17 @@ class Video:
     path: str
     name: str
     folder: str | None
-    seconds: float
-    width: int
-    height: int
-    language: str | None
-    speech: bool
-    offline: bool
-    embedded_at: datetime
     modified_at: datetime
-    media: Media
-    thumb: str
+    seconds: float = 0.0
+    width: int = 0
+    height: int = 0
+    language: str | None = None
+    speech: bool = False
+    offline: bool = False
+    embedded_at: datetime | None = None
+    media: Media | None = None
+    thumb: str | None = None
+    failure: Failure | None = None
 
 
 class Overview:
@@ -229,21 +242,20 @@ class Overview:
 
     def _mask(self, filters: Filters) -> np.ndarray:
         """bool `[n]`: the rows that fulfil the filters."""
-        parts = [pc.equal(self._column("offline"), filters.offline)]
+        parts, only = [pc.equal(self._column("offline"), filters.offline)], filters.only
         label = self._column("label")
-        if filters.folders:
-            names = sorted(Filter(label=filters.folders).labels)
-            parts.append(pc.is_in(label, pa.array(names, pa.string())))
-        if filters.unlabeled:
+        if only.label is not None:
+            parts.append(pc.is_in(label, pa.array(sorted(only.labels), pa.string())))
+        if only.unlabeled:
             parts.append(pc.is_null(label))
-        if filters.language is not None:
-            parts.append(pc.equal(self._column("language"), filters.language.lower()))
-        if filters.min_seconds is not None:
-            parts.append(pc.greater_equal(self._column("duration_seconds"), filters.min_seconds))
-        if filters.max_seconds is not None:
-            parts.append(pc.less_equal(self._column("duration_seconds"), filters.max_seconds))
-        if filters.since is not None:
-            nanoseconds = int(filters.since.timestamp() * 1e9)
+        if only.language is not None:
+            parts.append(pc.equal(self._column("language"), only.language.lower()))
+        if only.min_seconds is not None:
+            parts.append(pc.greater_equal(self._column("duration_seconds"), only.min_seconds))
+        if only.max_seconds is not None:
+            parts.append(pc.less_equal(self._column("duration_seconds"), only.max_seconds))
+        if only.since is not None:
+            nanoseconds = int(only.since.timestamp() * 1e9)
             parts.append(pc.greater_equal(self._column("mtime_ns"), nanoseconds))
         whole = [pc.fill_null(part, fill_value=False) for part in parts]
         masks = [part.to_numpy(zero_copy_only=False) for part in whole]
@@ -265,10 +277,15 @@ def key_of(path: str) -> str:
     return blake2b(path.encode(), digest_size=KEY_BYTES).hexdigest()
 
 
+def time_of(nanoseconds: int) -> datetime:
+    """Read a modification time, to the second."""
+    return datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)
+
+
 def _video(row: dict[str, Any]) -> Video:
-    path, key = row["path"], key_of(row["path"])
+    path = row["path"]
     return Video(
-        key=key,
+        key=key_of(path),
         content=row["content_hash"],
         path=path,
         name=path.rpartition("/")[2],
@@ -280,11 +297,6 @@ def _video(row: dict[str, Any]) -> Video:
         speech=row["speech_status"] == "speech",
         offline=row["offline"],
         embedded_at=row["embedded_at"],
-        modified_at=_time_of(row["mtime_ns"]),
-        media=Media(f"/media/{key}", None),
+        modified_at=time_of(row["mtime_ns"]),
         thumb=f"/thumb/{row['content_hash']}",
     )
-
-
-def _time_of(nanoseconds: int) -> datetime:
-    return datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.web.answers import Waiting
+from pipeline.project import NOTHING_EMBEDDED
 from pipeline.web.overview import Filters
 from pipeline.web.routes import Route
 from pipeline.web.site import Site
 
-DRAWING = "The map is being drawn; a large collection takes a minute or two, once."
-NOTHING = "There is nothing to draw: no video is embedded."
 DIGITS = 4  # of a coordinate: finer than a pixel
 
 
@@ -44,15 +42,12 @@ class Plane:
     version: int
 
 
-def show_map(site: Site) -> Plane | Waiting:
+def show_map(site: Site) -> Plane:
     """Give the map as it was last laid out, with the folders that the videos are in now."""
     from pipeline.plot.legend import UNLABELED, groups
 
     overview = site.overview()
-    made = site.laid_out.get(overview.what_is_shown)
-    if made is None:
-        return Waiting(DRAWING)
-    laid_out, _ = made
+    laid_out, _ = site.laid_out.get(overview.what_is_shown)
     rows_of: dict[str, list[int]] = {}
     for row, content in enumerate(laid_out.rows.hashes):
         rows_of.setdefault(content, []).append(row)
@@ -76,7 +71,7 @@ def show_map(site: Site) -> Plane | Waiting:
         folder.tolist(),
         names,
         [group.colour for group in legend],
-        laid_out.remark if places else NOTHING,
+        laid_out.remark if places else NOTHING_EMBEDDED,
         overview.version,
     )
 

@@ -78,7 +78,8 @@ class Threads:
         loading: loads CLIP.
         model: searches by meaning.
         tools: suggestions, checks, the map and the doctor; seconds each.
-        moves: moves files and their rows, one batch after another.
+        moves: moves files, one batch after another.
+        rows: brings rows after them, which takes longer.
         previews: makes previews, one at a time.
     """
 
@@ -89,6 +90,7 @@ class Threads:
         self.model = Pool("model")
         self.tools = Pool("tools")
         self.moves = Pool("moves")
+        self.rows = Pool("rows")
         self.previews = Pool("previews")
 
     def close(self) -> None:

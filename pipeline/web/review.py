@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from pipeline.project import NOTHING_EMBEDDED
 from pipeline.web import routes
-from pipeline.web.answers import Waiting
 from pipeline.web.overview import Overview, Video
 from pipeline.web.routes import Parameter, Route
 from pipeline.web.site import Site
 
 if TYPE_CHECKING:
     from pipeline.labels.check import CheckResult, Duplicates, Misplaced, Overlap
-
-CHECKING = "The folders are being compared with each other; a large collection takes a while."
-NOTHING = "Nothing is embedded yet: run `scan` first."
 
 
 @dataclass(frozen=True)
@@ -81,13 +78,10 @@ class Review:
     version: int
 
 
-def review(site: Site) -> Review | Waiting:
+def review(site: Site) -> Review:
     """List the cases that are not decided."""
     overview = site.overview()
-    checked = site.checked.get(overview.version)
-    if checked is None:
-        return Waiting(CHECKING)
-    result, version = checked
+    result, version = site.checked.get(overview.version)
     decisions = site.judgements.now().decisions
     groups = [*_duplicates(site, overview, result), *_misplaced(site, overview, result)]
     overlaps = [_alike(each) for each in result.overlapping]
@@ -97,7 +91,7 @@ def review(site: Site) -> Review | Waiting:
         [each for each in overlaps if each.id not in decisions],
         [{"folder": each.label, "clips": each.clips} for each in result.small],
         len(everything & decisions.keys()),
-        None if len(overview) else NOTHING,
+        None if len(overview) else NOTHING_EMBEDDED,
         version,
     )
 
@@ -116,7 +110,7 @@ def take_decision_back(site: Site, *, id: str) -> dict[str, Any]:  # noqa: A002 
 
 def _duplicates(site: Site, overview: Overview, result: CheckResult) -> Iterator[Case]:
     for each in (*result.in_two_folders, *result.labeled_and_unlabeled):
-        videos = _there(site, overview, [place.path for place in each.videos])
+        videos = site.videos_at(overview, [place.path for place in each.videos])
         if len({video.folder for video in videos}) > 1:
             case = _case_of("duplicate", {video.content for video in videos})
             yield Case(case, "duplicate", videos, _about(each))
@@ -132,7 +126,7 @@ def _about(each: Duplicates) -> str:
 
 def _misplaced(site: Site, overview: Overview, result: CheckResult) -> Iterator[Case]:
     for each in result.misplaced:
-        videos = _there(site, overview, [each.path, *each.neighbours])
+        videos = site.videos_at(overview, [each.path, *each.neighbours])
         if videos and videos[0].path == each.path and videos[0].folder == each.label:
             case = _case_of("misplaced", {videos[0].content, each.label})
             yield _wrong(case, videos, each)
@@ -147,11 +141,6 @@ def _alike(each: Overlap) -> Alike:
     one, other = each.labels
     text = f"{each.share:.0%} of the clips in {one} and {other} look like the other folder's."
     return Alike(_case_of("overlap", set(each.labels)), each.labels, each.share, text)
-
-
-def _there(site: Site, overview: Overview, paths: Sequence[str]) -> list[Video]:
-    places = [overview.place_of_path[path] for path in paths if path in overview.place_of_path]
-    return site.videos(overview, places)
 
 
 def _case_of(kind: str, about: set[str]) -> str:

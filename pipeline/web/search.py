@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.search.question import Answer, Question, RemarkKind
 from pipeline.web import routes
-from pipeline.web.answers import ApiError, Waiting
+from pipeline.web.answers import ApiError
 from pipeline.web.overview import Filters, Video
 from pipeline.web.routes import Lane, Parameter, Route
 from pipeline.web.site import Site
@@ -19,7 +19,6 @@ from store.retrieval.words import Wanted, tokens
 if TYPE_CHECKING:
     from store.retrieval.hits import Hit
 
-LOADING = "CLIP is being loaded: the first search by meaning waits for it, all others do not."
 NOTHING = "Nothing matches well."
 NO_WORDS = "No video has all of these words."
 
@@ -93,18 +92,19 @@ def search(
     offset: int,
     limit: int,
     **values: Any,
-) -> SearchResult | Waiting:
+) -> SearchResult:
     """Find videos by one or several of a text, words, a picture and a video.
 
     Raises:
         ApiError: nothing is asked, or what is asked with is not there.
+        NotReadyError: CLIP is being loaded.
         PipelineError, StoreError: as of `Searcher.ask`.
     """
-    only = _only(filters_of(values))
+    only = _only(filters_of(**values))
     overview = site.overview()
     needs_model = text is not None or picture is not None
-    if len(overview) and needs_model and site.finder.is_waiting():
-        return Waiting(LOADING)
+    if len(overview) and needs_model:
+        site.finder.require_model()
     image = site.finder.pictures.file_of(picture) if picture is not None else None
     video = site.project.collection.root / _path(site, like, by) if like is not None else None
     _check_words(words)
@@ -155,16 +155,10 @@ def _remark(question: Question, answer: Answer) -> tuple[str | None, bool]:
 
 
 def _only(filters: Filters) -> Filter:
-    if filters.offline:
-        raise ApiError(400, "offline: a search finds only videos whose file is there")
-    return Filter(
-        label=filters.folders or None,
-        unlabeled=filters.unlabeled,
-        language=filters.language,
-        min_seconds=filters.min_seconds,
-        max_seconds=filters.max_seconds,
-        since=filters.since,
-    )
+    if filters.offline or filters.failed:
+        name = "offline" if filters.offline else "failed"
+        raise ApiError(400, f"{name}: a search finds only videos that are embedded and there")
+    return filters.only
 
 
 def _path(site: Site, key: str, by: str) -> str:

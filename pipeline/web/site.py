@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.errors import VideoError
+from pipeline.errors import PipelineError, VideoError
 from pipeline.flow.running import read_running
 from pipeline.flow.status import Status, read_status
 from pipeline.labels.move_log import Move, MoveLog
@@ -25,10 +26,10 @@ from pipeline.web.background import Background, Latest
 from pipeline.web.finder import Finder
 from pipeline.web.judgements import FILE, Judgements
 from pipeline.web.media import locate_file
-from pipeline.web.overview import Overview, Video
+from pipeline.web.overview import Media, Overview, Video
 from pipeline.web.pool import Threads
 from pipeline.web.preview import FOLDER, Previews
-from store.errors import StoreBusyError
+from store.errors import StoreBusyError, StoreError
 
 if TYPE_CHECKING:
     from pipeline.doctor.finding import Finding
@@ -41,6 +42,12 @@ log = logging.getLogger(__name__)
 
 SURE = 0.8
 """Probability from which a folder is suggested, as `suggest` has it by default."""
+
+LEARNING = "What the folders have in common is being learned; a large collection takes a while."
+CHECKING = "The folders are being compared with each other; a large collection takes a while."
+DRAWING = "The map is being drawn; a large collection takes a minute or two, once."
+LISTING = "The folder is being listed."
+EXAMINING = "This machine is being examined: models are loaded, and that takes a minute."
 
 FOLLOW_SECONDS = 5.0
 """Between two tries to bring rows after files that were moved while another process wrote."""
@@ -77,19 +84,27 @@ class Site:
         )
         self.judgements = Judgements(project.store.scratch(FILE))
         tools, files = self.threads.tools, self.threads.files
-        self.advice: Background[int, Advice] = Background(tools, partial(_advise, project))
-        self.checked: Background[int, CheckResult] = Background(tools, partial(_check, project))
-        self.laid_out: Background[str, Places] = Background(tools, partial(_place, project))
+        self.advice: Background[int, Advice] = Background(
+            tools, partial(_advise, project), LEARNING
+        )
+        self.checked: Background[int, CheckResult] = Background(
+            tools, partial(_check, project), CHECKING
+        )
+        self.laid_out: Background[str, Places] = Background(
+            tools, partial(_place, project), DRAWING
+        )
         self.status: Background[tuple[int, int], Status] = Background(
-            files, partial(read_status, project)
+            files, partial(read_status, project), LISTING
         )
         self.examined: Background[None, list[Finding]] = Background(
-            files, partial(_examine, project)
+            files, partial(_examine, project), EXAMINING
         )
         self.queue: Latest[Any, Any] = Latest()
         self._overview: Overview | None = None
         self._reading = threading.Lock()
-        self._unfollowed: list[Move] = []
+        self._following: Future[None] | None = None  # the rows of the newest moves
+        self._unfollowed: list[Move] = []  # for the thread `rows`
+        self._behind = 0
         self._last_move = self._last_try = 0.0
         self._is_untidy = False
 
@@ -101,16 +116,20 @@ class Site:
 
     def close(self) -> None:
         """End the threads, and remove what was only for this page."""
+        self._wait_for_rows()
         self.previews.close()
         self.threads.close()
         self.finder.pictures.close()
 
     def overview(self) -> Overview:
-        """Give the rows as they are now. It may read them, so it is for a thread of the pool.
+        """Give the rows as they are now, those of files moved here among them.
+
+        It may wait and read, so it is for a thread of the pool.
 
         Raises:
             StoreError: the store cannot be read.
         """
+        self._wait_for_rows()
         with self._reading:  # whoever comes second takes what the first one read
             snapshot = self.project.store.snapshot()
             version = snapshot.version if snapshot else 0
@@ -121,21 +140,21 @@ class Site:
     def overview_at_hand(self, keys: Sequence[str]) -> Overview:
         """Give the rows as they were last read, if that knows these keys, else as they are now.
 
-        A move does not wait for the rows of a large table to be read again.
+        Neither a move nor a player waits for the rows of a large table to be read again.
         """
         known = self._overview
         if known is not None and all(key in known.place_of_key for key in keys):
             return known
         return self.overview()
 
-    def place_of(self, key: str) -> tuple[Overview, int]:
-        """Find the row of a key.
+    def place_of(self, key: str, *, at_hand: bool = False) -> tuple[Overview, int]:
+        """Find the row of a key, as it is now or as it was last read.
 
         Raises:
             ApiError: there is none.
             StoreError: the store cannot be read.
         """
-        overview = self.overview()
+        overview = self.overview_at_hand([key]) if at_hand else self.overview()
         place = overview.place_of_key.get(key)
         if place is None:
             raise ApiError(404, "this video is not in the store any more: it was moved or removed")
@@ -144,6 +163,11 @@ class Site:
     def videos(self, overview: Overview, places: Sequence[int] | np.ndarray) -> list[Video]:
         """Describe rows, and say how they play."""
         return [self._with_media(video) for video in overview.videos(places)]
+
+    def videos_at(self, overview: Overview, paths: Sequence[str]) -> list[Video]:
+        """Describe the rows of these paths, of those that are still there."""
+        places = [overview.place_of_path[path] for path in paths if path in overview.place_of_path]
+        return self.videos(overview, places)
 
     def look_at(self, video: Video) -> Video:
         """Say how a video plays, for which its file may be opened."""
@@ -154,31 +178,28 @@ class Site:
 
     def _with_media(self, video: Video) -> Video:
         kind = self.previews.known_kind(video.content, video.name)
-        return replace(video, media=replace(video.media, kind=kind))
+        return replace(video, media=Media(f"/media/{video.key}", kind))
 
-    def follow(self, moves: Sequence[Move]) -> None:
-        """Bring rows after files that were moved, at once or when nobody else writes.
+    def follow(self, moves: Sequence[Move]) -> Future[None]:
+        """Bring rows after files that were moved, in the background.
 
-        For the thread that moves files.
-
-        Raises:
-            StoreError: the store cannot be written.
+        Where another process writes, or the store cannot be written, that is tried again until it
+        is done; `as_status` says how many rows wait.
         """
         self._last_move = time.monotonic()
-        if follow(self.project, moves, _quiet):
-            self._is_untidy = self._is_untidy or bool(moves)
-        else:
-            self._unfollowed += moves
+        following = self.threads.rows.submit(_loud(partial(self._follow, moves)))
+        self._following = following
+        return following
 
     def keep_in_order(self) -> None:
         """Begin what is due in the background: rows that wait for another writer, compaction."""
         now = time.monotonic()
         if self._unfollowed and now - self._last_try > FOLLOW_SECONDS:
             self._last_try = now
-            self.threads.moves.submit(_loud(self._follow_again))
+            self.threads.rows.submit(_loud(self._follow_again))
         if self._is_untidy and now - self._last_move > IDLE_SECONDS:
             self._is_untidy = False
-            self.threads.moves.submit(_loud(self._tidy))
+            self.threads.rows.submit(_loud(self._tidy))
 
     def look(self) -> dict[str, Any]:
         """What pages are told of as it changes: the version, the model, and what runs.
@@ -204,6 +225,7 @@ class Site:
             **asdict(status),
             "running": asdict(running) if running else None,
             "undo": self._undo(),
+            "behind": self._behind,
         }
 
     def _undo(self) -> dict[str, Any] | None:
@@ -215,10 +237,26 @@ class Site:
         text = f"{count}, the last one of {moves[-1].source} to {moves[-1].target}"
         return {"batch": moves[-1].batch, "moves": len(moves), "text": text}
 
+    def _wait_for_rows(self) -> None:
+        if self._following is not None:
+            wait([self._following])
+
+    def _follow(self, moves: Sequence[Move]) -> None:
+        """Bring rows after files; what cannot be done now is tried again."""
+        is_done = False
+        try:
+            is_done = follow(self.project, moves, _quiet)
+            self._is_untidy = self._is_untidy or bool(moves)
+        finally:
+            self._unfollowed += [] if is_done else moves
+
     def _follow_again(self) -> None:
         moves, self._unfollowed = self._unfollowed, []
         there = self.project.store.known([move.source for move in moves])
-        self.follow([move for move in moves if move.source in there])
+        try:
+            self._follow([move for move in moves if move.source in there])
+        finally:
+            self._behind = len(self._unfollowed)
 
     def _tidy(self) -> None:
         try:
@@ -262,6 +300,8 @@ def _loud(work: Callable[[], None]) -> Callable[[], None]:
     def loud() -> None:
         try:
             work()
+        except (PipelineError, StoreError) as error:
+            log.warning("%s", error)
         except Exception:
             log.exception("the page could not keep the store in order")
 

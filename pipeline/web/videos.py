@@ -9,9 +9,11 @@ from typing import Any
 from pipeline.plot.legend import natural
 from pipeline.web import routes
 from pipeline.web.answers import ApiError
+from pipeline.web.failures import failed_videos
 from pipeline.web.overview import Filters, Order, Video
 from pipeline.web.routes import Parameter, Route
 from pipeline.web.site import Site
+from store.retrieval.filter import Filter
 
 MOST_ROWS = 200
 LAST_ROW = 1 << 40
@@ -24,6 +26,7 @@ FILTERS: Mapping[str, Parameter] = {
     "folder": Parameter(routes.text, "only in this folder, or in these", (), repeatable=True),
     "unlabeled": Parameter(routes.flag, "1: only in no folder", default=False),
     "offline": Parameter(routes.flag, "1: only those whose file is not there", default=False),
+    "failed": Parameter(routes.flag, "1: only those that could not be embedded", default=False),
     "language": Parameter(routes.text, "only in which this is spoken: en, de, ..."),
     "min_seconds": Parameter(routes.number, "only of this length or longer"),
     "max_seconds": Parameter(routes.number, "only of this length or shorter"),
@@ -114,28 +117,36 @@ class Folders:
     version: int
 
 
-def filters_of(values: dict[str, Any]) -> Filters:
+def filters_of(*, folder: tuple[str, ...], offline: bool, failed: bool, **others: Any) -> Filters:
     """Make filters of the values of `FILTERS`.
 
     Raises:
         ApiError: no video can fulfil them.
     """
-    named = {name: values[name] for name in FILTERS if name != "folder"}
-    if values["folder"] and values["unlabeled"]:
+    if folder and others["unlabeled"]:
         raise ApiError(400, "folder and unlabeled: no video is in a folder and in none")
-    return Filters(folders=values["folder"], **named)
+    return Filters(Filter(label=folder or None, **others), offline, failed)
 
 
 def list_videos(site: Site, *, order: Order, offset: int, limit: int, **values: Any) -> VideoList:
     """List the videos that filters leave."""
     overview = site.overview()
-    chosen = overview.select(filters_of(values), order)
-    videos = site.videos(overview, chosen[offset : offset + limit])
-    return VideoList(len(chosen), offset, videos, overview.version)
+    filters = filters_of(**values)
+    part = slice(offset, offset + limit)
+    if filters.failed:
+        videos = failed_videos(site, filters, order)
+        return VideoList(len(videos), offset, videos[part], overview.version)
+    chosen = overview.select(filters, order)
+    return VideoList(len(chosen), offset, site.videos(overview, chosen[part]), overview.version)
 
 
 def show_video(site: Site, *, key: str) -> VideoDetails:
     """Show one video."""
+    overview = site.overview()
+    if key not in overview.place_of_key:
+        failed = [video for video in failed_videos(site, Filters(failed=True)) if video.key == key]
+        if failed:
+            return VideoDetails(failed[0], [], [], [], overview.version)
     overview, place = site.place_of(key)
     assert overview.snapshot is not None
     columns = ["segments", "frame_times", *{"translation"} & overview.snapshot.columns]

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.web.overview import Filters, Overview
+from store.retrieval.filter import Filter
 from store.schema import Row
 from store.table.store import Store
 from tests.support.rows import ODD_PATHS, make_row
@@ -42,15 +43,16 @@ def overview(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield Overview(store.snapshot())
 
 
-FILTERS = st.builds(
-    Filters,
-    folders=st.lists(st.sampled_from(["f0", "f1", "caf\xe9", "cafe\u0301", "nothing"])).map(tuple),
-    offline=st.booleans(),
+LABELS = st.lists(st.sampled_from(["f0", "f1", "caf\xe9", "cafe\u0301", "nothing"]), min_size=1)
+ONLY = st.builds(
+    Filter,
+    label=st.none() | LABELS.map(tuple),
     language=st.sampled_from([None, "en", "EN", "fr"]),
     min_seconds=st.sampled_from([None, 0.0, 3.0]),
     max_seconds=st.sampled_from([None, 3.0, 5.0]),
     since=st.sampled_from([None, datetime.fromtimestamp(2e9, UTC)]),
-) | st.just(Filters(unlabeled=True))
+)
+FILTERS = st.builds(Filters, ONLY | st.just(Filter(unlabeled=True)), st.booleans())
 
 
 @given(filters=FILTERS, order=st.sampled_from(["path", "new", "long"]))
@@ -68,15 +70,16 @@ def test_filters_and_orders_are_those_of_plain_python(
 
 
 def _fits(row: Row, filters: Filters) -> bool:
-    names = {normalize("NFC", name) for name in filters.folders}
+    only = filters.only
+    names = {normalize("NFC", name) for name in only.label or ()}
     return (
         row.offline == filters.offline
         and (not names or normalize("NFC", row.label or "") in names)
-        and not (filters.unlabeled and row.label)
-        and (filters.language is None or row.language == filters.language.lower())
-        and (filters.min_seconds is None or row.duration_seconds >= filters.min_seconds)
-        and (filters.max_seconds is None or row.duration_seconds <= filters.max_seconds)
-        and (filters.since is None or row.mtime_ns >= filters.since.timestamp() * 1e9)
+        and not (only.unlabeled and row.label)
+        and (only.language is None or row.language == only.language.lower())
+        and (only.min_seconds is None or row.duration_seconds >= only.min_seconds)
+        and (only.max_seconds is None or row.duration_seconds <= only.max_seconds)
+        and (only.since is None or row.mtime_ns >= only.since.timestamp() * 1e9)
     )
 
 

@@ -1,18 +1,16 @@
-"""Files really move, rows follow, batches come back, and what a person rejects stays rejected."""
+"""Files really move, rows follow, and batches come back."""
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.web import site as site_module
 from store.table.store import Store
 from tests.support.api import Client, open_page
-from tests.support.pages import MARKUP, UNLABELED
 from tests.support.projects import UserProject, eventually
 
 
@@ -30,11 +28,18 @@ def rows_in(project: UserProject) -> dict[str, str]:
         return {path: row.content_hash for path, row in store.known().items()}
 
 
+def followed(page: Client, done: dict[str, Any]) -> None:
+    """Read what was moved, which waits until the rows have followed."""
+    for each in done["moved"]:
+        page.get(f"/api/videos/{each['new_key']}")
+
+
 def test_files_move_and_their_rows_follow_whole(own_page: Client, own: UserProject) -> None:
     with Store.open(str(own.store)) as store:
         before = store.rows(["new-0.mp4"])["new-0.mp4"]
     done = own_page.post("/api/moves", keys=[own_page.key("new-0.mp4")], folder="a new one")
     assert done["left"] == []
+    followed(own_page, done)
     with Store.open(str(own.store)) as store:
         after = store.rows(["a new one/new-0.mp4", "new-0.mp4"])
     assert list(after) == ["a new one/new-0.mp4"]
@@ -162,48 +167,6 @@ def test_while_another_process_writes_files_move_and_rows_follow_later(
     assert "new-0.mp4" not in rows_in(own)
 
 
-def test_the_likely_folders_come_with_the_videos_that_speak_for_them(page: Client) -> None:
-    found = page.get("/api/suggestions", limit=200)
-    assert found["total"] == len(found["items"]) == UNLABELED
-    likely = {item["video"]["path"]: item["folders"] for item in found["items"]}
-    assert likely["new-0.mp4"][0]["name"] == "cats"
-    assert {each["folder"] for each in likely["new-0.mp4"][0]["witnesses"]} == {"cats"}
-    for folders in likely.values():
-        shares = [each["probability"] for each in folders]
-        assert shares == sorted(shares, reverse=True)
-        assert sum(shares) <= 1 + 1e-9
-    sure = [item["folders"][0]["probability"] for item in found["items"]]
-    assert sure == sorted(sure, reverse=True)
-    unsure = page.get("/api/suggestions", order="unsure", limit=200)["items"]
-    assert unsure == found["items"][::-1]
-
-
-def test_what_is_rejected_is_not_suggested_again_for_this_content(own: UserProject) -> None:
-    with open_page(own) as page:
-        (item,) = [
-            each for each in page.get("/api/suggestions")["items"]
-            if each["video"]["path"] == "new-0.mp4"
-        ]  # fmt: skip
-        body = {"content": item["video"]["content"], "folder": item["folders"][0]["name"]}
-        page.post("/api/rejections", **body)
-    (own.videos / "new-0.mp4").rename(own.videos / "renamed.mp4")  # by hand
-    with Store.open(str(own.store), writer=True) as store:
-        row = store.rows(["new-0.mp4"])["new-0.mp4"]
-        store.upsert([replace(row, path="renamed.mp4")])
-        store.remove(["new-0.mp4"])
-    with open_page(own) as page:
-        folders = _folders(page, "renamed.mp4")
-        assert body["folder"] not in folders
-        page.post("/api/rejections", method="DELETE", **body)
-        assert _folders(page, "renamed.mp4")[0] == body["folder"]
-
-
-def _folders(page: Client, path: str) -> list[str]:
-    items = page.get("/api/suggestions", limit=200)["items"]
-    (found,) = [item["folders"] for item in items if item["video"]["path"] == path]
-    return [each["name"] for each in found]
-
-
 def test_all_above_is_shown_and_then_moved_as_shown(own_page: Client, own: UserProject) -> None:
     own_page.get("/api/suggestions")
     shown = own_page.post("/api/moves", above=0.5, preview=True)["moved"]
@@ -213,47 +176,3 @@ def test_all_above_is_shown_and_then_moved_as_shown(own_page: Client, own: UserP
     done = own_page.post("/api/moves", moves=moves)
     assert [each["to"] for each in done["moved"]] == [each["to"] for each in shown]
     assert all((own.videos / each["to"]).is_file() for each in shown)
-
-
-def test_decisions_are_kept_by_content(own: UserProject) -> None:
-    with open_page(own) as page:
-        review = page.get("/api/review")
-        kinds = {group["kind"]: group for group in review["groups"]}
-        assert {video["path"] for video in kinds["duplicate"]["videos"]} == {
-            "cats/0.mp4",
-            "dogs/copy.mp4",
-        }
-        assert kinds["misplaced"]["videos"][0]["path"] == "cats/looks-like-a-rocket.mp4"
-        assert kinds["misplaced"]["likely"] == "rockets"
-        page.post("/api/decisions", id=kinds["duplicate"]["id"], decision="keep")
-    kept = json.loads((own.store / "judgements.json").read_text(encoding="utf-8"))
-    assert kept["decisions"] == {kinds["duplicate"]["id"]: "keep"}
-    with open_page(own) as page:
-        review = page.get("/api/review")
-        assert kinds["duplicate"]["id"] not in [group["id"] for group in review["groups"]]
-        assert review["decided"] == 1
-        page.post("/api/decisions", method="DELETE", id=kinds["duplicate"]["id"])
-        assert kinds["duplicate"]["id"] in [
-            each["id"] for each in page.get("/api/review")["groups"]
-        ]
-
-
-def test_judgements_that_cannot_be_read_are_not_written_over(own: UserProject) -> None:
-    file = own.store / "judgements.json"
-    file.write_text("{", encoding="utf-8")
-    with open_page(own) as page:
-        answer = page.try_post("/api/rejections", content="x", folder="cats")
-        assert (answer.status, "judgements.json" in answer.document["error"]) == (409, True)
-    assert file.read_text(encoding="utf-8") == "{"
-
-
-def test_moves_keep_the_map(own_page: Client) -> None:
-    before = own_page.get("/api/map")
-    place = before["keys"].index(own_page.key(MARKUP))
-    moved = own_page.post("/api/moves", keys=[before["keys"][place]], folder="rockets")
-    after = own_page.get("/api/map")
-    now = after["keys"].index(moved["moved"][0]["new_key"])
-    assert (after["x"][now], after["y"][now]) == (before["x"][place], before["y"][place])
-    assert before["folders"][before["folder"][place]] is None
-    assert after["folders"][after["folder"][now]] == "rockets"
-    assert len({len(after[name]) for name in ("keys", "contents", "x", "y", "folder")}) == 1
