@@ -18,6 +18,7 @@ from pipeline.demo.videos import RECORDING
 from pipeline.demo.weights import TINY_CLIP
 from tests.support import media, models
 from tests.support.meaning.collection import Known, planned, write
+from tests.support.pages import make_collection
 from tests.support.program import ROOT, Run, Spawn, run_here, run_in_process, spawning
 from tests.support.projects import UserProject
 
@@ -136,6 +137,19 @@ def known(run: Run, whisper_dir: Path, shared: Path) -> Known:
         ended = run("--config", project.config, "scan")
         assert ended.returncode == 0, ended.stderr
     return Known(project, collection)
+
+
+@pytest.fixture(scope="session")
+def collection(made: Callable[[str], Path], whisper_dir: Path, shared: Path) -> UserProject:
+    """33 videos in three folders and in none, for the page. Do not change them.
+
+    They are made once for all workers.
+    """
+    folder = shared / "collection"
+    with FileLock(shared / "collection.lock"):
+        if folder.is_dir():
+            return UserProject(folder)
+        return make_collection(folder, made("silent_audio.mp4"), whisper_dir)
 
 
 @pytest.fixture(scope="module")

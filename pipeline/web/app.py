@@ -24,8 +24,6 @@ from pipeline.web.routes import Route, describe, read_body, read_query
 from pipeline.web.thumbs import Thumbs
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from pipeline.web.events import Events
     from pipeline.web.guard import Door
     from pipeline.web.overview import Video
@@ -67,7 +65,7 @@ BINARY = (
 )
 
 
-def make_app(site: Site, door: Door, events: Events) -> ASGIApp:
+def make_app(site: Site, door: Door, events: Events) -> Guard:
     """Make the application of a page.
 
     Args:

@@ -126,7 +126,7 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, door: Door) -> None:
-        self._app = app
+        self.app = app
         self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,7 +138,7 @@ class Guard:
             headers.setdefault(name.lower(), []).append(value)
         request = _Request(scope["method"], scope["path"], scope["query_string"], headers)
         refused = self._refusal(request)
-        app = self._app if refused is None else failed(*refused)
+        app = self.app if refused is None else failed(*refused)
         if refused is None and self._door.token is not None and request.token_in_link is not None:
             app = self._welcome()
         await app(scope, _limited(receive, request), _safe(send))

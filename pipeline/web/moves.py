@@ -169,13 +169,13 @@ def _placements(
             if place is None:
                 left.append(LeftVideo(key, "", "it is not in the store any more"))
                 continue
-            (video,) = overview.videos([place])
+            path = overview.paths[place]
             try:
-                locate(site.project.collection.root, video.path)
+                locate(site.project.collection.root, path)
             except ApiError as error:
-                left.append(LeftVideo(key, video.path, str(error)))
+                left.append(LeftVideo(key, path, str(error)))
             else:
-                placements.append(Placement(video.path, name, video.content))
+                placements.append(Placement(path, name, overview.contents[place]))
     return placements, left
 
 

@@ -51,11 +51,13 @@ class Found:
     Args:
         video: as lists have it.
         percent: how well it matches, 0 to 100; None where there are too few videos to tell.
+        good: whether that is a good match; None likewise.
         why: what speaks most for it.
     """
 
     video: Video
     percent: float | None
+    good: bool | None
     why: Why
 
 
@@ -65,6 +67,7 @@ class SearchResult:
 
     Args:
         total: hits there are, at most `finder.MOST_HITS`.
+        good: how many of them match well.
         offset: hits before the first one here.
         hits: those, best first.
         remark: what there is to know about them, a sentence.
@@ -73,6 +76,7 @@ class SearchResult:
     """
 
     total: int
+    good: int
     offset: int
     hits: list[Found]
     remark: str | None
@@ -118,10 +122,12 @@ def search(
     videos = site.videos(overview, [overview.place_of_path[hit.path] for hit in shown])
     wanted = Wanted(words) if words is not None else None
     found = [
-        Found(video, hit.match, _why(hit, wanted)) for video, hit in zip(videos, shown, strict=True)
+        Found(video, hit.match, hit.good, _why(hit, wanted))
+        for video, hit in zip(videos, shown, strict=True)
     ]
     remark, weak = _remark(question, answer)
-    return SearchResult(len(there), offset, found, remark, weak, overview.version)
+    good = sum(hit.good is True for hit in there)
+    return SearchResult(len(there), good, offset, found, remark, weak, overview.version)
 
 
 def marks(sentence: str, wanted: Wanted) -> list[tuple[int, int]]:

@@ -106,6 +106,7 @@ class Folders:
         folders: by name, empty ones on disk among them.
         unlabeled: how many videos are in none.
         offline: how many videos have no file.
+        failed: how many could not be embedded.
         languages: the most frequent one first.
         version: of the table.
     """
@@ -113,6 +114,7 @@ class Folders:
     folders: list[Folder]
     unlabeled: int
     offline: int
+    failed: int
     languages: list[Language]
     version: int
 
@@ -176,6 +178,7 @@ def list_folders(site: Site) -> Folders:
         [Folder(name, videos) for name, videos in sorted(counts.items(), key=_by_name)],
         overview.folders.get(None, 0),
         overview.offline,
+        len(site.project.store.failures()),
         [Language(*each) for each in sorted(spoken.items(), key=lambda each: (-each[1], each[0]))],
         overview.version,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import resource
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -172,7 +171,7 @@ def test_transcripts_and_manifest_are_readable_by_a_person(artifacts: Path) -> N
 def test_rows_of_another_recipe_are_left_out_and_named(
     run: Run, scanned: Scanned, tmp_path: Path
 ) -> None:
-    project = UserProject(shutil.copytree(scanned.project.folder, tmp_path / "project"))
+    project = scanned.project.copied(tmp_path / "project")
     other = ("--set", "clip.frames=3")
     nothing = run("--config", project.config, *other, "export", "--out", tmp_path / "out")
     assert (nothing.returncode, nothing.stdout) == (1, "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from urllib.request import urlopen
 import pytest
 
 from pipeline.commands.web import _watch_and_serve
-from tests.support.pages import make_collection
 from tests.support.program import Run, Spawn
 from tests.support.projects import UserProject, eventually
 
@@ -22,8 +20,8 @@ SECONDS = 60.0
 
 
 @pytest.fixture
-def project(tmp_path: Path, made: Callable[[str], Path], whisper_dir: Path) -> UserProject:
-    return make_collection(tmp_path / "project", made("silent_audio.mp4"), whisper_dir)
+def project(tmp_path: Path, collection: UserProject) -> UserProject:
+    return collection.copied(tmp_path / "project")
 
 
 def test_web_watches_serves_and_ends_at_ctrl_c(project: UserProject, spawn: Spawn) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import re
+import signal
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +18,7 @@ import pytest
 
 from pipeline.config import load
 from pipeline.demo.drawing import SHAPES
+from pipeline.flow.running import read_running
 from pipeline.labels.check import CheckResult, check
 from pipeline.labels.folder_names import EncodeTexts
 from pipeline.labels.suggest import suggest
@@ -21,6 +27,9 @@ from store.analysis.vectors import Vectors, read_vectors
 from store.table.store import Store
 from tests.support.meaning.collection import Known, Video
 from tests.support.program import Run
+from tests.support.projects import distinct_copy, eventually
+
+LANDING = 12
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +143,31 @@ def _relabeled(vectors: Vectors, labels: Mapping[str, str | None]) -> Vectors:
     place = vectors.rows.schema.get_field_index("label")
     rows = vectors.rows.take(kept).set_column(place, "label", column)
     return replace(vectors, rows=rows, embeddings=vectors.embeddings[kept])
+
+
+def test_a_watch_says_where_a_video_probably_belongs_as_it_lands(
+    run: Run, known: Known, tmp_path: Path
+) -> None:
+    project = known.project.copied(tmp_path / "own")
+    assert run("--config", project.config, "suggest").returncode == 0
+    silent = [v for v in known.collection.videos.values() if "/" in v.path and v.speech is None]
+    right = {f"landed-{n}.mp4": video for n, video in enumerate(silent[:LANDING])}
+
+    def land() -> None:
+        with Store.open(str(project.store)) as store:
+            eventually(lambda: read_running(store))
+        for number, (name, video) in enumerate(right.items()):
+            distinct_copy(project.videos / video.path, project.videos / name, number)
+        with Store.open(str(project.store)) as store:
+            eventually(lambda: store.known(right).keys() == right.keys())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as pool:
+        landing = pool.submit(land)
+        watched = run("--config", project.config, "watch")
+        landing.result()
+    line = r"(landed-\d+\.mp4) probably belongs in (\w+) \(\d+% sure\)"
+    said = dict(re.findall(line, watched.stderr))
+    assert len(said) >= LANDING / 3, watched.stderr
+    wrong = [name for name, folder in said.items() if right[name].scene.shape != folder]
+    assert len(wrong) <= 0.1 * len(said), said

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
 
 VARIABLE = "VIDEO_VECTORS_BROWSER"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -33,3 +35,15 @@ def opened_browser() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def fulfil(path: str, status: int, content: Any) -> Callable[[Page], Any]:
+    """Make what lets a page get this answer to a GET of the API, whatever the server has."""
+
+    def answer(route: Route) -> None:
+        if route.request.method != "GET":
+            return route.fallback()
+        body = json.dumps(content)
+        return route.fulfill(status=status, content_type="application/json", body=body)
+
+    return lambda page: page.route(lambda url: f"/api/{path}" in url, answer)

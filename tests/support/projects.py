@@ -39,6 +39,10 @@ class UserProject:
         (folder / "config.toml").write_text(text, encoding="utf-8")
         return cls(folder)
 
+    def copied(self, folder: Path) -> UserProject:
+        """Copy all of it into a folder that is not there yet, to be changed."""
+        return UserProject(shutil.copytree(self.folder, folder, symlinks=True))
+
     @property
     def config(self) -> Path:
         return self.folder / "config.toml"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.pages import make_collection, served
-from tests.support.program import spawning
+from tests.support.api import open_page as serve
 from tests.support.projects import UserProject
 
 SECONDS = 15.0  # generous: other work may run on the machine
@@ -19,19 +17,16 @@ expect.set_options(timeout=SECONDS * 1000)
 
 
 @pytest.fixture(scope="module")
-def project(
-    tmp_path_factory: pytest.TempPathFactory, made: Callable[[str], Path], whisper_dir: Path
-) -> UserProject:
+def project(tmp_path_factory: pytest.TempPathFactory, collection: UserProject) -> UserProject:
     """33 videos; what a test moves it moves back."""
-    folder = tmp_path_factory.mktemp("page") / "project"
-    return make_collection(folder, made("silent_audio.mp4"), whisper_dir)
+    return collection.copied(tmp_path_factory.mktemp("page") / "project")
 
 
 @pytest.fixture(scope="module")
 def address(project: UserProject) -> Iterator[str]:
-    """Where the page is."""
-    with spawning() as spawn, served(spawn, project) as address:
-        yield address
+    """Where the page is, which is served by a thread; `tests/process` has the process."""
+    with serve(project) as page:
+        yield f"http://127.0.0.1:{page.port}"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
+from tests.support.browsers import fulfil
 from tests.support.pages import FOLDERS, IN_ENGLISH, IN_FOLDER, LONG, MARKUP, SAID, UNLABELED
 from tests.support.projects import UserProject
 
@@ -80,7 +82,8 @@ def test_filters_are_in_the_address_and_back_takes_them_off(page: Page) -> None:
         ("min_seconds=15&max_seconds=60", "0 videos"),
         ("offline=1", "0 videos"),
         ("since=2124-01-01", "0 videos"),
-        ("failed=1", "Videos that could not be embedded"),
+        ("failed=1", "1 video could not be embedded"),
+        ("failed=1&folder=cats", "0 videos could not be embedded"),
         ("text=rest&by=words", "1 video found"),
     ],
 )
@@ -95,10 +98,13 @@ def test_address_alone_brings_the_view_back(
 
 def test_failed_videos_are_listed_with_their_reason(open_page: Callable[..., Page]) -> None:
     page = open_page("/?failed=1")
-    row = page.locator(".failures li")
-    expect(row).to_have_count(1)
-    expect(row).to_contain_text("broken.mp4")
-    expect(row).to_contain_text("no video stream")
+    expect(cards(page)).to_have_count(1)
+    failed = card(page, "broken.mp4")
+    expect(failed).to_contain_text("no video stream")
+    failed.locator("a.face").click()
+    expect(page.locator("#player .remark")).to_have_text("no video stream")
+    expect(page.locator("#player video")).to_have_count(0)
+    expect(page.locator("#player button")).to_have_count(1)  # which closes it
 
 
 def test_spoken_words_are_marked_and_open_at_their_moment(page: Page) -> None:
@@ -292,11 +298,53 @@ def test_more_like_this(page: Page) -> None:
     answered(page, f"{ALL} videos")
 
 
-def test_picture_that_is_chosen_searches(page: Page) -> None:
+PICTURE = """async ([base64, kind, name]) => {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const given = new DataTransfer();
+  given.items.add(new File([bytes], name, { type: kind }));
+  const paste = () => document.dispatchEvent(
+    new ClipboardEvent("paste", { clipboardData: given, bubbles: true, cancelable: true }));
+  const drag = (type) => document.querySelector(".results").dispatchEvent(
+    new DragEvent(type, { dataTransfer: given, bubbles: true, cancelable: true }));
+  const drop = () => { drag("dragover"); drag("drop"); };
+  (name === "pasted.png" ? paste : drop)();
+}"""
+
+
+def red() -> bytes:
     picture = io.BytesIO()
     Image.new("RGB", (64, 64), (200, 30, 30)).save(picture, "PNG")
+    return picture.getvalue()
+
+
+def give(page: Page, content: bytes, kind: str, name: str) -> None:
+    """Drop a file on the page, or paste it."""
+    page.evaluate(PICTURE, [base64.b64encode(content).decode(), kind, name])
+
+
+@pytest.mark.parametrize("name", ["pasted.png", "dropped.png"])
+def test_picture_that_is_pasted_or_dropped_searches(page: Page, name: str) -> None:
+    answered(page, f"{ALL} videos")
+    asked = re.compile(r"\?picture=")
+    with page.expect_request(lambda request: "/api/search?picture=" in request.url):
+        give(page, red(), "image/png", name)
+    expect(page).to_have_url(asked)
+    expect(page.locator(".chip canvas")).to_be_visible()
+    page.locator(".chip button").click()
+    answered(page, f"{ALL} videos")
+
+
+def test_what_is_dropped_and_no_picture_is_said(page: Page) -> None:
+    answered(page, f"{ALL} videos")
+    give(page, b"words", "text/plain", "words.txt")
+    expect(page.locator(".toast.error")).to_contain_text("That is no picture.")
+    give(page, b"broken", "image/png", "broken.png")
+    expect(page.locator(".toast.error")).to_contain_text("no picture that can be read")
+
+
+def test_picture_that_is_chosen_searches(page: Page) -> None:
     page.locator("input[type=file]").set_input_files(
-        {"name": "red.png", "mimeType": "image/png", "buffer": picture.getvalue()}
+        {"name": "red.png", "mimeType": "image/png", "buffer": red()}
     )
     expect(page).to_have_url(re.compile(r"\?picture="))
     expect(page.locator(".chip")).to_contain_text("Like this picture")
@@ -313,18 +361,20 @@ def test_search_by_meaning_says_how_it_went(page: Page) -> None:
     answered(page, re.compile(r"\d+ videos? found"))
 
 
-def fulfil(path: str, status: int, content: Any) -> Callable[[Page], Any]:
-    def answer(route: Route) -> None:
-        route.fulfill(status=status, content_type="application/json", body=json.dumps(content))
-
-    return lambda page: page.route(lambda url: f"/api/{path}" in url, answer)
+def test_where_nothing_matches_well_the_nearest_are_offered(open_page: Callable[..., Page]) -> None:
+    page = open_page("/?text=rest+zebra&by=words")
+    expect(page.get_by_role("heading", name="Nothing matches well")).to_be_visible()
+    page.get_by_role("button", name="Show the nearest").click()
+    answered(page, "1 video found")
+    expect(page).to_have_url(re.compile("nearest=1"))
+    expect(cards(page).first.locator("mark")).to_have_text("rest")
 
 
 def test_empty_store_says_what_to_do(open_page: Callable[..., Page]) -> None:
     nothing = {"total": 0, "offset": 0, "videos": [], "version": 0}
     page = open_page(before=fulfil("videos?", 200, nothing))
     expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()
-    expect(page.locator(".notice")).to_contain_text("run.py scan")
+    expect(page.locator(".notice")).to_contain_text("run scan")
 
 
 def test_error_is_said_and_tried_again(open_page: Callable[..., Page]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.support.browsers import fulfil
 from tests.support.pages import FOLDERS, IN_FOLDER, UNLABELED
 from tests.support.projects import UserProject, eventually
 
@@ -62,13 +63,32 @@ def test_review_moves_what_is_misplaced_and_undo_brings_it_back(
     assert (project.videos / "cats" / "looks-like-a-rocket.mp4").is_file()
 
 
+def test_review_shows_folders_that_look_alike(open_page: Callable[..., Page]) -> None:
+    alike = {
+        "id": "overlap-x",
+        "folders": ["cats", "dogs"],
+        "share": 0.4,
+        "text": "They look alike.",
+    }
+    review = {"groups": [], "overlaps": [alike], "small": [], "remark": None}
+    page = open_page("/?view=review", before=fulfil("review", 200, review))
+    expect(page.locator(".overlap")).to_contain_text("40% look alike")
+    with page.expect_request(lambda request: request.method == "POST") as asked:
+        page.keyboard.press("k")
+    assert asked.value.post_data_json == {"id": "overlap-x", "decision": "keep"}
+    expect(page.get_by_role("heading", name="Nothing to review")).to_be_visible()
+    page.keyboard.press("u")
+    page.get_by_role("link", name="Look at both").click()
+    expect(page).to_have_url(re.compile("folder=cats&folder=dogs"))
+
+
 def test_map_shows_every_video_and_a_region_becomes_a_selection(
     open_page: Callable[..., Page],
 ) -> None:
     page = open_page("/?view=map")
     total = len(FOLDERS) * IN_FOLDER + UNLABELED + 2
     expect(page.locator(".answered")).to_have_text(f"{total} videos")
-    expect(page.locator(".maps .side label")).to_have_count(len(FOLDERS) + 1)
+    expect(page.locator(".maps .side label")).to_have_count(len(FOLDERS) + 2)
     box = page.locator(".maps canvas").bounding_box()
     assert box is not None
     page.keyboard.press("d")
@@ -105,6 +125,30 @@ def test_status_is_an_equation_with_reasons(open_page: Callable[..., Page]) -> N
     assert on_disk == embedded + waiting + failed == len(FOLDERS) * IN_FOLDER + UNLABELED + 3
     expect(page.locator(".failures")).to_contain_text("no video stream")
     expect(page.locator(".recipes")).to_contain_text("settings in force")
+
+
+def test_status_says_what_a_scan_is_doing(open_page: Callable[..., Page]) -> None:
+    run = {"command": "scan", "files_done": 3, "files_total": 10, "rate": 1.5, "left_seconds": 40.0,
+           "now": ["cats/long.mp4"]}  # fmt: skip
+    status = {
+        "data_dir": "videos", "on_disk": 10, "embedded": 3, "pending": 7, "failed": 0, "offline": 0,
+        "unlabeled": 0, "problem": None, "recipes": [], "running": run, "undo": None,
+        "bytes_on_disk": 1, "store": "store", "behind": 2,
+    }  # fmt: skip
+    page = open_page("/?view=status", before=fulfil("status", 200, status))
+    expect(page.locator("progress")).to_have_attribute("value", "3")
+    shown = page.get_by_role("region", name="Running now")
+    for words in ("scan 3 of 10 files", "1.5 a second", "40 s left", "cats/long.mp4"):
+        expect(shown).to_contain_text(words)
+    expect(page.locator("#running")).to_contain_text("scan 3 of 10, 40 s left")
+    expect(page.locator("#running")).to_contain_text("rows of 2 moved videos follow")
+
+
+def test_status_examines_this_machine_when_asked(open_page: Callable[..., Page]) -> None:
+    finding = {"part": "disk", "state": "warning", "text": "2 GB are free.", "advice": "Make room."}
+    page = open_page("/?view=status", before=fulfil("doctor", 200, {"findings": [finding]}))
+    page.get_by_role("button", name="Check now").click()
+    expect(page.locator(".findings .warning")).to_have_text(re.compile("disk.*Make room"))
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -4,10 +4,10 @@
 import { get } from "./api.js";
 import { button, el, fill, icon } from "./dom.js";
 import { folders } from "./folders.js";
-import { count, span } from "./format.js";
+import { count, counted, span } from "./format.js";
 import { showKeys } from "./help.js";
 import { bind } from "./keys.js";
-import { connect, on, tell } from "./live.js";
+import { connect, on, onRest, tell } from "./live.js";
 import { undo } from "./moves.js";
 import * as player from "./player.js";
 import { address, goTo, onChange, viewHref } from "./router.js";
@@ -70,7 +70,7 @@ function running(now) {
     el("span", { class: "dot", "aria-hidden": "true" }), run.command,
     run.files_total ? ` ${count(run.files_done)} of ${count(run.files_total)}` : "",
     run.left_seconds ? `, ${span(run.left_seconds)} left` : "",
-  ]);
+  ], now?.behind > 0 && ` · rows of ${counted(now.behind, "moved video")} follow when the other writer is done`);
 }
 
 bind("Everywhere", [
@@ -79,8 +79,7 @@ bind("Everywhere", [
   ["?", "these keys", showKeys],
 ]);
 onChange(update);
-on("version", badges);
-on("moved", badges);
+onRest(["version", "moved"], badges);
 on("status", running);
 on("online", (online) => {
   document.getElementById("offline").hidden = online;

@@ -1,43 +1,44 @@
 // A video in a grid: its picture, what it is called, where it is, and why it was found.
 
-import { el, icon, marked } from "./dom.js";
+import { cut, el, icon, marked, sentence } from "./dom.js";
 import { clock, language } from "./format.js";
 import { playsUnderMouse } from "./hover.js";
 import { film, isPlayable } from "./media.js";
-import { href } from "./router.js";
+import { href, NEW_QUESTION } from "./router.js";
 
-/** Cells of a grid; found ones have room for the reason. */
+/** Cells of a grid; what was found, or failed, has room for the reason. */
 export const CELL = { width: 152, ratio: 1.2, extra: 46 };
-export const FOUND_CELL = { width: 200, ratio: 1.2, extra: 84 };
+export const FOUND_CELL = { width: 174, ratio: 1.2, extra: 84 };
 
 /**
- * Makes a card of `{video, percent, why}`. `choice` is the selection that it can be a part of;
+ * Makes a card of `{video, percent, good, why}`. `choice` is the selection that it can be a part of;
  * `onChoose(event)` is called where its box is pressed.
  */
 export function makeCard(item, { choice, onChoose, found }) {
-  const { video, percent, why } = item;
+  const { video, percent, good, why } = item;
   const at = why?.seconds ?? null;
   const box = picture(video);
   const link = el(
     "a",
     { href: href({ open: video.key, at: at ? at.toFixed(1) : null }), class: "face", draggable: "false" },
     box,
-    el("span", { class: "name", title: video.path }, video.name),
+    el("span", { class: "name", title: video.path }, cut(video.name)),
   );
   const card = el(
     "div",
     { class: "card", role: "listitem" },
     link,
-    el("span", { class: "where" }, 
+    el("span", { class: "where" },
       el("span", { class: video.folder === null ? "folder none" : "folder", title: video.folder }, video.folder ?? "unlabeled"),
       video.offline && el("em", {}, "offline")),
     found && reason(why),
-    typeof percent === "number" && el("span", { class: "match", title: "How well it matches" },
+    video.failure && el("span", { class: "why", title: video.failure.error }, sentence(video.failure.error)),
+    typeof percent === "number" && el("span", { class: good ? "match good" : "match", title: "How well it matches" },
       `${Math.floor(percent)}%`),
-    el("span", { class: "tools" },
+    !video.failure && el("span", { class: "tools" },
       choice && chooser(video, choice, onChoose),
       el("a", {
-        href: href({ view: "search", like: video.key, text: null, picture: null, open: null, at: null }),
+        href: href({ ...NEW_QUESTION, view: "search", like: video.key, open: null, at: null }),
         class: "tool", title: "More like this (l)", "aria-label": `More like ${video.name}`, tabIndex: -1,
       }, icon("like"))),
   );
@@ -47,11 +48,11 @@ export function makeCard(item, { choice, onChoose, found }) {
 
 /** The thumbnail with the length; a quiet sign where there is none. */
 export function picture(video, { length = true } = {}) {
-  const sign = () => el("span", { class: "no-picture" }, icon("film"));
+  const sign = () => el("span", { class: "no-picture" }, icon(video.failure ? "warning" : "film"));
   const image = video.thumb && el("img", { src: video.thumb, alt: "", loading: "eager", decoding: "async",
     onerror: () => image.replaceWith(sign()) });
   return el("span", { class: "picture" }, image || sign(),
-    length && el("span", { class: "length" }, clock(video.seconds)));
+    length && video.seconds > 0 && el("span", { class: "length" }, clock(video.seconds)));
 }
 
 /** Why it was found: the moment, and the sentence with the words marked. */
@@ -75,8 +76,8 @@ function chooser(video, choice, onChoose) {
 }
 
 /** Length, size and language in a few words. */
-export const facts = (video) => [clock(video.seconds), `${video.width} × ${video.height}`,
-  video.language && language(video.language)].filter(Boolean).join(" · ");
+export const facts = (video) => (video.failure ? "" : [clock(video.seconds), `${video.width} × ${video.height}`,
+  video.language && language(video.language)].filter(Boolean).join(" · "));
 
 /** A row of small cards that can be opened; the first `live` ones play by themselves. */
 export function strip(videos, { live = 0, label }) {

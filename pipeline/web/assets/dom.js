@@ -2,6 +2,7 @@
 // read as markup.
 
 const PROPERTIES = new Set(["checked", "disabled", "hidden", "loop", "muted", "tabIndex", "value"]);
+const TAIL = 9; // letters of a name that are never cut off
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Makes an element: `on...` are listeners, null and false props and children are left out. */
@@ -66,5 +67,15 @@ export function marked(text, marks = []) {
   }
   return [...pieces, text.slice(at)].filter(Boolean);
 }
+
+/** A name that is cut before its end, which tells files of one camera apart. */
+export function cut(name) {
+  const letters = [...name];
+  const at = Math.max(0, letters.length - TAIL);
+  return [el("span", {}, letters.slice(0, at).join("")), el("span", {}, letters.slice(at).join(""))];
+}
+
+/** A sentence in which `commands` stand out. */
+export const sentence = (text) => text.split("`").map((part, i) => (i % 2 ? el("code", {}, part) : part));
 
 export const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");

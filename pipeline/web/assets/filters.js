@@ -8,6 +8,7 @@ import { go } from "./router.js";
 const KINDS = [[null, "All videos"], ["unlabeled", "Unlabeled"], ["failed", "Failed"], ["offline", "Offline"]];
 const OTHERS = { unlabeled: null, failed: null, offline: null };
 const NOT_SEARCHED = ["failed", "offline"];
+const MANY = 15; // folders, from which on they are looked for
 const LENGTHS = [
   ["", "Any length"], ["-15", "Up to 15 s"], ["15-60", "15 to 60 s"], ["60-300", "1 to 5 min"], ["300-", "5 min and more"],
 ];
@@ -17,8 +18,7 @@ const NONE = {
 };
 
 /** The filters of an address, as the server takes them. */
-export const filtersOf = (address) =>
-  Object.fromEntries(Object.keys(NONE).filter((name) => name !== "failed").map((name) => [name, address[name]]));
+export const filtersOf = (address) => Object.fromEntries(Object.keys(NONE).map((name) => [name, address[name]]));
 
 /** How many filters are set. */
 export const filtersSet = (address) =>
@@ -31,6 +31,7 @@ export const clearFilters = () => go(NONE);
 export function filterPanel() {
   const kind = el("div", { class: "rows" });
   const list = el("div", { class: "rows" });
+  const find = el("input", { type: "search", placeholder: "Find a folder", "aria-label": "Find a folder", hidden: true, oninput: narrow });
   const spoken = el("select", { id: "filter-language", onchange: () => go({ language: spoken.value || null }) });
   const length = el("select", { id: "filter-length", onchange: () => {
     const [least, most] = length.value.split("-");
@@ -39,15 +40,20 @@ export function filterPanel() {
   const since = el("input", { type: "date", id: "filter-since", onchange: () => go({ since: since.value || null }) });
   const node = el("form", { class: "filters", "aria-label": "Filters", onsubmit: (event) => event.preventDefault() },
     el("fieldset", {}, el("legend", {}, "Show"), kind),
-    el("fieldset", { class: "folders" }, el("legend", {}, "Folders"), list),
     el("label", { for: "filter-language" }, "Language"), spoken,
     el("label", { for: "filter-length" }, "Length"), length,
-    el("label", { for: "filter-since" }, "Added since"), since);
+    el("label", { for: "filter-since" }, "Changed since"), since,
+    el("fieldset", { class: "folders" }, el("legend", {}, "Folders"), find, list));
 
   kind.append(...KINDS.map(([name, text]) => el("label", {}, el("input", {
     type: "radio", name: "kind", value: name ?? "",
-    onchange: () => go({ ...OTHERS, ...(name && { [name]: "1", folder: [] }), ...(NOT_SEARCHED.includes(name) && { text: null, like: null, picture: null }) }),
+    onchange: () => go({ ...OTHERS, ...(name && { [name]: "1", ...(name === "unlabeled" && { folder: [] }) }), ...(NOT_SEARCHED.includes(name) && { text: null, like: null, picture: null }) }),
   }), el("span", {}, text), el("small", {}))));
+
+  function narrow() {
+    const wanted = find.value.trim().toLowerCase();
+    for (const row of list.children) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+  }
 
   async function update(address) {
     const chosen = KINDS.find(([name]) => name && address[name])?.[0] ?? "";
@@ -57,11 +63,13 @@ export function filterPanel() {
     since.value = address.since?.slice(0, 10) ?? "";
     const known = await folders().catch(() => null);
     if (!known || !node.isConnected) return;
-    const { unlabeled, offline } = known;
-    counts(kind, { "": known.folders.reduce((sum, each) => sum + each.videos, unlabeled), unlabeled, offline });
+    const { unlabeled, failed, offline } = known;
+    counts(kind, { "": known.folders.reduce((sum, each) => sum + each.videos, unlabeled), unlabeled, failed, offline });
     const names = known.folders.map(({ name }) => name);
     const gone = address.folder.filter((name) => !names.includes(name)).map((name) => ({ name, videos: 0 }));
     sync(list, [...known.folders, ...gone], address.folder);
+    find.hidden = known.folders.length < MANY;
+    narrow();
     fill(spoken, el("option", { value: "" }, "Any language"),
       known.languages.map(({ code, videos }) => el("option", { value: code }, `${language(code)} (${count(videos)})`)));
     spoken.value = address.language ?? "";
@@ -86,7 +94,7 @@ function sync(list, all, chosen) {
       onchange: (event) => {
         const others = new Set([...list.querySelectorAll("input:checked")].map((input) => input.value));
         others[event.target.checked ? "add" : "delete"](name);
-        go({ folder: [...others], ...OTHERS });
+        go({ folder: [...others], unlabeled: null });
       },
     }), el("span", {}, name), el("small", {}));
     row.querySelector("input").checked = chosen.includes(name);

@@ -24,9 +24,9 @@ on("version", forgetFolders);
  * Asks for a folder. Resolves to its name, null for "unlabeled", or undefined where it was closed.
  * What is typed narrows the list; a name that does not exist yet is offered as a new folder.
  */
-export async function askFolder(title, { unlabeled = false, likely = [] } = {}) {
-  const known = (await folders().catch(() => ({ folders: [] }))).folders;
+export function askFolder(title, { unlabeled = false, likely = [] } = {}) {
   return new Promise((resolve) => {
+    let known = [];
     let choices = [];
     let at = 0;
     const finish = (value) => {
@@ -77,6 +77,11 @@ export async function askFolder(title, { unlabeled = false, likely = [] } = {}) 
       [el("label", { for: "folder-name" }, "Folder, or the name of a new one"), input, problem, list], resolve);
     draw();
     input.focus();
+    // The dialog does not wait for them: what is typed at once is typed here.
+    folders().then((answer) => {
+      known = answer.folders;
+      if (dialog.open) draw();
+    }).catch(() => {});
   });
 }
 

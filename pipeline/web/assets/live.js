@@ -2,6 +2,7 @@
 // scan, and of the model that is being loaded. Also whether the server answers at all.
 
 const AGAIN_MS = 2000;
+const REST_MS = 400;
 const target = new EventTarget();
 let online = true;
 
@@ -10,6 +11,20 @@ export function on(name, listener) {
   const heard = (event) => listener(event.detail);
   target.addEventListener(name, heard);
   return () => target.removeEventListener(name, heard);
+}
+
+/** Like `on`, but once for many that come together, when a moment has passed without one. */
+export function onRest(names, run) {
+  let timer = 0;
+  const heard = () => {
+    clearTimeout(timer);
+    timer = setTimeout(run, REST_MS);
+  };
+  const ends = names.map((name) => on(name, heard));
+  return () => {
+    clearTimeout(timer);
+    ends.forEach((end) => end());
+  };
 }
 
 /** Tells everybody, as if the server had. */

@@ -3,14 +3,14 @@
 import { get } from "./api.js";
 import { facts, picture, strip } from "./card.js";
 import { head } from "./dialog.js";
-import { button, el, fill } from "./dom.js";
+import { button, el, fill, sentence } from "./dom.js";
 import { askFolder } from "./folders.js";
 import { ago, clock, counted } from "./format.js";
 import { stop as stopHover } from "./hover.js";
 import { bind } from "./keys.js";
 import { film, isPlayable, release, start, toggle } from "./media.js";
 import { move } from "./moves.js";
-import { address, go, kept } from "./router.js";
+import { address, go, kept, NEW_QUESTION } from "./router.js";
 import { failed, loading, throwBug } from "./states.js";
 import { attempt } from "./toast.js";
 
@@ -87,10 +87,12 @@ function show({ video: one, segments, translation, copies }, at) {
       el("p", {}, el("span", { class: "folder" }, one.folder ?? "unlabeled"), " ", facts(one),
         one.embedded_at && ` · added ${ago(one.embedded_at)}`),
       el("p", { class: "path" }, one.path),
-      el("p", { class: "actions" },
+      one.failure && [el("p", { class: "remark" }, sentence(one.failure.error)),
+        el("p", { class: "quiet-text" }, one.failure.hint, ` ${counted(one.failure.attempts, "try", "tries")}, the last ${ago(one.failure.failed_at)}.`)],
+      !one.failure && el("p", { class: "actions" },
         button("Move", () => moveOne(one), { icon: "folder", key: "v" }),
         button("More like this", () => like(one), { icon: "like", key: "l" }))),
-    lines.length ? words : el("p", { class: "quiet-text silent" }, "Nobody speaks in this video."),
+    lines.length ? words : el("p", { class: "quiet-text silent" }, one.failure ? "" : "Nobody speaks in this video."),
     translation && el("details", { class: "english" }, el("summary", {}, "In English"), el("p", {}, translation)),
     copies.length > 0 && el("div", { class: "copies" }, el("h3", {}, counted(copies.length, "copy", "copies")),
       strip(copies, { label: "Copies" })))));
@@ -100,7 +102,7 @@ function show({ video: one, segments, translation, copies }, at) {
 function play(stage, one, at, onTime) {
   const note = el("p", { class: "over", role: "status" });
   if (!isPlayable(one)) {
-    note.textContent = "This file is offline: connect its drive to play it.";
+    note.textContent = one.failure ? "" : "This file is offline: connect its drive to play it.";
     fill(stage, picture(one, { length: false }), note);
     return;
   }
@@ -131,7 +133,7 @@ function seek(time, andPlay = false) {
 }
 
 function like(one) {
-  go({ view: "search", like: one.key, text: null, picture: null, open: null, at: null });
+  go({ ...NEW_QUESTION, view: "search", like: one.key, open: null, at: null });
 }
 
 async function moveOne(one) {

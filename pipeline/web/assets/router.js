@@ -5,6 +5,8 @@ import { query } from "./api.js";
 
 const LISTS = ["folder"];
 const DEFAULTS = { view: "search" };
+/** What another question leaves out: the one before, and filters that no search takes. */
+export const NEW_QUESTION = { text: null, like: null, picture: null, nearest: null, failed: null, offline: null };
 const listeners = new Set();
 let current = read();
 

@@ -1,12 +1,12 @@
 // What a view shows in place of its content: that it is loading, empty, or failed.
 
 import { get } from "./api.js";
-import { button, el, fill, icon } from "./dom.js";
+import { button, el, fill, icon, sentence } from "./dom.js";
 
 /** A title and a sentence in the middle, with what can be done. */
 export function notice(symbol, title, text, ...actions) {
   return el("div", { class: "notice" }, icon(symbol), el("h2", {}, title),
-    text && el("p", {}, text), actions.some(Boolean) && el("p", { class: "actions" }, actions));
+    text && el("p", {}, sentence(text)), actions.some(Boolean) && el("p", { class: "actions" }, actions));
 }
 
 /** What went wrong, and another try. */
@@ -39,5 +39,3 @@ export function throwBug(error) {
   if (error.name !== "AbortError") throw error;
 }
 
-/** The sentence of a remark of the server. */
-export const remarkOf = ({ remark }) => remark?.text ?? remark ?? null;

@@ -3,17 +3,19 @@
 
 import { get } from "./api.js";
 import { picture } from "./card.js";
-import { button, el, fill } from "./dom.js";
-import { count } from "./format.js";
+import { append, button, cut, el, fill } from "./dom.js";
+import { count, counted } from "./format.js";
 import { bind } from "./keys.js";
 import { on } from "./live.js";
 import { PointMap } from "./map.js";
 import { go } from "./router.js";
 import { selection } from "./selection.js";
-import { load, notice, remarkOf } from "./states.js";
+import { load, notice } from "./states.js";
 
 const REST_MS = 150; // of the mouse on a point, before the name of its video is asked for
-const GOLDEN = 137.508; // degrees between hues of folders that come after each other
+const [DARKEST, LIGHTEST] = [0.16, 0.5]; // luminance of a point on a dark and on a light ground
+const MANY = 3; // folders, from which on all are shown or hidden together
+const dark = matchMedia("(prefers-color-scheme: dark)");
 
 export const title = "Map";
 
@@ -29,11 +31,13 @@ export function mount(root) {
   const said = el("p", { class: "answered", role: "status" });
   const drawing = button("Draw a region", toggleDrawing, { key: "d", "aria-pressed": "false" });
   const chosen = selection(ring);
-  root.append(el("div", { class: "view maps" }, el("div", { class: "bar" }, said, drawing,
+  const tools = el("span", { class: "row", hidden: true }, drawing,
     button("Zoom in", () => map?.zoom(), { bare: true, icon: "plus" }),
     button("Zoom out", () => map?.zoom(1 / 1.4), { bare: true, icon: "minus" }),
-    button("Show all", () => map?.reset(), { key: "0" })), legend, body, chosen.node));
+    button("Show all", () => map?.reset(), { key: "0" }));
+  root.append(el("div", { class: "view maps" }, el("div", { class: "bar" }, said, tools), legend, body, chosen.node));
   let map = null;
+  let last = null;
   let keys = [];
   let contents = [];
   let resting = 0;
@@ -41,14 +45,16 @@ export function mount(root) {
 
   function show(answer) {
     ({ keys, contents } = answer);
+    last = answer;
     const { folders, folder, x, y } = answer;
-    said.textContent = `${count(keys.length)} videos`;
+    said.textContent = counted(keys.length, "video");
+    tools.hidden = !keys.length;
     if (!keys.length) {
       fill(legend);
-      fill(body, notice("map", "No map yet", remarkOf(answer) ?? "There is nothing to draw: no video is embedded."));
+      fill(body, notice("map", "No map yet", answer.remark ?? "There is nothing to draw: no video is embedded."));
       return;
     }
-    const colours = answer.colours ?? folders.map((name, i) => (name === null ? "#8b9092" : `hsl(${(i * GOLDEN) % 360} 62% ${45 + 12 * (i % 2)}%)`));
+    const colours = answer.colours.map(legible);
     const points = { x, y, group: folder, colours };
     if (!body.contains(place)) fill(body, place, card);
     if (map) map.setPoints(points);
@@ -60,14 +66,20 @@ export function mount(root) {
   function entries(folders, folder, colours) {
     const counts = new Uint32Array(folders.length);
     for (const i of folder) counts[i] += 1;
-    fill(legend, folders.map((name, i) => {
+    const toggle = (name, shown, change, ...more) => el("label", { title: name },
+      el("input", { type: "checkbox", checked: shown, onchange: ({ target }) => { change(target.checked); map.draw(); } }),
+      ...more, el("span", {}, name));
+    const rows = folders.map((name, i) => {
       const dot = el("i", { class: "dot" });
       dot.style.background = colours[i];
-      return el("label", { title: name }, el("input", { type: "checkbox", checked: !map.hidden.has(i), onchange: () => {
-        map.hidden[map.hidden.has(i) ? "delete" : "add"](i);
-        map.draw();
-      } }), dot, el("span", {}, name ?? "unlabeled"), el("small", {}, count(counts[i])));
-    }));
+      const row = toggle(name ?? "unlabeled", !map.hidden.has(i), (on) => map.hidden[on ? "delete" : "add"](i), dot);
+      return append(row, el("small", {}, count(counts[i])));
+    });
+    const all = folders.length >= MANY && toggle("All", map.hidden.size === 0, (on) => {
+      folders.forEach((_, i) => map.hidden[on ? "delete" : "add"](i));
+      for (const row of rows) row.firstChild.checked = on;
+    });
+    fill(legend, all, rows);
   }
 
   function ring() {
@@ -93,14 +105,14 @@ export function mount(root) {
     clearTimeout(resting);
     card.hidden = i < 0;
     if (i < 0) return;
-    const name = el("strong", {}, " ");
+    const name = el("span", { class: "name" }, " ");
     fill(card, picture({ thumb: contents[i] && `/thumb/${contents[i]}` }, { length: false }), name);
     const [x, y] = map.placeOf(i);
     card.style.left = `${Math.min(x + 16, place.clientWidth - 196)}px`;
     card.style.top = `${Math.min(y + 16, place.clientHeight - 180)}px`;
     resting = setTimeout(async () => {
       const answer = await get(`/api/videos/${keys[i]}`, {}, { signal }).catch(() => null);
-      if (answer) name.textContent = answer.video.name;
+      if (answer) fill(name, cut(answer.video.name));
       if (document.activeElement === canvas && answer) said.textContent = `${answer.video.name}, ${answer.video.folder ?? "unlabeled"}`;
     }, REST_MS);
   }
@@ -120,6 +132,8 @@ export function mount(root) {
     ]),
     on("version", renew), on("moved", renew),
   ];
+  const redraw = () => last && show(last);
+  dark.addEventListener("change", redraw);
   ask(false);
 
   return {
@@ -129,7 +143,17 @@ export function mount(root) {
       clearTimeout(resting);
       clearTimeout(later);
       map?.close();
+      dark.removeEventListener("change", redraw);
       ends.forEach((end) => end());
     },
   };
+}
+
+/** A colour, lighter on a dark ground and darker on a light one where it would be lost there. */
+function legible(hex) {
+  let rgb = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255);
+  const [end, isLost] = dark.matches ? [1, (light) => light < DARKEST] : [0, (light) => light > LIGHTEST];
+  const light = ([r, g, b]) => 0.2126 * r ** 2.2 + 0.7152 * g ** 2.2 + 0.0722 * b ** 2.2;
+  while (isLost(light(rgb))) rgb = rgb.map((part) => part + 0.1 * (end - part));
+  return `rgb(${rgb.map((part) => Math.round(255 * part)).join(" ")})`;
 }

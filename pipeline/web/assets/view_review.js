@@ -10,9 +10,10 @@ import { bind } from "./keys.js";
 import { film, isPlayable } from "./media.js";
 import { move, undo } from "./moves.js";
 import { go, href } from "./router.js";
-import { load, notice, remarkOf } from "./states.js";
+import { load, notice } from "./states.js";
 import { attempt, toast } from "./toast.js";
 
+const KINDS = { duplicate: "Same clip", misplaced: "Misplaced", overlap: "Look alike" };
 const TITLES = { duplicate: "The same clip in two places", misplaced: "Probably in the wrong folder", overlap: "Folders that look alike" };
 
 export const title = "Review";
@@ -35,7 +36,7 @@ export function mount(root, address) {
   const current = () => open().find(({ id }) => id === at.item) ?? open()[0];
 
   const ask = () => load(body, "/api/review", (answer) => {
-    remark = remarkOf(answer);
+    remark = answer.remark;
     small = answer.small ?? [];
     cases = [...answer.groups, ...answer.overlaps.map((each) => ({ ...each, kind: "overlap", videos: [] }))];
     ready = true;
@@ -47,7 +48,7 @@ export function mount(root, address) {
     const item = current();
     const number = open().indexOf(item) + 1;
     left.textContent = item ? `${count(number)} of ${count(open().length)}` : "";
-    fill(kinds, cases.length > 0 && [[null, "All"], ...Object.entries(TITLES)].map(([kind, text]) => {
+    fill(kinds, cases.length > 0 && [[null, "All"], ...Object.entries(KINDS)].map(([kind, text]) => {
       const n = kind ? cases.filter((each) => each.kind === kind).length : cases.length;
       return (n > 0 || at.kind === kind) && el("a", { href: href({ kind, item: null }), "aria-current": String((at.kind ?? null) === kind) },
         text, el("small", {}, count(n)));

@@ -3,21 +3,22 @@
 import { get, postPicture } from "./api.js";
 import { button, el, fill, icon } from "./dom.js";
 import { CELL, FOUND_CELL, makeCard } from "./card.js";
-import { failureList } from "./failures.js";
+import { retryButton } from "./failures.js";
 import { clearFilters, filterPanel, filtersOf, filtersSet } from "./filters.js";
-import { counted } from "./format.js";
+import { count, counted } from "./format.js";
 import { blanks, Grid } from "./grid.js";
 import { stop as stopHover } from "./hover.js";
 import { bind } from "./keys.js";
 import { on } from "./live.js";
-import { go, keep, kept } from "./router.js";
+import { go, keep, kept, NEW_QUESTION } from "./router.js";
 import { selection } from "./selection.js";
-import { failed, loading, notice, remarkOf } from "./states.js";
+import { failed, loading, notice } from "./states.js";
 import { attempt, complain, toast } from "./toast.js";
 
 const TYPING_MS = 350;
 const WAYS = [["both", "Picture and speech"], ["picture", "Picture"], ["speech", "Speech"], ["words", "Exact words"]];
 const ORDERS = [["path", "By name"], ["new", "Newest first"], ["long", "Longest first"]];
+const MOST_FOUND = 500; // that the server gives
 const MOVES = "ArrowLeft|ArrowRight|ArrowUp|ArrowDown|PageUp|PageDown|Home|End";
 const pictures = new Map(); // id -> what was dropped, to be shown while this page is open
 
@@ -36,9 +37,10 @@ export function mount(root, address) {
     narrow.setAttribute("aria-expanded", String(open));
   }, { icon: "filter", class: "narrow", "aria-expanded": "false" });
   const clear = button("Clear filters", clearFilters, { class: "link" });
+  const retry = retryButton(() => grid?.refresh());
   const side = el("aside", { class: "side", "aria-label": "Filters" }, panel.node);
   const view = el("div", { class: "view search" }, box.node, side,
-    el("div", { class: "results" }, el("div", { class: "bar" }, answered, clear, narrow, order), body, chosen.node));
+    el("div", { class: "results" }, el("div", { class: "bar" }, answered, clear, retry, narrow, order), body, chosen.node));
   root.append(view);
 
   let grid = null;
@@ -49,19 +51,19 @@ export function mount(root, address) {
       ["/", "write in the search box", () => box.focus()],
       [MOVES, null, (event, key) => grid?.move(key)],
       ["←→↑↓", "go from video to video; Enter opens one", () => false],
-      ["l", "more like this", () => withFocus((card) => go({ like: card.item.video.key, text: null, picture: null }))],
+      ["l", "more like this", () => withFocus((card) => go({ ...NEW_QUESTION, like: card.item.video.key }))],
       ["x|Space", "select this video", () => withFocus((card) => choose(card.item.video.key))],
       ["a", "select all that are loaded here", () => chosen.set(loadedKeys())],
       ...chosen.keys,
     ]),
-    on("version", () => { panel.update(now); if (!now.failed) grid?.refresh(); }),
+    on("version", () => { panel.update(now); grid?.refresh(); }),
     on("moved", () => { panel.update(now); grid?.refresh(); }),
   ];
   let now = address;
 
   function withFocus(run) {
     const card = document.activeElement?.closest(".card");
-    if (!card?.item) return false;
+    if (!card?.item || card.item.video.failure) return false;
     run(card);
     return true;
   }
@@ -78,7 +80,8 @@ export function mount(root, address) {
     last = at;
   }
 
-  const loadedKeys = () => [...grid.pages.values()].flatMap((items) => items ?? []).map((item) => item.video.key);
+  const loadedKeys = () => [...grid.pages.values()].flatMap((items) => items ?? [])
+    .filter(({ video }) => !video.failure).map(({ video }) => video.key);
 
   function mark(card, item) {
     const on = chosen.has(item.video.key);
@@ -95,7 +98,8 @@ export function mount(root, address) {
     clear.hidden = !set;
     narrow.querySelector("span").textContent = set ? `Filters (${set})` : "Filters";
     order.value = next.order ?? "path";
-    order.hidden = isSearch(next) || Boolean(next.failed);
+    order.hidden = isSearch(next);
+    retry.hidden = !next.failed;
     const question = questionOf(next);
     if (JSON.stringify(question) === JSON.stringify(asked)) return;
     asked = question;
@@ -109,13 +113,8 @@ export function mount(root, address) {
     grid = null;
     stopHover();
     clearTimeout(keeping);
-    if (now.failed) {
-      answered.textContent = "Videos that could not be embedded";
-      fill(body, el("div", { class: "scroll" }, failureList()));
-      return;
-    }
     const found = path === "/api/search";
-    const cell = found ? FOUND_CELL : CELL;
+    const cell = found || params.failed ? FOUND_CELL : CELL;
     const scroller = el("div", { class: "scroll coming" });
     const top = kept("scroll") ?? 0;
     let first = null;
@@ -130,11 +129,11 @@ export function mount(root, address) {
         return { total: answer.total, items: answer.hits ?? answer.videos.map((video) => ({ video })) };
       },
       make: (item) => {
-        const card = makeCard(item, { choice: chosen, found, onChoose: (event) => choose(item.video.key, event.shiftKey) });
+        const card = makeCard(item, { choice: item.video.failure ? null : chosen, found, onChoose: (event) => choose(item.video.key, event.shiftKey) });
         card.classList.toggle("on", chosen.has(item.video.key));
         return card;
       },
-      onTotal: () => mine === grid && say(first, found),
+      onTotal: () => mine === grid && say(first, found, params),
       onError: (error) => (mine === grid && !first ? problem(error) : complain(error)),
     });
     await mine.start(top);
@@ -170,32 +169,38 @@ export function mount(root, address) {
     fill(body, failed(error, () => ask(asked)));
   }
 
-  function say(first, found) {
-    const { total } = first;
-    answered.textContent = found ? `${counted(total, "video")} found` : counted(total, "video");
+  function say(first, found, params) {
+    const { total, good } = first;
+    if (params.failed) answered.textContent = `${counted(total, "video")} could not be embedded`;
+    else if (!found) answered.textContent = counted(total, "video");
+    else {
+      const most = total >= MOST_FOUND ? `The best ${count(total)} videos` : `${counted(total, "video")} found`;
+      answered.textContent = good > 0 && good < total ? `${most}, ${count(good)} of them match${good === 1 ? "es" : ""} well` : most;
+    }
   }
 
   function empty(first, found) {
-    const remark = remarkOf(first);
+    const remark = first.remark;
     if (found) {
       return notice("search", first.weak ? "Nothing matches well" : "Nothing found", remark ?? "No video matches.",
         first.weak && button("Show the nearest", () => go({ nearest: "1" }), { class: "primary" }),
         filtersSet(now) > 0 && button("Clear filters", clearFilters));
     }
+    if (now.failed && filtersSet(now) === 1) return notice("check", "Nothing failed", "Every video that was tried is embedded.");
     if (filtersSet(now)) {
       return notice("filter", "No such videos", "No video fits these filters.", button("Clear filters", clearFilters, { class: "primary" }));
     }
-    return notice("film", "No videos yet", remark ?? "Put videos into the collection's folder, and run “run.py scan”. They appear here as they are embedded.");
+    return notice("film", "No videos yet", remark ?? "Put videos into the collection's folder, and run `scan`. They appear here as they are embedded.");
   }
 
   const weak = (first) => el("p", { class: "remark", role: "status" },
-    remarkOf(first) ?? "Nothing matches well; these are the nearest.");
+    first.remark ?? "Nothing matches well; these are the nearest.");
 
   const drop = picturesInto(view, async (file) => {
     const answer = await attempt(() => postPicture(file));
     if (!answer) return;
     pictures.set(answer.picture, await createImageBitmap(file).catch(() => null));
-    go({ picture: answer.picture, text: null, like: null, nearest: null });
+    go({ ...NEW_QUESTION, picture: answer.picture });
   });
   ends.push(drop.end);
   box.onPicture = drop.take;
@@ -225,7 +230,6 @@ const isSearch = ({ text, like, picture }) => Boolean(text || like || picture);
 function questionOf(address) {
   const { text, by, like, picture, nearest, order } = address;
   const filters = filtersOf(address);
-  if (address.failed) return { path: "/api/failures", params: {} };
   if (!isSearch(address)) return { path: "/api/videos", params: { ...filters, order } };
   const part = like ? { like } : picture ? { picture } : by === "words" ? { words: text } : { text };
   return { path: "/api/search", params: { ...part, by: by === "words" ? null : by, nearest, ...filters } };
@@ -269,7 +273,8 @@ function searchBox() {
     clearTimeout(timer);
     const text = input.value.trim() || null;
     if (text === (box.now.text ?? null)) return;
-    go({ text, like: text ? null : box.now.like, picture: text ? null : box.now.picture, nearest: null }, { replace: typing });
+    const { like, picture } = box.now;
+    go({ ...NEW_QUESTION, ...(text ? { text } : { like, picture }) }, { replace: typing });
     typing = true;
   }
 

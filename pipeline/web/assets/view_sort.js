@@ -8,11 +8,11 @@ import { button, el, fill, kbd, reducedMotion } from "./dom.js";
 import { askFolder, folders } from "./folders.js";
 import { count, counted, percent } from "./format.js";
 import { bind } from "./keys.js";
-import { on } from "./live.js";
+import { onRest } from "./live.js";
 import { film, isPlayable, release, start, toggle } from "./media.js";
 import { move, undo } from "./moves.js";
 import { go } from "./router.js";
-import { failed, loading, notice, remarkOf, throwBug } from "./states.js";
+import { failed, loading, notice, throwBug } from "./states.js";
 import { attempt, toast } from "./toast.js";
 
 const AHEAD = 40; // suggestions that are asked for at a time
@@ -38,6 +38,7 @@ export function mount(root, address) {
   let control = new AbortController();
   let asking = null;
   let remark = null;
+  let isEmpty = false;
 
   const note = el("p", { class: "over", role: "status" });
   const stage = el("div", { class: "stage", tabIndex: -1 }, note);
@@ -51,8 +52,8 @@ export function mount(root, address) {
       button("New folder", newFolder, { key: "n" }), button("Skip", skip, { key: "s" }),
       button("Reject", reject, { key: "x" }), button("Undo", back, { key: "u" }))));
   const other = el("div", { class: "body" });
-  const view = el("div", { class: "view sort" }, el("div", { class: "bar" }, left,
-    button("Accept all above…", bulk, { icon: "check" }), how), work, other);
+  const tools = el("span", { class: "row", hidden: true }, button("Accept all above…", bulk, { icon: "check" }), how);
+  const view = el("div", { class: "view sort" }, el("div", { class: "bar" }, left, tools), work, other);
   root.append(view);
   const players = new Map(); // key -> video element; the current one and the next
 
@@ -70,7 +71,8 @@ export function mount(root, address) {
     asking = (async () => {
       const answer = await get("/api/suggestions", { order: order ?? "unsure", offset: skipped, limit: AHEAD },
         { signal: mine.signal, waiting: (text) => !queue.length && show(loading(text)) });
-      remark = remarkOf(answer);
+      remark = answer.remark;
+      isEmpty = !answer.total && remark !== null;
       const fresh = answer.items.filter(({ video }) => !seen.has(video.key));
       fresh.forEach(({ video }) => seen.add(video.key));
       queue.push(...fresh);
@@ -104,14 +106,15 @@ export function mount(root, address) {
   }
 
   function draw() {
-    left.textContent = queue.length ? `${counted(total, "video")} to sort` : "";
     const item = current();
+    fill(left, item && [count(total), el("span", { class: "wide" }, ` ${total === 1 ? "video" : "videos"} to sort`)]);
+    tools.hidden = !item;
     if (!item) {
       unload();
       show(skipped
         ? notice("sort", "Nothing else to sort", `${counted(skipped, "video")} skipped.`,
           button("Show the skipped ones", again, { class: "primary" }))
-        : notice("check", "Everything is sorted", remark ?? "Every video is in a folder. New ones appear here as they are embedded."));
+        : notice("check", isEmpty ? "Nothing to sort" : "Everything is sorted", remark ?? "Every video is in a folder. New ones appear here as they are embedded."));
       return;
     }
     work.hidden = false;
@@ -312,7 +315,7 @@ export function mount(root, address) {
       ["m", "sound on or off", () => { sound = !sound; draw(); }],
       ["a", "accept all above a confidence", bulk],
     ]),
-    on("version", () => { learn(); isAll = false; ask(); }),
+    onRest(["version"], () => { learn(); isAll = false; ask(); }),
   ];
   how.value = order ?? "unsure";
   show(loading());

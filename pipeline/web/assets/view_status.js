@@ -1,7 +1,7 @@
 // Status: how the collection and its store stand, what is running now, what failed, and whether this
 // machine has what a scan needs.
 
-import { button, el, fill, icon } from "./dom.js";
+import { button, el, fill, icon, sentence } from "./dom.js";
 import { failureList } from "./failures.js";
 import { bytes, count, counted, span } from "./format.js";
 import { on } from "./live.js";
@@ -67,7 +67,7 @@ function equation(now) {
   ];
   const number = ([kind, n, text, link]) => el(link ? "a" : "span", { class: `number ${kind}${n ? " some" : ""}`, href: link }, el("b", {}, count(n)), text);
   return el("div", {},
-    el("h2", {}, now.data_dir),
+    el("h2", {}, "Collection ", el("small", {}, now.data_dir)),
     now.problem && el("p", { class: "remark", role: "alert" }, now.problem),
     el("p", { class: "equation" }, number(["disk", now.on_disk, "on disk", null]), el("i", {}, "="), number(parts[0]),
       el("i", {}, "+"), number(parts[1]), el("i", {}, "+"), number(parts[2])),
@@ -87,9 +87,9 @@ function running(now) {
   const work = now.running;
   const head = el("h2", { id: "running-title" }, "Running now");
   if (!work) {
-    return [head, el("p", { class: "quiet-text" }, now.pending
-      ? `Nothing. ${counted(now.pending, "video")} wait for run.py scan.`
-      : "Nothing. run.py watch embeds videos as they land.")];
+    return [head, el("p", { class: "quiet-text" }, sentence(now.pending
+      ? `Nothing. ${counted(now.pending, "video waits", "videos wait")} for \`scan\`.`
+      : "Nothing. `watch`, or `web --watch`, embeds videos as they land."))];
   }
   const { files_done: done, files_total: all, rate, left_seconds: left } = work;
   return [head,

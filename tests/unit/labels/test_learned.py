@@ -198,3 +198,21 @@ def test_a_video_that_lands_is_told_where_it_belongs(opened: Project) -> None:
     ask(opened)
     advice(landed)
     assert said == [("a.mp4", "pets")]
+
+
+def test_a_watch_goes_on_where_what_was_learned_is_damaged(
+    opened: Project, filled: UserProject, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(opened)
+    for file in (filled.store / FOLDER).glob("*.npz"):
+        file.write_bytes(file.read_bytes()[:100])
+    said: list[str] = []
+    advice = LandingAdvice(opened.store, opened.recipe, 0.8, lambda path, *_: said.append(path))
+    row = Clusters(5).row("a.mp4", 1, 70)
+    landed = {row.path: np.concatenate([row.visual, row.speech])}
+    advice(landed)
+    assert said == []
+    assert "made again" in caplog.text
+    ask(opened)  # as the page, or a person, does some day
+    advice(landed)
+    assert said == ["a.mp4"]

@@ -229,14 +229,6 @@ def test_the_page_comes_with_a_mark_that_saves_sending_it_again(page: Client) ->
     )
 
 
-def test_the_token_is_asked_for_on_every_route(shown: UserProject) -> None:
-    with open_page(shown, host="0.0.0.0") as page:
-        for path in ("/", "/assets/app.js", "/api", "/api/videos", "/api/events", "/thumb/x",
-                     f"/media/{GONE}", "/api/status"):  # fmt: skip
-            assert page.send("GET", path).status == 401
-        assert page.try_post("/api/undo").status == 401
-
-
 def test_without_a_store_the_page_says_so(own: UserProject) -> None:
     own.store.rename(own.folder / "away")
     with open_page(own) as page:
