@@ -32,8 +32,8 @@ export function mount(root) {
   const drawing = button("Draw a region", toggleDrawing, { key: "d", "aria-pressed": "false" });
   const chosen = selection(ring);
   const tools = el("span", { class: "row", hidden: true }, drawing,
-    button("Zoom in", () => map?.zoom(), { bare: true, icon: "plus" }),
-    button("Zoom out", () => map?.zoom(1 / 1.4), { bare: true, icon: "minus" }),
+    button("Zoom in", () => map?.zoom(), { bare: true, icon: "plus", class: "wide" }),
+    button("Zoom out", () => map?.zoom(1 / 1.4), { bare: true, icon: "minus", class: "wide" }),
     button("Show all", () => map?.reset(), { key: "0" }));
   root.append(el("div", { class: "view maps" }, el("div", { class: "bar" }, said, tools), legend, body, chosen.node));
   let map = null;
