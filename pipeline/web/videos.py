@@ -148,7 +148,7 @@ def show_video(site: Site, *, key: str) -> VideoDetails:
     if key not in overview.place_of_key:
         failed = [video for video in failed_videos(site, Filters(failed=True)) if video.key == key]
         if failed:
-            return VideoDetails(failed[0], [], [], [], overview.version)
+            return VideoDetails(failed[0], [], None, [], [], overview.version)
     overview, place = site.place_of(key)
     assert overview.snapshot is not None
     columns = ["segments", "frame_times", *{"translation"} & overview.snapshot.columns]
