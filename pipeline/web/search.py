@@ -19,7 +19,7 @@ from store.retrieval.words import Wanted, tokens
 if TYPE_CHECKING:
     from store.retrieval.hits import Hit
 
-NOTHING = "Nothing matches well."
+NOTHING = "No video shows or says that clearly; the nearest may still help."
 NO_WORDS = "No video has all of these words."
 
 _WORD = re.compile(r"\w[\w'\u2019]*")

@@ -11,13 +11,17 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
+
 from pipeline import load_settings
 from pipeline.project import Project
+from pipeline.web import events
 from pipeline.web.server import Page
 from pipeline.web.site import Site
 from tests.support.projects import UserProject, eventually
 
 SECONDS = 60.0  # of one request: other work may run on the machine
+SOON_SECONDS = 0.1  # between two looks for changes, which tests wait for
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,12 @@ class Client:
 @contextmanager
 def open_page(project: UserProject, *, host: str = "127.0.0.1") -> Iterator[Client]:
     """Serve a project in a thread; at another host the client has no token."""
-    with Project.open(load_settings(project.config)) as opened, Site(opened) as site:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Project.open(load_settings(project.config)) as opened,
+        Site(opened) as site,
+    ):
+        patch.setattr(events, "LOOK_SECONDS", SOON_SECONDS)
         page = Page(site, host, 0)
         thread = threading.Thread(target=page.run)
         thread.start()

@@ -140,8 +140,8 @@ export function mount(root, address) {
     press.prepend(kbd(String(index + 1)));
     if (guess) {
       const meter = el("meter", { min: 0, max: 1, value: guess.probability, "aria-hidden": "true" });
-      press.append(meter, el("b", {}, percent(guess.probability)));
       if (index === 0) press.append(kbd("Enter"));
+      press.append(meter, el("b", {}, percent(guess.probability)));
     } else {
       const known = all.find((each) => each.name === name);
       press.append(el("small", {}, known ? count(known.videos) : ""));
