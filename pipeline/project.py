@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.errors import SettingsError
 from pipeline.models.recipe import moments_recipe_of, recipe_of
+from pipeline.models.weights import clip_width
 from pipeline.settings import Settings
 from pipeline.source.listing import (
     Collection,
@@ -86,7 +87,8 @@ class Project:
 
         Raises:
             SettingsError: the place or a model does not exist, or the place is a file that no
-                listing would hold; no store is made then.
+                listing would hold; no store is made then. Or the store holds vectors of another
+                width.
             StoreError: the store cannot be opened.
         """
         collection, written = _locate(settings, place)
@@ -101,6 +103,7 @@ class Project:
             written,
         )
         try:
+            project.check_width()
             note = json.dumps({"configured": settings.data.dir, "scanned": written})
             if project.store.get_note(_NOTE) != note:
                 project.store.set_note(_NOTE, note)
@@ -136,6 +139,20 @@ class Project:
             SettingsError: as for `recipe`.
         """
         return moments_recipe_of(self.settings)
+
+    def check_width(self) -> None:
+        """Refuse a CLIP whose vectors are of another width than those in the store.
+
+        Raises:
+            SettingsError: they are.
+        """
+        there, width = self.store.dimension, clip_width(self.settings)
+        if there and width and there != width:
+            raise SettingsError(
+                f"the store {self.store.uri} has vectors of {there} numbers, and clip.model ="
+                f" {self.settings.clip.model} makes {width}: set store.uri to a new store for"
+                " this model, or set clip.model back"
+            )
 
     def why_empty(self, *, offline: bool = False) -> str | None:
         """Say why no row can be compared or exported, and what to do; None where some can.

@@ -120,13 +120,14 @@ class Flow:
             watch: whether the run is a watch, to which something may come at any time.
 
         Raises:
-            SettingsError: the folder does not exist.
+            SettingsError: the folder does not exist, or the store holds vectors of another width.
             ModelError: the weights are not here and cannot be fetched.
         """
         if not watch:
             self._looked = self._feeder.look()
         if watch or (self._looked and self._looked[1].todo):
             fetch(self._project.settings, self._report.say)
+            self._project.check_width()  # of a model that was not here
 
     def scan(self) -> Summary:
         """Bring the store up to date with the folder, once."""

@@ -16,15 +16,11 @@ from pipeline.models.names import clip_config, clip_tags
 
 BYTES = 4  # of a parameter: most weights are stored as float32, a few of the largest take half
 
-# By the tokenizer, which tells what a model was trained on; all others know English.
-LANGUAGES = {
-    "timm/ViT-.*SigLIP2.*": "109 languages",  # Tschannen et al. 2025, section 2
-    "timm/ViT-.*i18n.*": "109 languages",
-    "xlm-roberta-.*": "100 languages",  # Conneau et al. 2020
-    "facebook/nllb-.*": "201 languages",  # Visheratin 2023
-    "facebook/xlm-v-.*": "300 languages",  # Chuang et al. 2025, Meta CLIP 2
-    "google/mt5-.*": "101 languages",  # Xue et al. 2021
-}
+# Tokenizers of models that were trained on texts in many languages, as their cards say: SigLIP 2,
+# SigLIP i18n, LAION's with XLM-RoBERTa, NLLB-CLIP, Meta CLIP 2. All others know English.
+MANY_LANGUAGES = (
+    r"timm/ViT-.*(SigLIP2|i18n).*|xlm-roberta-.*|facebook/(nllb|xlm-v)-.*|google/mt5-.*"
+)
 RECOMMENDED = {
     "ViT-B-32": "default",
     "ViT-B-32-SigLIP2-256": "many languages",
@@ -44,7 +40,7 @@ class KnownModel:
         context: tokens of the text encoder's window.
         picture: height and width that a frame is resized to, pixels.
         download_bytes: about, at four bytes a parameter; None where it is not known.
-        languages: that its texts may be in.
+        languages: that its texts may be in: `English`, or `many`.
         needs_transformers: whether the package transformers splits its texts.
         recommended: what the README recommends it for, or nothing.
     """
@@ -76,7 +72,6 @@ def _known(name: str) -> KnownModel:
     config = clip_config(name)
     text, count = config["text_cfg"], _parameters().get(name)
     tokenizer = text.get("hf_tokenizer_name", "")
-    languages = (many for kind, many in LANGUAGES.items() if re.fullmatch(kind, tokenizer))
     return KnownModel(
         name,
         tuple(clip_tags()[name]),
@@ -84,7 +79,7 @@ def _known(name: str) -> KnownModel:
         context=text.get("context_length", 77),
         picture=config["vision_cfg"].get("image_size", 224),
         download_bytes=count * BYTES if count else None,
-        languages=next(languages, "English"),
+        languages="many" if re.fullmatch(MANY_LANGUAGES, tokenizer) else "English",
         needs_transformers=bool(tokenizer),
         recommended=RECOMMENDED.get(name, ""),
     )

@@ -11,11 +11,12 @@ from pipeline.models import hub
 from pipeline.models.names import (
     HUB,
     check_clip_name,
+    clip_config,
     clip_repository,
     whisper_repository,
 )
-from pipeline.models.preprocess import CONFIG_NAME
-from pipeline.settings import Settings
+from pipeline.models.preprocess import CONFIG_NAME, read_config
+from pipeline.settings import LOCAL_DIR, Settings
 from pipeline.source.listing import Unknown, look_at
 
 # In the order in which open_clip looks for them in a folder or a repository of the hub.
@@ -76,6 +77,27 @@ def find_clip(settings: Settings) -> Weights:
     wanted = hub.Wanted(repository, _alternatives(file))
     source = hub.address(repository)
     return Weights(name, "clip.pretrained", source, hub.cached(wanted), wanted=wanted)
+
+
+def clip_width(settings: Settings) -> int | None:
+    """Read how many numbers a vector of CLIP has, from its configuration.
+
+    Returns:
+        None while the configuration is not on this machine.
+
+    Raises:
+        SettingsError: there is no such model, or its files cannot be reached.
+        ModelError: the configuration cannot be read.
+    """
+    if settings.clip_folder is None and not settings.clip.model.startswith(HUB):
+        config = clip_config(settings.clip.model)
+    else:
+        folder = find_clip(settings).path
+        if folder is None:
+            return None
+        config = read_config(f"{LOCAL_DIR}{folder}")["model_cfg"]
+    width: int | None = config.get("embed_dim")
+    return width
 
 
 def find_whisper(settings: Settings) -> Weights:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.demo.videos import RECORDING
 from pipeline.records import SAMPLE_RATE_HZ
 from tests.benchmarks.measure import ROOT
 
@@ -63,7 +64,7 @@ def recordings(every: int = 1) -> list[Recording]:
     sound of videos in which nobody speaks. Without a media folder: the one that the tests ship."""
     folder = media_folder()
     if folder is None:
-        spoken = [Recording("jfk", read_sound(ROOT / "tests/assets/jfk.flac"), "en", JFK)]
+        spoken = [Recording("jfk", read_sound(RECORDING), "en", JFK)]
         return [*spoken, *_in_a_row(spoken * 10), *_silences()]
     spoken = [
         Recording(
