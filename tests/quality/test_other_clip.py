@@ -124,7 +124,7 @@ def test_a_store_of_another_width_is_refused_before_a_video_is_read(
     other = ("--set", f"clip.model=local-dir:{folder}")
     for command in ("scan", "watch"):
         ended = run("--config", project.config, *other, command)
-        assert ended.returncode == 1
+        assert ended.returncode == 2
         said = f"has vectors of 32 numbers, and clip.model = local-dir:{folder} makes {WIDTH}"
         assert said in ended.stderr
         assert "set store.uri to a new store" in ended.stderr
