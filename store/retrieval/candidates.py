@@ -36,10 +36,6 @@ MOMENTS: dict[Half, tuple[str, ...]] = {
 MOST_EQUALS = 2_000
 """Chance decides which are found among more videos that are exactly as near."""
 
-MOST_LONG = 1_000
-"""Long videos whose moments are all compared in a table with an index; 60 of each take 0.4 s of one
-core. The index itself knows only whole videos."""
-
 _SPOKEN = col("speech_status") == lit("speech")
 _LONG = col("duration_seconds") > lit(LONG_SECONDS)
 
@@ -110,25 +106,19 @@ class Nearest:
         ]
 
     def find_moments(self, vector: np.ndarray) -> list[pa.Table]:
-        """Find the long videos with the frames nearest to a vector, float32 `[d]`, exactly.
+        """Find the long videos with the frames nearest to a vector, float32 `[d]`.
 
         Returns:
-            One table, or none: where there are no such videos, or too many beside an index. Then
-            those count whose whole picture is near.
+            One table, or none where there are no such videos.
         """
-        if "moment_vectors" not in self._snapshot.columns:
+        if index.MOMENTS not in self._snapshot.columns or not self._snapshot.count(self._long):
             return []
-        long = self._snapshot.count(self._long)
-        if not long or (index.is_used(self._snapshot.rows) and long > MOST_LONG):
-            return []
-        find = partial(self._search_moments, vector)
-        return [with_equals(find, "_distance", self._k)]
+        return [with_equals(partial(self._search_moments, vector), "_distance", self._k)]
 
     def _search_moments(self, vector: np.ndarray, limit: int) -> pa.Table:
         with self._snapshot.videos.reading():
-            search: Any = self._snapshot.table.search(vector, vector_column_name="moment_vectors")
-            # Of several vectors a row LanceDB compares by cosine only; all are of unit length.
-            search = search.distance_type("cosine").where(self._long)
+            search: Any = self._snapshot.table.search(vector, vector_column_name=index.MOMENTS)
+            search = index.tuned_for_moments(search, self._snapshot, self._long)
             search = search.with_row_id(with_row_id=True).select([*self._columns, "_distance"])
             return search.limit(limit).to_arrow()
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from store.retrieval import candidates
 from store.retrieval.filter import Filter
 from store.retrieval.hits import Evidence
 from store.retrieval.queries import Semantic, SimilarTo, Words
@@ -116,16 +115,33 @@ def test_a_vector_is_sought_in_every_moment_of_a_long_video(filled: Store) -> No
     assert others[0].label == "more"
 
 
-def test_beside_an_index_moments_are_compared_where_few_videos_are_long(
+def test_the_index_of_moments_finds_what_a_comparison_of_all_does(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "ROWS_TO_INDEX", COUNT)
-    target = with_moments(make_row("long", 500), 501)
-    query = Semantic(target.moment_vectors[17], speech=False)
-    filled.upsert([replace(target, visual=-query.vector)])
-    assert search(filled, query)[0].path == "long"
-    monkeypatch.setattr(candidates, "MOST_LONG", 0)
-    assert search(filled, query)[0].path != "long"
+    long = [with_moments(make_row(f"long/{i:03}", 500 + i), 600 + i) for i in range(300)]
+    monkeypatch.setattr(index, "LONG_TO_INDEX", len(long))
+    monkeypatch.setattr(index, "FEW_ROWS", 0)
+    filled.upsert(long[1:])
+    filled.upkeep(force=True)
+    assert index.MOMENTS not in indexed(filled)  # too few
+    filled.upsert(long[:1])
+    queries = [Semantic(each.moment_vectors[17], speech=False) for each in (long[0], long[200])]
+    exact = [[hit.path for hit in search(filled, query, k=5)] for query in queries]
+    filled.upkeep(force=True)
+    assert index.MOMENTS in indexed(filled)
+    for query, wanted in zip(queries, exact, strict=True):
+        found = [hit.path for hit in search(filled, query, k=5)]
+        assert found[0] == wanted[0]
+        assert len({*found} & {*wanted}) >= 4
+    new = with_moments(make_row("new", 1_000), 1_001)
+    filled.upsert([replace(new, visual=-new.moment_vectors[3])])
+    hit, *_ = search(filled, Semantic(new.moment_vectors[3], speech=False))
+    assert (hit.path, hit.why) == ("new", Evidence("picture", time=30.0))
+
+
+def indexed(store: Store) -> set[str]:
+    assert store.videos.table is not None
+    return {each.columns[0] for each in store.videos.table.list_indices()}
 
 
 def test_a_long_video_without_a_single_moment_is_found_by_its_frames(filled: Store) -> None:
