@@ -2,7 +2,7 @@
 
 Clip        the windows that wait, and the words so far
 Request     a window for the next pass
-Answer      what came of it, and the request that must follow
+Answer      what came of it, and the requests that must follow
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.errors import VideoError
-from pipeline.models.speech_windows import LONGEST, head, join, tail, video_times
+from pipeline.models.speech_windows import LONGEST, halves, head, join, tail, video_times
 from pipeline.models.whisper import WINDOW, Decoded, Language, Task
 from pipeline.records import SAMPLE_RATE_HZ, SpeechStatus, SpeechWindow, Transcript
 from store.schema import Segment
@@ -25,6 +25,8 @@ STEP = SAMPLE_RATE_HZ  # of a length before encoding
 DECODED_STEP = 10 * SAMPLE_RATE_HZ  # of a length before decoding
 BATCH = 240 * SAMPLE_RATE_HZ  # decoded together; each second takes about 1.2 MB in Whisper base
 
+LONG = 20 * SAMPLE_RATE_HZ  # a window in which the second pass is in two halves
+
 # The rest of a window is worth another pass from this length on: of words that were cut, or else
 # of what may be silence, in a second of which Whisper finds "you" after the last sentence.
 CUT_SECONDS = 0.25
@@ -34,14 +36,14 @@ PROGRESS_SECONDS = 1.0  # a pass must get so far, for passes to come to an end
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The words of one window, and the request that must follow.
+    """The words of one window, and the requests that must follow.
 
     An opening has no words, but decides on the language nevertheless.
 
     Args:
         segments: the words, with times in seconds of the video.
         language: in which they are said.
-        follow_up: the request that must follow.
+        follow_ups: the requests that must follow.
         is_opening: whether it is the answer to an opening.
         is_translation: whether the words are a translation.
         translation: the same in English, where that was wanted.
@@ -49,7 +51,7 @@ class Answer:
 
     segments: tuple[Segment, ...]
     language: Language
-    follow_up: Request | None = None
+    follow_ups: tuple[Request, ...] = ()
     is_opening: bool = False
     is_translation: bool = False
     translation: Answer | None = None
@@ -93,8 +95,7 @@ class Clip:
         words.extend(answer.segments)
         if self.language is None and (answer.segments or answer.is_opening):
             self.language = answer.language
-        if answer.follow_up is not None:
-            self.follow_ups.append(answer.follow_up)
+        self.follow_ups.extend(answer.follow_ups)
         if answer.translation is not None:
             self.take(answer.translation)
 
@@ -138,14 +139,21 @@ class Request:
             return WINDOW
         return min(math.ceil((len(self.window.samples) + ROOM) / STEP) * STEP, WINDOW)
 
-    @property
-    def may_repeat(self) -> bool:
-        """Whether a second pass makes sense.
+    def again(self, first: Decoded) -> tuple[Request, ...]:
+        """Request a second pass, where one makes sense: padded to 30 s, or in two halves.
 
-        A window that fills the 30 s would be decoded in the same way. In a remainder, the first
-        pass finds the words if there are any; a second one invents some in the silence.
+        In a remainder, the first pass finds the words if there are any; a second one invents some
+        in the silence. A long window is hardly longer with padding; where the decoder ran into a
+        loop, halves get it out of it. Halves of one with improbable words have others, no better.
+
+        Args:
+            first: the outcome of this one.
         """
-        return not self.is_remainder and self.length < WINDOW
+        if self.is_remainder or self.first is not None:
+            return ()
+        if len(self.window.samples) > LONG and (first.is_loop or first.is_repetition):
+            return tuple(replace(self, window=half) for half in halves(self.window))
+        return (replace(self, first=first),) if self.length < WINDOW else ()
 
     @property
     def decoded_length(self) -> int:
@@ -158,7 +166,7 @@ def judge(request: Request, language: Language, decoded: Decoded) -> Answer:
 
     A guess in the second pass is dropped, also where Whisper's own recipe keeps it because the
     window is not silent: music and noise give such words. A repetition is dropped if the first
-    pass was a guess; otherwise it was said that way.
+    pass was a guess or the language is in doubt; otherwise it was said that way.
 
     Args:
         request: what was asked for.
@@ -168,14 +176,15 @@ def judge(request: Request, language: Language, decoded: Decoded) -> Answer:
     if request.task == "translate":
         return _judge_translation(request, language, decoded)
     clip, window, first = request.clip, request.window, request.first
-    if (decoded.is_guess or decoded.is_repetition) and request.may_repeat:
-        return Answer((), language, Request(clip, window, first=decoded))
-    if decoded.is_guess or (decoded.is_repetition and first and first.is_guess):
+    if (decoded.is_guess or decoded.is_repetition) and (again := request.again(decoded)):
+        return Answer((), language, again)
+    is_in_doubt = language.is_doubtful or (first is not None and first.is_guess)
+    if decoded.is_guess or (decoded.is_repetition and is_in_doubt):
         return Answer((), language)
     segments = tuple(in_video(window, segment) for segment in decoded.segments)
     rest = _remainder(window, decoded)
-    follow_up = Request(clip, rest, is_remainder=not decoded.is_cut) if rest else None
-    return Answer(segments, language, follow_up)
+    follow_ups = (Request(clip, rest, is_remainder=not decoded.is_cut),) if rest else ()
+    return Answer(segments, language, follow_ups)
 
 
 def _judge_translation(request: Request, language: Language, decoded: Decoded) -> Answer:
@@ -184,12 +193,9 @@ def _judge_translation(request: Request, language: Language, decoded: Decoded) -
     That somebody speaks is known, so it may be as improbable as those of small models are; what
     they do wrong is to repeat themselves.
     """
-    clip, window = request.clip, request.window
     if decoded.is_repetition or decoded.is_loop:
-        again = Request(clip, window, first=decoded, task="translate")
-        follow_up = again if request.length < WINDOW else None
-        return Answer((), language, follow_up, is_translation=True)
-    segments = tuple(in_video(window, segment) for segment in decoded.segments)
+        return Answer((), language, request.again(decoded), is_translation=True)
+    segments = tuple(in_video(request.window, segment) for segment in decoded.segments)
     return Answer(segments, language, is_translation=True)
 
 
@@ -201,7 +207,7 @@ def translation_request(request: Request, answer: Answer, decoded: Decoded) -> R
         answer: to it. What it leaves of the window is translated with the words found there.
         decoded: what the answer was made of.
     """
-    window = head(request.window, decoded.until) if answer.follow_up else request.window
+    window = head(request.window, decoded.until) if answer.follow_ups else request.window
     return Request(request.clip, window, first=request.first, task="translate")
 
 

@@ -20,7 +20,7 @@ from store.schema import Recipe
 # Each goes up when a change of the program changes what it stands for; that part of every row is
 # then made again. A translation is part of the transcript.
 VISUAL_METHOD = 1
-TRANSCRIPT_METHOD = 3
+TRANSCRIPT_METHOD = 4
 SPEECH_METHOD = 1
 MOMENTS_METHOD = 1
 

@@ -85,6 +85,17 @@ def tail(window: SpeechWindow, seconds: float) -> SpeechWindow:
     return SpeechWindow(window.samples[cut:], tuple(spans))
 
 
+def halves(window: SpeechWindow) -> tuple[SpeechWindow, SpeechWindow]:
+    """Cut a window in two near its middle, where it is quietest.
+
+    Args:
+        window: longer than the range in which it may be cut, 5 s.
+    """
+    start = (len(window.samples) - CUT_RANGE) // 2
+    cut = (start + _quietest(window.samples[start : start + CUT_RANGE])) / SAMPLE_RATE_HZ
+    return head(window, cut), tail(window, cut)
+
+
 def video_times(window: SpeechWindow, start: float, end: float) -> tuple[float, float]:
     """Map times in a window to times in the video.
 

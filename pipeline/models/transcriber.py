@@ -2,8 +2,9 @@
 
 A window is encoded once, at its own length and some room, for its language and its words; windows
 of several videos are decoded together. Where the usual signs show that the decoding failed, the
-window gets a second pass, padded to 30 s. Nothing is sampled, so that a transcript can be repeated.
-With full windows, the speech of each video goes through faster-whisper's own recipe instead.
+window gets a second pass: padded to 30 s, or in two halves if it is long. Nothing is sampled, so
+that a transcript can be repeated. With full windows, the speech of each video goes through
+faster-whisper's own recipe instead.
 
 Where a translation is wanted, windows with words in another language than English are decoded a
 second time, from the same encoding; with full windows, they are encoded again.

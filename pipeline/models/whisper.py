@@ -7,8 +7,9 @@ serves both. What remains is decoding, which takes hardly longer for several win
 
 from __future__ import annotations
 
+import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
@@ -26,6 +27,13 @@ WINDOW = 30 * SAMPLE_RATE_HZ  # the longest input of the encoder, which it was t
 # Beyond these a decoding has failed; openai-whisper's thresholds (transcribe.py).
 MAX_COMPRESSION_RATIO = 2.4
 MIN_MEAN_LOGPROB = -1.0
+
+# A token or two pass that in the company of timestamps, which are easy to guess: "you" in noise.
+MIN_WORD_LOGPROB = -3.7
+MAX_SEGMENTS_AFTER_END = 1  # more of them are a loop, which the end of the sound does not stop
+SEVERAL = 4  # segments, of which half repeat others, are a loop, too
+
+SURE_OF_LANGUAGE = 0.6  # 95% of windows with speech get it, and a third of those without
 
 HOP = 160  # samples from one mel frame to the next
 SAMPLES_PER_STATE = 320  # from one state of the encoder's output to the next
@@ -51,6 +59,11 @@ class Language:
     code: str
     probability: float | None = None
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it was detected with little confidence."""
+        return self.probability is not None and self.probability < SURE_OF_LANGUAGE
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -60,6 +73,9 @@ class Decoded:
         segments: the words, with times in seconds of the window.
         compression_ratio: of the text by zlib; high for repetitions.
         mean_logprob: mean log-probability of a token.
+        word_logprob: log-probability of the whole text, with its language and timestamps, divided
+            by the number of its words' tokens.
+        segments_after_end: number of segments that begin after the end of the window.
         is_cut: whether the limit of tokens ended the text. `segments` are then the ones before the
             last timestamp, and more speech may follow.
         is_loop: whether it was cut and the same words recur up to there.
@@ -68,6 +84,8 @@ class Decoded:
     segments: tuple[Segment, ...]
     compression_ratio: float
     mean_logprob: float
+    word_logprob: float
+    segments_after_end: int = 0
     is_cut: bool = False
     is_loop: bool = False
 
@@ -79,12 +97,19 @@ class Decoded:
     @property
     def is_guess(self) -> bool:
         """Whether the words are improbable, or the decoder never came to their end."""
-        return self.mean_logprob < MIN_MEAN_LOGPROB or self.is_loop
+        return (
+            self.mean_logprob < MIN_MEAN_LOGPROB
+            or self.word_logprob < MIN_WORD_LOGPROB
+            or self.segments_after_end > MAX_SEGMENTS_AFTER_END
+            or self.is_loop
+        )
 
     @property
     def is_repetition(self) -> bool:
-        """Whether the same words recur many times."""
-        return self.compression_ratio > MAX_COMPRESSION_RATIO
+        """Whether the same words recur many times, or half of several segments repeat others."""
+        texts = [segment.text for segment in self.segments]
+        repeats = len(texts) >= SEVERAL and 2 * len(set(texts)) <= len(texts)
+        return repeats or self.compression_ratio > MAX_COMPRESSION_RATIO
 
 
 class Whisper:
@@ -204,7 +229,7 @@ class Whisper:
             max_initial_timestamp_index=round(MAX_INITIAL_TIMESTAMP / TIMESTAMP_SECONDS),
             suppress_tokens=self._suppressed,
         )
-        return [self._decoded(*one) for one in zip(results, lengths, strict=True)]
+        return [self._decoded(*one) for one in zip(results, languages, lengths, strict=True)]
 
     def transcribe(
         self, samples: np.ndarray, language: Language | None, task: Task = "transcribe"
@@ -251,20 +276,25 @@ class Whisper:
             )
         return self._tokenizers[code, task]
 
-    def _decoded(self, result: Any, length: int) -> Decoded:
+    def _decoded(self, result: Any, language: Language, length: int) -> Decoded:
         from faster_whisper.transcribe import get_compression_ratio
 
         tokens = result.sequences_ids[0]
         tokenizer = self._tokenizer(ENGLISH)  # the words' tokens are the same in every language
         # CTranslate2 averages over the words' tokens; Whisper counts the end of the text, too.
-        mean_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
+        logprob = result.scores[0] * len(tokens)
+        words = sum(token < tokenizer.timestamp_begin for token in tokens)
         text = tokenizer.decode(tokens).strip()
         is_cut = len(tokens) >= MAX_TOKENS
         whole = _up_to_last_timestamp(tokens, tokenizer.timestamp_begin) if is_cut else tokens
+        seconds = length / SAMPLE_RATE_HZ
+        runs = list(_runs(whole, tokenizer, seconds))
         return Decoded(
-            tuple(_segments(whole, tokenizer, length / SAMPLE_RATE_HZ)),
+            tuple(_segments(runs, seconds)),
             get_compression_ratio(text),
-            mean_logprob,
+            mean_logprob=logprob / (len(tokens) + 1),
+            word_logprob=(logprob + math.log(language.probability or 1)) / max(words, 1),
+            segments_after_end=sum(run.start >= seconds and bool(run.text) for run in runs),
             is_cut=is_cut,
             is_loop=is_cut and _repeats(text),
         )
@@ -285,24 +315,32 @@ def _float32(samples: np.ndarray) -> np.ndarray:
     return samples.astype(np.float32) / np.float32(32768)
 
 
-def _segments(tokens: Sequence[int], tokenizer: Any, seconds: float) -> Iterator[Segment]:
-    """Split tokens at their timestamps: `<0.00> words <7.60><7.60> words <10.60>`.
-
-    Left out are segments without a letter or digit, and two kinds that come from the padding: those
-    that begin after the end of the window, and repetitions of the segment before that go past it.
-    """
+def _runs(tokens: Sequence[int], tokenizer: Any, seconds: float) -> Iterator[Segment]:
+    """Split tokens at their timestamps: `<0.00> words <7.60><7.60> words <10.60>`."""
     begin = tokenizer.timestamp_begin
-    start, words, before = 0.0, list[int](), ""
+    start, words = 0.0, list[int]()
     for token in [*tokens, begin + round(seconds / TIMESTAMP_SECONDS)]:
         if token < begin:
             words.append(token)
             continue
         time = (token - begin) * TIMESTAMP_SECONDS
-        text = tokenizer.decode(words).strip()
-        is_echo = text == before and time > seconds
-        if start < min(time, seconds) and any(map(str.isalnum, text)) and not is_echo:
-            yield Segment(start, min(time, seconds), text)
-        start, words, before = time, [], text or before
+        yield Segment(start, time, tokenizer.decode(words).strip())
+        start, words = time, []
+
+
+def _segments(runs: Iterable[Segment], seconds: float) -> Iterator[Segment]:
+    """Cut what was decoded to the length of its window.
+
+    Left out are segments without a letter or digit, and two kinds that come from the padding: those
+    that begin after the end of the window, and repetitions of the segment before that go past it.
+    """
+    before = ""
+    for run in runs:
+        end = min(run.end, seconds)
+        is_echo = run.text == before and run.end > seconds
+        if run.start < end and any(map(str.isalnum, run.text)) and not is_echo:
+            yield Segment(run.start, end, run.text)
+        before = run.text or before
 
 
 def _up_to_last_timestamp(tokens: Sequence[int], timestamp_begin: int) -> Sequence[int]:

@@ -27,16 +27,14 @@ def clip(*seconds: float, language: Language | None = None) -> Clip:
 def decoded(*ends: float, logprob: float = -0.3, ratio: float = 1.4, **options: Any) -> Decoded:
     starts = [0.0, *ends[:-1]]
     segments = tuple(Segment(*times, "words") for times in zip(starts, ends, strict=True))
-    return Decoded(segments, ratio, logprob, **options)
+    return Decoded(segments, ratio, logprob, **{"word_logprob": logprob, **options})
 
 
 def answer_to(seconds: float, *outcomes: Decoded) -> Answer:
     """The last answer, where each pass asks for the next."""
     request = Request(clip(seconds), window(seconds))
     for outcome in outcomes[:-1]:
-        following = judge(request, EN, outcome).follow_up
-        assert following is not None
-        request = following
+        [request] = judge(request, EN, outcome).follow_ups
     return judge(request, EN, outcomes[-1])
 
 
@@ -44,49 +42,85 @@ def length_of(request: Request | None) -> float:
     return len(request.window.samples) / SAMPLE_RATE_HZ if request else 0.0
 
 
+def lengths_of(answer: Answer) -> list[float]:
+    """Lengths of the windows that must follow, seconds."""
+    return [length_of(request) for request in answer.follow_ups]
+
+
 def test_words_up_to_the_end_need_no_other_pass() -> None:
     answer = answer_to(20, decoded(8.0, 19.0))
     assert [segment.end for segment in answer.segments] == [8.0, 19.0]
-    assert answer.follow_up is None
+    assert answer.follow_ups == ()
 
 
-@pytest.mark.parametrize(("is_cut", "may_repeat"), [(True, True), (False, False)])
-def test_what_follows_the_words_is_transcribed_next(is_cut: bool, may_repeat: bool) -> None:
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_what_follows_the_words_is_transcribed_next(is_cut: bool) -> None:
     """After a cut it is speech like any other; otherwise it may well be silence."""
     answer = answer_to(26, decoded(8.0, 20.0, is_cut=is_cut))
     assert len(answer.segments) == 2
-    assert length_of(answer.follow_up) == pytest.approx(6)
-    assert answer.follow_up is not None
-    assert answer.follow_up.may_repeat is may_repeat
+    assert lengths_of(answer) == pytest.approx([6])
+    assert bool(answer.follow_ups[0].again(decoded(5.0, logprob=-1.2))) is is_cut
 
 
 def test_a_short_rest_is_worth_a_pass_only_where_words_were_cut() -> None:
-    assert length_of(answer_to(21, decoded(20.0, is_cut=True)).follow_up) == pytest.approx(1)
-    assert answer_to(21, decoded(20.0)).follow_up is None
+    assert lengths_of(answer_to(21, decoded(20.0, is_cut=True))) == pytest.approx([1])
+    assert lengths_of(answer_to(21, decoded(20.0))) == []
 
 
 def test_passes_come_to_an_end() -> None:
-    assert answer_to(20, decoded(0.5, is_cut=True)).follow_up is None
+    assert lengths_of(answer_to(20, decoded(0.5, is_cut=True))) == []
 
 
 @pytest.mark.parametrize(
     "bad",
-    [decoded(9.0, logprob=-1.2), decoded(9.0, is_cut=True, is_loop=True)],
-    ids=["improbable", "a loop"],
+    [
+        decoded(9.0, logprob=-1.2),
+        decoded(9.0, is_cut=True, is_loop=True),
+        decoded(9.0, logprob=-0.9, word_logprob=-4.5),
+        decoded(9.0, segments_after_end=4),
+    ],
+    ids=["improbable", "a loop", "an improbable word among timestamps", "beyond the end"],
 )
 def test_a_guess_gets_a_second_pass_and_is_dropped_if_it_is_one_again(bad: Decoded) -> None:
     first = answer_to(10, bad)
     assert first.segments == ()
-    assert length_of(first.follow_up) == 10
+    assert lengths_of(first) == [10]
     assert not answer_to(10, bad, bad).segments
-    assert answer_to(10, bad, bad).follow_up is None
+    assert lengths_of(answer_to(10, bad, bad)) == []
     assert answer_to(10, bad, decoded(9.0)).segments
+
+
+@pytest.mark.parametrize(
+    "bad", [decoded(9.0, ratio=3.0), decoded(9.0, is_cut=True, is_loop=True)], ids=["ratio", "loop"]
+)
+def test_a_loop_in_a_long_window_gets_a_second_pass_in_two_halves(bad: Decoded) -> None:
+    """Padded to 30 s, it would be decoded in much the same way."""
+    answer = answer_to(26, bad)
+    assert answer.segments == ()
+    assert lengths_of(answer) == pytest.approx([13, 13], abs=2.6)
+    assert sum(lengths_of(answer)) == pytest.approx(26)
+    for half in answer.follow_ups:
+        [again] = judge(half, EN, bad).follow_ups
+        assert again.length == 30 * SAMPLE_RATE_HZ
+        assert all(rest.is_remainder for rest in judge(again, EN, bad).follow_ups)
+
+
+def test_improbable_words_of_a_window_that_fills_the_half_minute_are_dropped() -> None:
+    answer = answer_to(28, decoded(9.0, logprob=-1.2))
+    assert (answer.segments, answer.follow_ups) == ((), ())
 
 
 def test_what_was_said_over_and_over_is_kept() -> None:
     repetition = decoded(9.0, ratio=3.0)
     assert answer_to(10, repetition, repetition).segments
     assert not answer_to(10, decoded(9.0, logprob=-1.2), repetition).segments
+
+
+def test_what_repeats_itself_in_a_doubtful_language_is_dropped() -> None:
+    doubtful, words = Language("nn", 0.4), decoded(9.0, ratio=3.0)
+    request = Request(clip(10), window(10), first=words)
+    assert not judge(request, doubtful, words).segments
+    assert judge(request, doubtful, decoded(9.0)).segments
 
 
 @pytest.mark.parametrize(
@@ -143,7 +177,7 @@ def test_an_improbable_translation_is_kept() -> None:
     answer = judge(translation(10, decoded(9.0)), ES, decoded(9.0, logprob=-1.8))
     assert answer.is_translation
     assert [segment.end for segment in answer.segments] == [9.0]
-    assert answer.follow_up is None
+    assert answer.follow_ups == ()
 
 
 @pytest.mark.parametrize(
@@ -154,10 +188,10 @@ def test_a_translation_that_repeats_itself_gets_a_second_pass_and_is_dropped_if_
 ) -> None:
     first = judge(translation(10, decoded(9.0)), ES, bad)
     assert first.segments == ()
-    assert first.follow_up is not None
-    assert (first.follow_up.length, first.follow_up.task) == (30 * SAMPLE_RATE_HZ, "translate")
-    second = judge(first.follow_up, ES, bad)
-    assert (second.segments, second.follow_up) == ((), None)
+    [again] = first.follow_ups
+    assert (again.length, again.task) == (30 * SAMPLE_RATE_HZ, "translate")
+    second = judge(again, ES, bad)
+    assert (second.segments, second.follow_ups) == ((), ())
 
 
 def test_only_what_has_words_is_translated_and_the_rest_with_its_own() -> None:
