@@ -100,7 +100,7 @@ def _scene(voices: Sequence[Recording], seed: int, decibels: int) -> Recording:
     scene = scene[: int(min(at + 1, LONGEST_SECONDS) * SAMPLE_RATE_HZ)]
     scene += VOICE * 10 ** (-decibels / 20) * _wind(len(scene), rng)
     for _ in range(rng.integers(0, 3)):
-        start = rng.integers(0, len(scene) - SAMPLE_RATE_HZ // 3)
+        start = int(rng.integers(0, len(scene) - SAMPLE_RATE_HZ // 3))
         fade = np.exp(-np.arange(SAMPLE_RATE_HZ // 3) / SAMPLE_RATE_HZ * 60)
         scene[start : start + len(fade)] += 6000 * fade * rng.normal(0, 1, len(fade))
     samples = scene.clip(-32768, 32767).astype(np.int16)
