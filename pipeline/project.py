@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.errors import SettingsError
 from pipeline.models.recipe import moments_recipe_of, recipe_of
-from pipeline.models.weights import clip_width
+from pipeline.models.weights import other_width
 from pipeline.settings import Settings
 from pipeline.source.listing import (
     Collection,
@@ -146,13 +146,11 @@ class Project:
         Raises:
             SettingsError: they are.
         """
-        there, width = self.store.dimension, clip_width(self.settings)
-        if there and width and there != width:
-            raise SettingsError(
-                f"the store {self.store.uri} has vectors of {there} numbers, and clip.model ="
-                f" {self.settings.clip.model} makes {width}: set store.uri to a new store for"
-                " this model, or set clip.model back"
-            )
+        if problem := self._other_width():
+            raise SettingsError(problem)
+
+    def _other_width(self) -> str | None:
+        return other_width(self.settings, self.store.dimension, self.store.uri)
 
     def why_empty(self, *, offline: bool = False) -> str | None:
         """Say why no row can be compared or exported, and what to do; None where some can.
@@ -171,7 +169,9 @@ class Project:
             return None
         if facts.offline == facts.rows:
             return ALL_OFFLINE
-        return None if facts.recipes.get(self.recipe) else ALL_OTHER
+        if facts.recipes.get(self.recipe):
+            return None
+        return self._other_width() or ALL_OTHER
 
     def vectors(self, columns: Sequence[str] = ()) -> Vectors:
         """Read the vectors of every row that is of the recipe and not offline.

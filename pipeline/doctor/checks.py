@@ -153,10 +153,11 @@ def _inotify(folders: int) -> Finding:
 def store(settings: Settings) -> Findings:
     """Check the table: fragments, versions, indexes, rows by recipe, and failures."""
     from pipeline.models.recipe import recipe_of
+    from pipeline.models.weights import other_width
     from pipeline.project import open_store
 
     with open_store(settings) as opened:
-        facts = opened.facts()
+        facts, width = opened.facts(), opened.dimension
         table = opened.videos.table
         indexes = [index.name for index in table.list_indices()] if table is not None else []
     size = f", {facts.bytes_on_disk / 1e6:.1f} MB" if facts.bytes_on_disk is not None else ""
@@ -172,9 +173,13 @@ def store(settings: Settings) -> Findings:
         yield Finding("failures", State.WARNING, text, "see `failures`; `retry` tries them again")
     try:
         recipe = recipe_of(settings)
+        problem = other_width(settings, width, settings.store_uri)
     except PipelineError as error:
         text = "it is unknown which of them were embedded with these settings"
         yield Finding("rows", State.WARNING, text, str(error))
+        return
+    if problem:
+        yield Finding("rows", State.PROBLEM, problem, "correct the setting")
         return
     current = facts.recipes.get(recipe, 0)
     other = sum(facts.recipes.values()) - current

@@ -100,6 +100,31 @@ def clip_width(settings: Settings) -> int | None:
     return width
 
 
+def other_width(settings: Settings, there: int | None, store: str) -> str | None:
+    """Say that a store holds vectors of another width than CLIP's, and what to do.
+
+    Args:
+        settings: with CLIP's name.
+        there: width in the store; None where it has none.
+        store: its URI.
+
+    Returns:
+        None where nothing is wrong, or it cannot be known yet.
+
+    Raises:
+        SettingsError: as for `clip_width`.
+        ModelError: as for `clip_width`.
+    """
+    width = clip_width(settings) if there else None
+    if width in (None, there):
+        return None
+    return (
+        f"clip.model = {settings.clip.model}: it makes vectors of {width} numbers, and those in the"
+        f" store {store} have {there}; set store.uri to a new store for this model, or clip.model"
+        " back"
+    )
+
+
 def find_whisper(settings: Settings) -> Weights:
     """Find Whisper's weights: a folder.
 

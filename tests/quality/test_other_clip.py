@@ -125,10 +125,12 @@ def test_a_store_of_another_width_is_refused_before_a_video_is_read(
     for command in ("scan", "watch"):
         ended = run("--config", project.config, *other, command)
         assert ended.returncode == 2
-        said = f"has vectors of 32 numbers, and clip.model = local-dir:{folder} makes {WIDTH}"
-        assert said in ended.stderr
+        assert f"clip.model = local-dir:{folder}: it makes vectors of {WIDTH}" in ended.stderr
+        assert f"store {project.store} have 32;" in ended.stderr
         assert "set store.uri to a new store" in ended.stderr
         assert "Loading" not in ended.stderr
+    ended = run("--config", project.config, *other, "export")
+    assert "nothing to export. clip.model =" in ended.stderr
     kept = rows(project)
     assert list(kept) == ["a.mp4"]
     status = json.loads(run("--config", project.config, "status", "--json").stdout)
