@@ -7,11 +7,16 @@ work has one thread and pieces go on side by side.
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -20,10 +25,16 @@ R = TypeVar("R")
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Let matrices be multiplied by the calling thread alone."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
+    with _blas("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas"):
         yield
+
+
+@functools.cache
+def _blas(with_scipy: bool) -> ThreadpoolController:  # noqa: ARG001, FBT001 - a key of the cache
+    """Find the BLAS libraries, which takes 10 ms; again once SciPy has brought its own."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def on_all_cores(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
