@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import threading
 import time
@@ -25,6 +26,8 @@ from tests.support.projects import UserProject
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from pipeline.models.clip import ClipEncoder
+
 ASSETS = ROOT / "tests" / "assets"
 
 # No test asserts a time: other work may run on the machine. The examples of a property are others
@@ -39,23 +42,41 @@ settings.load_profile("project")
 OURS = ("pipeline", "store", "watchdog")
 LEAK_GRACE_SECONDS = 5.0
 
-# Tests of a folder have its marker.
+# Tests of a folder have its markers.
 MARKERS = {
-    "process": "process",
-    "quality": "model",
-    "web": "browser",
-    "cluster": "cluster",
-    "gpu": "gpu",
+    "process": {"process"},
+    "quality": {"model"},
+    "web": {"browser", "process"},
+    "cluster": {"cluster", "process"},
+    "gpu": {"gpu"},
 }
+USES_MODELS = {"known"}  # fixtures
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import a folder whose tests `-m "not ... and not ..."` leaves out."""
+    names = config.option.markexpr.split(" and ")
+    left_out = {name.removeprefix("not ") for name in names if name.startswith("not ")}
+    is_plain = len(names) == len(left_out) and all(map(str.isidentifier, left_out))
+    is_folder = collection_path.parent == ROOT / "tests"
+    markers = MARKERS.get(collection_path.name, set()) if is_folder else set()
+    return True if is_plain and markers & left_out else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder, *_ = item.path.relative_to(ROOT / "tests").parts
-        if folder in MARKERS:
-            item.add_marker(MARKERS[folder])
+        for marker in MARKERS.get(folder, ()):
+            item.add_marker(marker)
         if item.get_closest_marker("browser") or item.get_closest_marker("cluster"):
             item.add_marker("process")  # both are processes
+        if USES_MODELS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("model")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the libraries, which stay until the end, to no garbage collection."""
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
@@ -80,6 +101,14 @@ def clip_dir() -> Path:
 def small_clip_dir() -> Path:
     """A CLIP of two layers for 64 pixel pictures, where only the flow matters. D = 64."""
     return models.clip_folder("small")
+
+
+@pytest.fixture(scope="session")
+def small_clip(small_clip_dir: Path) -> ClipEncoder:
+    """That, loaded."""
+    from pipeline.models.clip import ClipEncoder
+
+    return ClipEncoder(f"local-dir:{small_clip_dir}", "", device="cpu", precision="float32")
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from pipeline.source import settling
 from pipeline.source.listing import Collection
 from pipeline.source.watcher import Changes, Watcher
 
 EXTENSIONS = ("mp4",)
-SETTLE = 0.2
-QUIET = 0.7  # seconds in which what was to come would have come
+SETTLE = 0.15
+GRACE = 0.1  # in place of GRACE_SECONDS, which nobody has to wait for here
+QUIET = 0.6  # seconds in which what was to come would have come; the observer may take 0.5
 PATIENCE = 20.0
 
 
@@ -51,5 +55,9 @@ def watching(
     root: Path, under: str = "", settle: float = SETTLE, **options: float | bool
 ) -> Iterator[Consumer]:
     collection = Collection(root, EXTENSIONS, under)
-    with Watcher(collection, settle_seconds=settle, **options) as watcher:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Watcher(collection, settle_seconds=settle, **options) as watcher,
+    ):
+        patch.setattr(settling, "GRACE_SECONDS", GRACE)
         yield Consumer(watcher)

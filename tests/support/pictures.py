@@ -11,6 +11,8 @@ Positions are fractions of the picture as it is seen: upright, with square pixel
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 BITS = 16
@@ -20,10 +22,11 @@ LEFT, RIGHT, TOP, BOTTOM = 0.10, 0.90, 0.56, 0.92
 LEAST_CONTRAST = 60
 
 
+@functools.lru_cache(maxsize=1024)
 def draw(
     index: int, width: int, height: int, *, seed: int = 0, pixel_aspect: float = 1.0
 ) -> np.ndarray:
-    """Frame `index` of the clip `seed`: uint8 `[height, width, 3]`, RGB.
+    """Frame `index` of the clip `seed`: uint8 `[height, width, 3]`, RGB; read-only.
 
     Args:
         index: 0 to 65535.
@@ -49,6 +52,7 @@ def draw(
     for row, bits in enumerate(_rows(index)):
         for column, bit in enumerate(bits):
             picture[_cell(row, column, width, height, pixel_aspect)] = 255 if bit else 0
+    picture.flags.writeable = False  # who asks again gets the same one
     return picture
 
 
@@ -83,6 +87,7 @@ def _rows(index: int) -> list[list[int]]:
     return rows
 
 
+@functools.lru_cache(maxsize=1024)
 def _cell(
     row: int, column: int, width: int, height: int, pixel_aspect: float, *, inset: float = 0.0
 ) -> tuple[slice, slice]:

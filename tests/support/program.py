@@ -74,7 +74,7 @@ def run_here(
         patch.chdir(cwd)
         for name, value in (env or {}).items():
             patch.setenv(name, value)
-        _share_models(patch)
+        share_models(patch)
         try:
             code = main([str(argument) for argument in arguments])
         except SystemExit as ended:  # argparse
@@ -154,7 +154,8 @@ def _logging_and_signals_restored() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _share_models(patch: pytest.MonkeyPatch) -> None:
+def share_models(patch: pytest.MonkeyPatch) -> None:
+    """Load each model once for all runs in this process."""
     from pipeline.models import loaded
 
     patch.setattr(loaded, "ClipEncoder", _clip)

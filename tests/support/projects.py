@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 LONG_AGO = 1_500_000_000  # seconds since the epoch: nobody is writing such a file
 DEADLINE_SECONDS = 120.0  # generous: other work may run on the machine
-LOOK_SECONDS = 0.2  # between two looks: opening a store takes a part of a core
+LOOK_SECONDS = 0.1  # between two looks: opening a store takes a part of a core
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pytest
 
 from pipeline import config
 from pipeline.flow.flow import Flow, Summary
@@ -13,6 +14,7 @@ from pipeline.flow.progress import Report
 from pipeline.project import Project
 from store.schema import Row
 from store.table.store import Store
+from tests.support.program import share_models
 from tests.support.projects import UserProject
 
 COUNTS = ("embedded", "unchanged", "moved", "copied", "removed", "failed")
@@ -35,8 +37,10 @@ Scan = Callable[..., Scanned]
 
 
 def run_flow(project: UserProject, overrides: tuple[str, ...] = ()) -> Summary:
+    """Scan, with models that are loaded once for all tests; it says that it loads them."""
     settings = config.load(project.config, overrides)
-    with Project.open_to_scan(settings) as opened:
+    with pytest.MonkeyPatch.context() as patch, Project.open_to_scan(settings) as opened:
+        share_models(patch)
         return Flow(opened, Report()).scan()
 
 

@@ -206,7 +206,7 @@ def test_a_watch_knows_a_drive_again_that_was_away_for_long(
     scan()
     away = (project.videos / "pets").rename(project.folder / "away")
     (project.videos / "pets").symlink_to(project.folder / "drive")
-    with watch(project, "watch.rescan_seconds=0.5"):
+    with watch(project, "watch.rescan_seconds=0.2"):
         eventually(lambda: offline(project) == ["pets/b.mp4"])
         capsys.readouterr()
         lines: list[str] = []

@@ -18,11 +18,6 @@ from tests.support.threads import PATIENCE
 Made = Callable[[str], Path]
 
 
-@pytest.fixture(scope="module")
-def clip(small_clip_dir: Path) -> ClipEncoder:
-    return ClipEncoder(f"local-dir:{small_clip_dir}", "", device="cpu", precision="float32")
-
-
 class Gate:
     """Holds up the first threads that come, until it is opened."""
 
@@ -75,10 +70,10 @@ def land(project: UserProject, clip_file: Path, name: str) -> Path:
 
 
 def test_a_file_that_is_sorted_into_a_folder_while_it_is_in_hand_is_embedded_there(
-    project: UserProject, clip: ClipEncoder, made: Made, waiting: Waiting
+    project: UserProject, small_clip: ClipEncoder, made: Made, waiting: Waiting
 ) -> None:
     gate, report = Gate(), Tally()
-    with watching(project, HeldUp(clip, decodes=gate), report):
+    with watching(project, HeldUp(small_clip, decodes=gate), report):
         file = land(project, made("no_audio.mp4"), "new.mp4")
         gate.wait()
         (project.videos / "pets").mkdir()
@@ -92,11 +87,11 @@ def test_a_file_that_is_sorted_into_a_folder_while_it_is_in_hand_is_embedded_the
 
 @pytest.mark.parametrize("held", ["decodes", "embeds"])
 def test_a_file_that_is_written_over_while_it_is_in_hand_takes_nothing_from_its_copy(
-    project: UserProject, clip: ClipEncoder, made: Made, waiting: Waiting, held: str
+    project: UserProject, small_clip: ClipEncoder, made: Made, waiting: Waiting, held: str
 ) -> None:
     """Nor lends it the vectors of its new bytes, when its old ones were decoded already."""
     gate, report = Gate(), Tally()
-    with watching(project, HeldUp(clip, **{held: gate}), report):
+    with watching(project, HeldUp(small_clip, **{held: gate}), report):
         land(project, made("no_audio.mp4"), "a.mp4")
         gate.wait()
         land(project, made("no_audio.mp4"), "copy.mp4")
@@ -111,7 +106,7 @@ def test_a_file_that_is_written_over_while_it_is_in_hand_takes_nothing_from_its_
 
 
 def test_a_scan_embeds_the_copy_of_a_file_that_went_away(
-    project: UserProject, clip: ClipEncoder, made: Made, waiting: Waiting
+    project: UserProject, small_clip: ClipEncoder, made: Made, waiting: Waiting
 ) -> None:
     for name in ("a.mp4", "b.mp4"):
         project.add(made("no_audio.mp4"), name)
@@ -121,7 +116,7 @@ def test_a_scan_embeds_the_copy_of_a_file_that_went_away(
         assert waiting.wait(PATIENCE)
         waiting.first.location.unlink(missing_ok=True)
 
-    with opened(project, HeldUp(clip, decodes=remove), report, "decode.workers=2") as flow:
+    with opened(project, HeldUp(small_clip, decodes=remove), report, "decode.workers=2") as flow:
         summary = flow.scan()
     assert (summary.embedded, summary.failed) == (1, 0)
     assert widths(project).keys() == {"a.mp4", "b.mp4"} - {waiting.first.path}
@@ -129,11 +124,11 @@ def test_a_scan_embeds_the_copy_of_a_file_that_went_away(
 
 
 def test_a_stop_while_models_load_writes_what_is_in_hand(
-    project: UserProject, clip: ClipEncoder, made: Made
+    project: UserProject, small_clip: ClipEncoder, made: Made
 ) -> None:
     project.add_distinct(made("no_audio.mp4"), (f"{number}.mp4" for number in range(8)))
     gate = Gate(threads=2)
-    with opened(project, HeldUp(clip, decodes=gate), Tally(), "decode.workers=2") as flow:
+    with opened(project, HeldUp(small_clip, decodes=gate), Tally(), "decode.workers=2") as flow:
 
         def stop() -> None:
             gate.wait()

@@ -129,10 +129,12 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(
-    tmp_path_factory: pytest.TempPathFactory, small_clip_dir: Path, whisper_dir: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    small_clip: ClipEncoder,
+    small_clip_dir: Path,
+    whisper_dir: Path,
 ) -> World:
     folder = tmp_path_factory.mktemp("world")
-    clip = ClipEncoder(f"local-dir:{small_clip_dir}", "", device="cpu", precision="float32")
     fresh: dict[tuple[Recipe, str], Row] = {}
     for number, recipe in enumerate(RECIPES):
         project = UserProject.make(folder / str(number), clip=small_clip_dir, whisper=whisper_dir)
@@ -142,11 +144,11 @@ def world(
                 project.videos / f"{content}.mp4", seconds=3 if spoken else 1, fps=4,
                 width=64, height=48, audio="speech" if spoken else None, pictures=content,
             )  # fmt: skip
-        runs = scan(project, clip, recipe)
+        runs = scan(project, small_clip, recipe)
         assert runs == (recipe[0] * CONTENTS, recipe[0] * CONTENTS, SPOKEN)
         fresh |= {(recipe, row.content_hash): row for row in rows(project).values()}
     assert len(fresh) == CONTENTS * len(RECIPES)
-    return World(clip, tuple(sorted(project.videos.iterdir())), fresh)
+    return World(small_clip, tuple(sorted(project.videos.iterdir())), fresh)
 
 
 class Folder:
@@ -275,7 +277,7 @@ def new_project(small_clip_dir: Path, whisper_dir: Path) -> Callable[[str], User
     return make
 
 
-@settings(max_examples=settings().max_examples // 4)  # each is several scans
+@settings(max_examples=settings().max_examples // 6)  # each is several scans
 @given(st.lists(st.lists(operations, min_size=1, max_size=8), min_size=1, max_size=5))
 def test_any_sequence_of_operations_ends_as_a_fresh_embedding(
     world: World, new_project: Callable[[str], UserProject], sequence: list[list[tuple[Any, ...]]]

@@ -151,18 +151,18 @@ class Hands:
 def fresh(
     tmp_path_factory: pytest.TempPathFactory,
     contents: tuple[Path, ...],
+    small_clip: ClipEncoder,
     small_clip_dir: Path,
     whisper_dir: Path,
 ) -> tuple[ClipEncoder, dict[str, Row]]:
     """The model, and the row of each video, by its name, from a scan in peace."""
-    clip = ClipEncoder(f"local-dir:{small_clip_dir}", "", device="cpu", precision="float32")
     folder = tmp_path_factory.mktemp("fresh") / "project"
     project = UserProject.make(folder, clip=small_clip_dir, whisper=whisper_dir)
     for file in contents:
         project.add(file, file.name)
-    with opened(project, HeldUp(clip), Tally()) as flow:
+    with opened(project, HeldUp(small_clip), Tally()) as flow:
         assert flow.scan().embedded == CONTENTS
-    return clip, rows(project)
+    return small_clip, rows(project)
 
 
 def test_after_any_operations_under_watch_the_store_equals_the_folder(
@@ -193,7 +193,7 @@ def test_after_any_operations_under_watch_the_store_equals_the_folder(
             hands.do_something()
             pause.wait(dice.choice((0, 0, dice.uniform(0, PAUSE_SECONDS))))
         try:
-            eventually(is_quiet, within=QUIET_SECONDS, pause=0.5)
+            eventually(is_quiet, within=QUIET_SECONDS, pause=0.1)
         except AssertionError:
             with_rows, on_disk = state()
             assert with_rows == on_disk

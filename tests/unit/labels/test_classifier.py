@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
@@ -60,7 +60,6 @@ def test_nothing_is_predicted_from_itself_its_copy_or_its_own_folder() -> None:
     assert (novel.winner != labels).all()
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     clips=st.integers(FOLDERS, 150),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.labels import features as features_module
@@ -30,6 +30,7 @@ from tests.support.clusters import Clusters, fill, settings_of, vectors_of
 from tests.support.projects import UserProject
 
 FOLDERS = ("cooking", "pets", "soccer", "travel")
+SOME = 6  # videos of each
 
 
 def collection(clusters: Clusters, each: int = 8) -> list[Row]:
@@ -107,16 +108,19 @@ def test_videos_that_come_and_move_are_followed(
     }
 
 
-@settings(max_examples=25, deadline=None)
-@given(data=st.data(), seed=st.integers(0, 100))
+@pytest.fixture(scope="module")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Features:
+    rows = collection(Clusters(5), each=SOME)
+    return Features.of(vectors_of(tmp_path_factory.mktemp("store"), rows))
+
+
+some_rows = st.sets(st.integers(0, len(FOLDERS) * SOME - 1), min_size=1)
+
+
+@given(before=some_rows, after=some_rows)
 def test_sums_that_followed_are_those_of_all(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, seed: int
+    features: Features, before: set[int], after: set[int]
 ) -> None:
-    rows = collection(Clusters(seed), each=6)
-    folder = tmp_path_factory.mktemp("store")
-    features = Features.of(vectors_of(folder, rows))
-    before = data.draw(st.sets(st.integers(0, len(rows) - 1), min_size=1))
-    after = data.draw(st.sets(st.integers(0, len(rows) - 1), min_size=1))
     clips = features.clips()
     some, others = (clips.select(np.isin(clips.rows, sorted(chosen))) for chosen in (before, after))
     followed = LearnedClips.of(features, some).updated(features, others)

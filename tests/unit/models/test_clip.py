@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 from PIL import Image
@@ -15,6 +16,7 @@ from PIL import Image
 from pipeline.errors import ModelError, SettingsError
 from pipeline.models.clip import ClipEncoder
 from pipeline.models.names import resolve_clip
+from tests.support.models import CLIP_CONFIGS
 from tests.support.pictures import draw
 
 CPU = {"device": "cpu", "precision": "float32"}
@@ -118,7 +120,11 @@ def test_a_folder_without_whole_weights_is_an_error_that_says_what_to_do(
     assert "must hold open_clip_config.json and open_clip_model.safetensors" in message
 
 
-def test_a_checkpoint_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
+def test_a_checkpoint_that_cannot_be_loaded_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = CLIP_CONFIGS["small"]  # the real one takes a second to make
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "ViT-B-32-quickgelu", small)
     checkpoint = tmp_path / "checkpoint.pt"
     checkpoint.write_bytes(b"no weights")
     with pytest.raises(ModelError, match="cannot be loaded") as raised:

@@ -35,9 +35,9 @@ def no_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Importing a library of the models raises."""
     original = builtins.__import__
 
-    def checked(name: str, *rest: Any) -> Any:
+    def checked(name: str, *rest: Any, **named: Any) -> Any:
         assert name.partition(".")[0] not in LIBRARIES
-        return original(name, *rest)
+        return original(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", checked)
 
