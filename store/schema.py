@@ -125,7 +125,8 @@ class Row:
         segments: the transcript with its times.
         transcript: its text.
         translation: the English that was encoded in place of the transcript, with its times; None
-            where the transcript itself was.
+            where the transcript itself was. Nobody said these words, so that searches for words
+            look at the transcript alone, and exports have none of them.
         speech_windows: the `w` stretches of transcript that were encoded, in the words that were
             said.
         speech_vectors: float32 `[w, d]`; kept in half precision.
