@@ -29,11 +29,17 @@ def test_the_parameters_of_every_model_are_known(models: dict[str, KnownModel]) 
     assert all(model.download_bytes for model in models.values())
 
 
-@pytest.mark.parametrize("name", ["ViT-B-32", "ViT-S-32", "coca_ViT-B-32"])
-def test_parameters_are_those_of_the_model(name: str) -> None:
-    with torch.device("meta"):
+@pytest.mark.parametrize("name", [*RECOMMENDED, "coca_ViT-B-32", "PE-Core-S-16-384"])
+def test_the_figures_are_those_of_the_model(models: dict[str, KnownModel], name: str) -> None:
+    """On the device `meta`, where tensors have shapes and no numbers."""
+    known = models[name]
+    with torch.device("meta"), torch.no_grad():
         model = open_clip.create_model(name, load_weights=False, device="meta")
+        picture = model.encode_image(torch.zeros(1, 3, known.picture, known.picture))
+        text = model.encode_text(torch.zeros(1, known.context, dtype=torch.long))
     assert sum(each.numel() for each in model.parameters()) == _parameters()[name]
+    assert picture.shape == text.shape == (1, known.width)
+    assert model.context_length == known.context
 
 
 def test_what_is_recommended_is_there_and_comes_first(models: dict[str, KnownModel]) -> None:
