@@ -6,8 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faster_whisper.audio import decode_audio
 
+from pipeline.models.transcriber import Transcriber
+from pipeline.models.vad import find_speech
+from pipeline.records import Transcript
 from tests.support.decoding import attempt, decode_all, manifest, order_of, read
+from tests.support.words import error_rate, words
 
 
 def test_real_broken_files_end_as_they_are_known_to(media_dir: Path | None) -> None:
@@ -64,3 +69,28 @@ def test_real_broken_files_give_frames_where_exact_ones_do(media_dir: Path | Non
         exact, _ = attempt(media_dir / entry["path"])
         at_keyframes, error = attempt(media_dir / entry["path"], at_keyframes=True)
         assert (exact is None) == (at_keyframes is None), (entry["path"], error)
+
+
+IN_ENGLISH = {
+    "css10__19demarzo_0008.wav": {"powerful", "war", "national", "discipline", "patriotism"},
+    "leopard__test_es.wav": {"sand", "white", "grain", "very", "little"},
+}
+"""Words of the translations of two Spanish sentences; Whisper base finds most of them."""
+
+
+def test_spanish_stays_spanish_and_its_translation_is_english(
+    media_dir: Path | None, whisper_dir: Path
+) -> None:
+    entries = {Path(entry["path"]).name: entry for entry in manifest(media_dir, "speech")}
+    transcriber = Transcriber(str(whisper_dir), translates=True, threads=2)
+    for name, expected in IN_ENGLISH.items():
+        assert media_dir is not None
+        samples = decode_audio(str(media_dir / entries[name]["path"]), sampling_rate=16_000)
+        audio = (samples * 32767).astype(np.int16)
+        (transcript,) = transcriber.transcribe([find_speech(audio, vad=True)])
+        assert isinstance(transcript, Transcript)
+        assert transcript.language == "es"
+        assert error_rate(transcript.text, entries[name]["text"]) < 0.3
+        assert transcript.translation is not None
+        english = words(" ".join(segment.text for segment in transcript.translation))
+        assert len(expected & set(english)) >= 3, english
