@@ -9,9 +9,10 @@ import { askFolder, folders } from "./folders.js";
 import { count, counted, percent } from "./format.js";
 import { bind } from "./keys.js";
 import { onRest } from "./live.js";
-import { film, isPlayable, release, start, toggle } from "./media.js";
+import { toggle } from "./media.js";
 import { move, undo } from "./moves.js";
 import { go } from "./router.js";
+import { makeStage } from "./stage.js";
 import { failed, loading, notice, throwBug } from "./states.js";
 import { attempt, toast } from "./toast.js";
 
@@ -40,14 +41,13 @@ export function mount(root, address) {
   let remark = null;
   let isEmpty = false;
 
-  const note = el("p", { class: "over", role: "status" });
-  const stage = el("div", { class: "stage", tabIndex: -1 }, note);
+  const stage = makeStage();
   const about = el("div", { class: "facts" });
   const choices = el("ol", { class: "choices", "aria-label": "Folders" });
   const left = el("p", { class: "answered", role: "status" });
   const how = el("select", { "aria-label": "Order", onchange: () => go({ order: how.value === "unsure" ? null : how.value }) },
     el("option", { value: "unsure" }, "Least certain first"), el("option", { value: "sure" }, "Most certain first"));
-  const work = el("div", { class: "work" }, el("div", { class: "watch" }, stage, about),
+  const work = el("div", { class: "work" }, el("div", { class: "watch" }, stage.node, about),
     el("div", { class: "decide" }, choices, el("p", { class: "row actions" },
       button("New folder", newFolder, { key: "n" }), button("Skip", skip, { key: "s" }),
       button("Reject", reject, { key: "x" }), button("Undo", back, { key: "u" }))));
@@ -55,7 +55,6 @@ export function mount(root, address) {
   const tools = el("span", { class: "row", hidden: true }, button("Accept all above…", bulk, { icon: "check" }), how);
   const view = el("div", { class: "view sort" }, el("div", { class: "bar" }, left, tools), work, other);
   root.append(view);
-  const players = new Map(); // key -> video element; the current one and the next
 
   const current = () => queue[0];
   const likely = () => current()?.folders ?? [];
@@ -110,7 +109,7 @@ export function mount(root, address) {
     fill(left, item && [count(total), el("span", { class: "wide" }, ` ${total === 1 ? "video" : "videos"} to sort`)]);
     tools.hidden = !item;
     if (!item) {
-      unload();
+      stage.clear();
       show(skipped
         ? notice("sort", "Nothing else to sort", `${counted(skipped, "video")} skipped.`,
           button("Show the skipped ones", again, { class: "primary" }))
@@ -121,13 +120,7 @@ export function mount(root, address) {
     other.hidden = true;
     const { video } = item;
     preload();
-    for (const [key, element] of players) {
-      const now = key === video.key;
-      element.hidden = !now;
-      element.muted = !now || !sound;
-      if (now && !reducedMotion.matches) start(element);
-      else element.pause();
-    }
+    stage.show(video, sound);
     fill(about, el("h2", { title: video.path }, video.name), el("p", { class: "quiet-text" }, facts(video)));
     fill(choices, numbered().map((name, index) => choice(name, index, item.folders[index])));
     if (!choices.children.length) {
@@ -136,7 +129,7 @@ export function mount(root, address) {
   }
 
   function choice(name, index, guess) {
-    const press = button(name, () => { decide(name); stage.focus(); }, { class: "choice", "aria-keyshortcuts": String(index + 1) });
+    const press = button(name, () => { decide(name); stage.node.focus(); }, { class: "choice", "aria-keyshortcuts": String(index + 1) });
     press.prepend(kbd(String(index + 1)));
     if (guess) {
       const meter = el("meter", { min: 0, max: 1, value: guess.probability, "aria-hidden": "true" });
@@ -151,28 +144,8 @@ export function mount(root, address) {
       index < SHOWN && guess?.witnesses.length > 0 && strip(guess.witnesses.slice(0, WITNESSES), { live, label: `Videos that speak for ${name}` }));
   }
 
-  /** Keeps the players of the current video and of the next, and of no other. */
-  function preload() {
-    const wanted = queue.slice(0, 2).map(({ video }) => video).filter(isPlayable);
-    for (const [key, element] of players) {
-      if (wanted.some((video) => video.key === key)) continue;
-      release(element);
-      players.delete(key);
-    }
-    for (const video of wanted) {
-      if (players.has(video.key)) continue;
-      const element = film(video, { preload: "auto", muted: true, controls: true, hidden: true,
-        say: (text) => { element.said = text; if (video.key === current()?.video.key) note.textContent = text; } });
-      players.set(video.key, element);
-      stage.append(element);
-    }
-    note.textContent = isPlayable(current().video) ? players.get(current().video.key)?.said ?? "" : "This file is offline.";
-  }
-
-  function unload() {
-    players.forEach(release);
-    players.clear();
-  }
+  /** Loads the current video and the next. */
+  const preload = () => stage.keep(queue.slice(0, 2).map(({ video }) => video));
 
   function advance() {
     const item = queue.shift();
@@ -185,8 +158,9 @@ export function mount(root, address) {
     if (!current()) return;
     total -= 1;
     moving += 1;
-    const item = advance();
+    const item = current();
     const moved = attempt(() => move([{ keys: [item.video.key], folder }], { quiet: true }));
+    advance();
     const entry = { item, moved };
     decided.push(entry);
     const done = await moved;
@@ -211,7 +185,7 @@ export function mount(root, address) {
     const item = current();
     if (!item) return;
     const folder = await askFolder(`Move ${item.video.name}`, { likely: item.folders.map(({ name }) => name) });
-    stage.focus();
+    stage.node.focus();
     if (folder && current() === item) decide(folder);
   }
 
@@ -220,7 +194,7 @@ export function mount(root, address) {
     skipped += 1;
     total -= 1;
     decided.push({ item: advance(), skipped: true });
-    stage.focus();
+    stage.node.focus();
   }
 
   async function reject() {
@@ -231,7 +205,7 @@ export function mount(root, address) {
     item.folders = item.folders.slice(1);
     decided.push({ item, rejected: first, body });
     draw();
-    stage.focus();
+    stage.node.focus();
     if (await attempt(() => post("/api/rejections", body))) {
       toast(`${first.name} is not suggested again for this video.`, { action: ["Undo", back, "u"] });
     } else {
@@ -242,7 +216,7 @@ export function mount(root, address) {
   /** Takes the last decision back, whatever it was. */
   async function back() {
     const last = decided.pop();
-    stage.focus();
+    stage.node.focus();
     if (last?.skipped) {
       skipped -= 1;
       total += 1;
@@ -311,7 +285,7 @@ export function mount(root, address) {
       ["s", "skip", skip],
       ["x", "reject the first folder: it is not suggested again", reject],
       ["u", "undo", back],
-      ["Space", "play or pause", () => toggle(players.get(current()?.video.key))],
+      ["Space", "play or pause", () => toggle(stage.player())],
       ["m", "sound on or off", () => { sound = !sound; draw(); }],
       ["a", "accept all above a confidence", bulk],
     ]),
@@ -329,12 +303,12 @@ export function mount(root, address) {
         order = now.order;
         again();
       }
-      players.get(current()?.video.key)?.[now.open || reducedMotion.matches ? "pause" : "play"]();
+      stage.player()?.[now.open || reducedMotion.matches ? "pause" : "play"]();
     },
     neighbour: null,
     unmount: () => {
       control.abort();
-      unload();
+      stage.clear();
       ends.forEach((end) => end());
       view.remove();
     },
