@@ -29,7 +29,10 @@ INTERVAL = 2
 """Width of the cells that forces are interpolated in: half the time of 1, openTSNE's own, and a
 divergence of 2.06 in place of 1.95 among 10,000 made-up videos."""
 
-ITERATIONS = 400  # beside 250 of early exaggeration; 500 gain nothing that one sees
+ITERATIONS = 400
+"""Beside 250 of early exaggeration. Of the 10 nearest of each of 10,000 made-up videos 43.4% are
+among the 10 nearest in the plane then; 500 keep 43.9% and 750 44.7%, in 1.1 and 1.5 times the time.
+"""
 
 FEW_FITTED = 3_000  # threads gain nothing
 NEAREST = 10
