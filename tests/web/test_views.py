@@ -135,7 +135,12 @@ def test_status_says_what_a_scan_is_doing(open_page: Callable[..., Page]) -> Non
         "unlabeled": 0, "problem": None, "recipes": [], "running": run, "undo": None,
         "bytes_on_disk": 1, "store": "store", "behind": 2,
     }  # fmt: skip
-    page = open_page("/?view=status", before=fulfil("status", 200, status))
+
+    def busy(page: Page) -> None:
+        fulfil("status", 200, status)(page)
+        page.route("**/api/events", lambda route: route.abort())  # which tell how it really is
+
+    page = open_page("/?view=status", before=busy)
     expect(page.locator("progress")).to_have_attribute("value", "3")
     shown = page.get_by_role("region", name="Running now")
     for words in ("scan 3 of 10 files", "1.5 a second", "40 s left", "cats/long.mp4"):
