@@ -151,7 +151,7 @@ class Request:
         """
         if self.is_remainder or self.first is not None:
             return ()
-        if len(self.window.samples) > LONG and (first.is_loop or first.is_repetition):
+        if len(self.window.samples) > LONG and first.goes_round:
             return tuple(replace(self, window=half) for half in halves(self.window))
         return (replace(self, first=first),) if self.length < WINDOW else ()
 
@@ -166,7 +166,8 @@ def judge(request: Request, language: Language, decoded: Decoded) -> Answer:
 
     A guess in the second pass is dropped, also where Whisper's own recipe keeps it because the
     window is not silent: music and noise give such words. A repetition is dropped if the first
-    pass was a guess or the language is in doubt; otherwise it was said that way.
+    pass was a guess; otherwise it was said that way. In a doubtful language, a repetition in either
+    pass is enough to drop the words.
 
     Args:
         request: what was asked for.
@@ -178,8 +179,9 @@ def judge(request: Request, language: Language, decoded: Decoded) -> Answer:
     clip, window, first = request.clip, request.window, request.first
     if (decoded.is_guess or decoded.is_repetition) and (again := request.again(decoded)):
         return Answer((), language, again)
-    is_in_doubt = language.is_doubtful or (first is not None and first.is_guess)
-    if decoded.is_guess or (decoded.is_repetition and is_in_doubt):
+    goes_round = decoded.goes_round or (first is not None and first.goes_round)
+    is_in_doubt = language.is_doubtful or (decoded.is_repetition and first and first.is_guess)
+    if decoded.is_guess or (goes_round and is_in_doubt):
         return Answer((), language)
     segments = tuple(in_video(window, segment) for segment in decoded.segments)
     rest = _remainder(window, decoded)
@@ -193,7 +195,7 @@ def _judge_translation(request: Request, language: Language, decoded: Decoded) -
     That somebody speaks is known, so it may be as improbable as those of small models are; what
     they do wrong is to repeat themselves.
     """
-    if decoded.is_repetition or decoded.is_loop:
+    if decoded.goes_round:
         return Answer((), language, request.again(decoded), is_translation=True)
     segments = tuple(in_video(request.window, segment) for segment in decoded.segments)
     return Answer(segments, language, is_translation=True)

@@ -111,6 +111,11 @@ class Decoded:
         repeats = len(texts) >= SEVERAL and 2 * len(set(texts)) <= len(texts)
         return repeats or self.compression_ratio > MAX_COMPRESSION_RATIO
 
+    @property
+    def goes_round(self) -> bool:
+        """Whether it repeats itself, up to its end or without one."""
+        return self.is_repetition or self.is_loop
+
 
 class Whisper:
     """Encodes, detects and decodes with one loaded model.

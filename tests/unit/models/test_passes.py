@@ -116,11 +116,16 @@ def test_what_was_said_over_and_over_is_kept() -> None:
     assert not answer_to(10, decoded(9.0, logprob=-1.2), repetition).segments
 
 
-def test_what_repeats_itself_in_a_doubtful_language_is_dropped() -> None:
-    doubtful, words = Language("nn", 0.4), decoded(9.0, ratio=3.0)
-    request = Request(clip(10), window(10), first=words)
-    assert not judge(request, doubtful, words).segments
-    assert judge(request, doubtful, decoded(9.0)).segments
+@pytest.mark.parametrize(
+    "bad", [decoded(9.0, ratio=3.0), decoded(9.0, is_cut=True, is_loop=True)], ids=["ratio", "loop"]
+)
+def test_after_a_repetition_words_in_a_doubtful_language_are_dropped(bad: Decoded) -> None:
+    doubtful = Language("nn", 0.4)
+    again = Request(clip(10), window(10), first=bad)
+    assert not judge(again, doubtful, decoded(9.0)).segments
+    assert judge(again, EN, decoded(9.0)).segments
+    improbable = Request(clip(10), window(10), first=decoded(9.0, logprob=-1.2))
+    assert judge(improbable, doubtful, decoded(9.0)).segments
 
 
 @pytest.mark.parametrize(
