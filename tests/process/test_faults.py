@@ -27,7 +27,7 @@ from tests.support.watching import start_watch
 
 Made = Callable[[str], Path]
 
-KILLS = int(os.environ.get("KILLS", "3"))
+KILLS = int(os.environ.get("KILLS", "2"))
 CLIPS = 40
 LONGEST_SECONDS = 1.5  # from the first model's loading until the kill
 

@@ -337,10 +337,10 @@ class NoDevice:
 def test_twenty_failures_of_the_models_in_a_row_are_not_the_videos_fault(
     project: UserProject, models: Models, made: Made
 ) -> None:
-    project.add_distinct(made("no_audio.mp4"), (f"{n:02}.mp4" for n in range(60)))
+    project.add_distinct(made("no_audio.mp4"), (f"{n:02}.mp4" for n in range(40)))
     with pytest.raises(ModelError, match=r"20 videos in a row .* fallen off the bus"):
         scan(project, NoDevice(models))
     assert len(failures(project)) < 30
     with Store.open(str(project.store), writer=True) as store:
         store.forget_failures()
-    assert scan(project, models).embedded == 60
+    assert scan(project, models).embedded == 40

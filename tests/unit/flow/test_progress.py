@@ -85,8 +85,9 @@ def test_a_skipped_video_is_one_line_with_its_reason(capsys: pytest.CaptureFixtu
 
 
 def test_text_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    Report().say("[bold]x[/bold] [red] :smile: " + "long " * 100)
-    assert capsys.readouterr().err == "[bold]x[/bold] [red] :smile: " + "long " * 100 + "\n"
+    text = "[bold]x[/bold] [red] :smile: " + "long " * 100 + "and no longer"
+    Report().say(text)
+    assert capsys.readouterr().err == f"{text}\n"
 
 
 def test_log_records_are_lines_that_cannot_be_forged(capsys: pytest.CaptureFixture[str]) -> None:
