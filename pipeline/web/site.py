@@ -52,6 +52,9 @@ EXAMINING = "This machine is being examined: models are loaded, and that takes a
 FOLLOW_SECONDS = 5.0
 """Between two tries to bring rows after files that were moved while another process wrote."""
 
+SORTED_SECONDS = 3.0
+"""Without a move, after which the folder is listed again: who sorts by keys waits for nothing."""
+
 IDLE_SECONDS = 10.0
 """Without a move, after which the table is compacted if many were made."""
 
@@ -213,7 +216,7 @@ class Site:
         made = self.status.made
         if made is not None:  # somebody has asked for it
             (status, of) = made
-            if of[0] != version:
+            if of[0] != version and time.monotonic() - self._last_move > SORTED_SECONDS:
                 (status, _) = self.status.get((version, of[1])) or made
             seen["status"] = self.as_status(status)
         return seen

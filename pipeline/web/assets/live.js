@@ -2,7 +2,7 @@
 // scan, and of the model that is being loaded. Also whether the server answers at all.
 
 const AGAIN_MS = 2000;
-const REST_MS = 400;
+const REST_MS = 1500;
 const target = new EventTarget();
 let online = true;
 
