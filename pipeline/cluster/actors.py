@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.flow.crash_trial import crash_of, limit_seconds
 from pipeline.models.loaded import Models
 from pipeline.models.preprocess import Preprocess
 from pipeline.records import (
@@ -95,35 +96,42 @@ class DecoderActor:
         self._settings = settings
         self._notes = _Notes()
         self._beats = 0
-        self._decoder: Decoder | None = None
 
     def start(self) -> None:
         """Answer once the process runs."""
-
-    def prepare(self, preprocess: Preprocess) -> None:
-        """Take CLIP's preprocessing, which it would take open_clip and torch to read."""
-        self._decoder = Decoder(self._settings, preprocess)
 
     def hash(self, file: VideoFile) -> Answer:
         """Hash a file; the value is the digest, a `Failure` or a `Left`."""
         digest = hash_file(located(self._settings, file), self._beat)
         return self._notes.answer(_back(digest, file))
 
-    def decode(self, task: Task, words: Transcript | None) -> tuple[Answer, DecodedVideo | None]:
+    def decode(
+        self, task: Task, words: Transcript | None, preprocess: Preprocess
+    ) -> tuple[Answer, DecodedVideo | None]:
         """Decode what a task needs.
+
+        Args:
+            task: the file, where the driver has it, and the parts to make.
+            words: of the stored row, where they are kept.
+            preprocess: CLIP's, which it would take open_clip and torch to read.
 
         Returns:
             An answer, whose value is the number of bytes of the second, a `Failure` or a `Left`;
             and the video, which stays in this node's object store.
         """
-        assert self._decoder is not None
         there = replace(task, file=located(self._settings, task.file))
-        made = decode_file(self._decoder, there, words, self._beat)
+        made = decode_file(Decoder(self._settings, preprocess), there, words, self._beat)
         if not isinstance(made, DecodedVideo):
             return self._notes.answer(_back(made, task.file)), None
         return self._notes.answer(made.nbytes), replace(
             made, task=replace(made.task, file=task.file)
         )
+
+    def crash_of(self, file: VideoFile) -> Answer:
+        """Try a file in a process of its own; the value is why it crashes, or None."""
+        location = located(self._settings, file).location
+        limit = limit_seconds(self._settings)
+        return self._notes.answer(crash_of(self._settings, [location], limit))
 
     def beats(self) -> int:
         """Count how often reading has gone on; called while another method runs."""
@@ -155,8 +163,13 @@ class EmbedderActor:
     def start(self) -> None:
         """Answer once the process runs."""
 
-    def prepare(self) -> None:
-        """Load nothing: a run that only moves rows needs no model."""
+    def read_preprocess(self) -> Answer:
+        """Read CLIP's preprocessing; it takes the libraries that this actor needs anyway.
+
+        Raises:
+            ModelError: the model's configuration cannot be read.
+        """
+        return self._notes.answer(self._models.preprocess())
 
     def embed(self, *videos: DecodedVideo) -> Answer:
         """Embed a batch; the value is an `EmbeddedVideo` without pixels, or a `Failure`, of each.
@@ -170,15 +183,6 @@ class EmbedderActor:
     def encode_texts(self, texts: Sequence[str]) -> Answer:
         """Encode texts with CLIP; float32 `[n, d]`."""
         return self._notes.answer(self._models.clip().encode_texts(texts))
-
-
-def read_preprocess(settings: Settings) -> Preprocess:
-    """Read CLIP's preprocessing, once for all decoders.
-
-    Raises:
-        ModelError: the model's configuration cannot be read.
-    """
-    return Models(settings, lambda _: None).preprocess()
 
 
 def located(settings: Settings, file: VideoFile) -> VideoFile:

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.cluster.actors import Answer, DecoderActor, EmbedderActor, read_preprocess
+from pipeline.cluster.actors import Answer, DecoderActor, EmbedderActor
 from pipeline.cluster.nodes import ask_nodes, look_around, problems, question_of
 from pipeline.cluster.placement import Node, Place, Plan, plan
 from pipeline.cluster.pool import PULSE, Lost, Pool
 from pipeline.cluster.remote import RemoteEmbedder, RemoteReader
-from pipeline.cluster.session import SHARE_OF_STORE
+from pipeline.cluster.session import SHARE_OF_STORE, end_at_once
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.flow.engine import EncodeTexts, Line, Shared
 from pipeline.flow.intake import Intake
 from pipeline.flow.wiring import Shape, wire
 from pipeline.flow.workers import StageGroup
+from pipeline.models.preprocess import Preprocess
 from pipeline.settings import Settings
 
 FILES_PER_DECODER = 2  # one is read while the answer of the other is on its way
@@ -58,7 +60,6 @@ class RayEngine:
             lambda: self._plan().decoders,
             calls=lambda _: FILES_PER_DECODER,
             hear=self._hear,
-            to_prepare=[ray.remote(num_cpus=0)(read_preprocess).remote(settings)],
         )
         self._embedders = Pool(
             ray,
@@ -74,9 +75,10 @@ class RayEngine:
 
     def connect(self, stages: StageGroup, shared: Shared) -> Line:
         queue, embedders = self._settings.queue, self.plan.embedders
-        reader = RemoteReader(self._decoders, self._settings.decode.timeout_seconds)
+        timeout = self._settings.decode.timeout_seconds
+        reader = RemoteReader(self._decoders, lambda: self._preprocess, timeout)
         intake = Intake(shared.claims, shared.transcript_of, reader)
-        self._embedder = RemoteEmbedder(self._embedders, intake.make)
+        self._embedder = RemoteEmbedder(self._embedders, intake.make, reader.blame)
         store_bytes = sum(node.store_bytes for node in alive_nodes(self._ray))
         shape = Shape(
             decode=FILES_PER_DECODER * len(self.plan.decoders),
@@ -90,15 +92,26 @@ class RayEngine:
     def text_encoder(self) -> EncodeTexts | None:
         return self._encode_texts if self._embedder and self._embedder.has_run else None
 
+    def abandon(self) -> None:
+        if not self._settings.ray.address:
+            end_at_once()
+
     def _encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        vectors: np.ndarray = self._ask_embedder("encode_texts", tuple(texts))
+        return vectors
+
+    @cached_property
+    def _preprocess(self) -> Preprocess:
+        made: Preprocess = self._ask_embedder("read_preprocess")
+        return made
+
+    def _ask_embedder(self, method: str, *arguments: Any) -> Any:
         for _ in range(TRIES):
             try:
-                vectors: np.ndarray = self._embedders.call("encode_texts", tuple(texts))[0]
+                return self._embedders.call(method, *arguments)[0]
             except Lost as loss:
                 lost = loss
-            else:
-                return vectors
-        raise PipelineError(f"texts cannot be encoded on the cluster: {lost}")
+        raise PipelineError(f"{method} fails on the cluster: {lost}")
 
     def _plan(self) -> Plan:
         return plan(self._settings, alive_nodes(self._ray))

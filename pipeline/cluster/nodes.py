@@ -78,8 +78,13 @@ def question_of(settings: Settings, top: Path) -> Question:
     return Question(settings, top, names)
 
 
-def look_around(question: Question) -> Facts:
-    """Collect what the machine has on which this runs."""
+def look_around(question: Question, *, with_gpus: bool = False) -> Facts:
+    """Collect what the machine has on which this runs.
+
+    Args:
+        question: of the driver.
+        with_gpus: name its GPUs, too, for which torch is imported.
+    """
     settings = question.settings
     top = place_on_node(settings, question.top)
     places = [top, *(top / name for name in question.names)]
@@ -96,7 +101,7 @@ def look_around(question: Question) -> Facts:
         python=platform.python_version(),
         weights=weights,
         unseen=tuple(str(place) for place in places if not os.path.lexists(place))[:1],
-        gpus=_gpus(),
+        gpus=_gpus() if with_gpus else (),
         shared_bytes=shared,
         trouble=trouble,
     )
@@ -111,7 +116,7 @@ def ask_nodes(ray: Any, question: Question, nodes: Sequence[Node]) -> dict[str, 
         here = task.options(
             num_cpus=0, max_retries=0, scheduling_strategy=strategy(node.id, soft=False)
         )
-        asked[node.id] = here.remote(question)
+        asked[node.id] = here.remote(question, with_gpus=node.gpus > 0)
     done, _ = ray.wait(list(asked.values()), num_returns=len(asked), timeout=ANSWER_SECONDS)
     return {
         node: _answer(ray, reference) if reference in done else "it does not answer"

@@ -19,7 +19,6 @@ from pipeline.cluster.placement import Place
 from pipeline.errors import PipelineError
 
 LOOK_SECONDS = 1.0
-PATIENCE_SECONDS = 60.0  # without any actor, or with a full object store, before the run ends
 
 PULSE = "pulse"
 """Group of methods that an actor answers to while it works."""
@@ -51,18 +50,16 @@ class Seat:
     Args:
         place: where it stands.
         actor: Ray's handle.
-        waits_for: answers that it gives before it is used.
+        started: reference to the answer that it gives once its process runs.
         calls: in the order in which it was asked.
-        has_started: whether its process runs.
         is_ready: whether it may be asked.
         suspects: calls that it worked on when it died.
     """
 
     place: Place
     actor: Any
-    waits_for: list[Any]
+    started: Any
     calls: list[object] = field(default_factory=list)
-    has_started: bool = False
     is_ready: bool = False
     suspects: list[object] | None = None
 
@@ -77,7 +74,7 @@ class Pool:
         places: gives the places that there should be now; may raise while the cluster is away.
         calls: most calls of one actor that may wait or run.
         hear: is given every answer.
-        to_prepare: arguments of each actor's `prepare`.
+        patience_seconds: without any actor, before the run ends.
     """
 
     def __init__(
@@ -89,7 +86,7 @@ class Pool:
         *,
         calls: Callable[[Place], int],
         hear: Callable[[Answer], None],
-        to_prepare: Sequence[Any] = (),
+        patience_seconds: float = 60.0,
     ) -> None:
         self._ray = ray
         self._name = name
@@ -97,7 +94,7 @@ class Pool:
         self._places = places
         self._calls = calls
         self._hear = hear
-        self._to_prepare = to_prepare
+        self._patience = patience_seconds
         self._seats: list[Seat] = []
         self._wait_alone = 0
         self._next_look = 0.0
@@ -160,12 +157,12 @@ class Pool:
                         made = getattr(seat.actor, method).options(num_returns=results)
                         references = made.remote(*arguments)
                         return seat, call, references if results > 1 else [references]
-                    if any(seat.has_started for seat in self._seats):
+                    if any(seat.is_ready for seat in self._seats):
                         seen = monotonic()
-                    elif monotonic() - seen > PATIENCE_SECONDS:
+                    elif monotonic() - seen > self._patience:
                         raise PipelineError(
                             f"no {self._name} has been alive on the cluster for"
-                            f" {PATIENCE_SECONDS:g} s; start nodes again, or see whether others"
+                            f" {self._patience:g} s; start nodes again, or see whether others"
                             " use all their cores, and run this again: what is done is kept"
                         )
                     self._changed.wait(LOOK_SECONDS)
@@ -223,6 +220,12 @@ class Pool:
             error = cause
         text = str(error).strip()
         reason = text.splitlines()[0] if text else type(error).__name__
+        if isinstance(error, errors.OutOfDiskError | errors.ObjectStoreFullError):
+            return PipelineError(
+                "the object store of a node is full, and so is the disk under Ray's temporary"
+                " folder, where the rest would go: make room there, and run this again: what is"
+                f" done is kept ({reason})"
+            )
         if isinstance(error, errors.RayActorError):
             died = isinstance(error, errors.ActorDiedError) and "node has died" not in text
             suspects = self._drop(seat, seat.calls[: seat.place.calls])
@@ -260,20 +263,17 @@ class Pool:
             with self._changed:
                 self._seats = [seat for seat in self._seats if seat.place in places]
                 for place in (places - Counter(seat.place for seat in self._seats)).elements():
-                    self._seats.append(self._started(place))
+                    actor = self._start_actor(place)
+                    self._seats.append(Seat(place, actor, actor.start.remote()))
                 new = [seat for seat in self._seats if not seat.is_ready]
             for seat in new:
                 self._note(seat)
         finally:
             self._looking.release()
 
-    def _started(self, place: Place) -> Seat:
-        actor = self._start_actor(place)
-        return Seat(place, actor, [actor.start.remote(), actor.prepare.remote(*self._to_prepare)])
-
     def _note(self, seat: Seat) -> None:
-        """Note how far a new actor is."""
-        done, waits = self._ray.wait(seat.waits_for, num_returns=len(seat.waits_for), timeout=0)
+        """Note whether a new actor is ready."""
+        done, _ = self._ray.wait([seat.started], timeout=0)
         try:
             self._ray.get(done)
         except self._ray.exceptions.RayError as error:
@@ -283,6 +283,5 @@ class Pool:
             log.warning("a %s did not start: %s", self._name, translated)
             return
         with self._changed:
-            seat.has_started = len(waits) < len(seat.waits_for)
-            seat.is_ready = not waits
+            seat.is_ready = bool(done)
             self._changed.notify_all()

@@ -11,12 +11,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.cluster.pool import Lost, Pool, Silent
 from pipeline.flow.heartbeat import hung
 from pipeline.flow.intake import Intaken
+from pipeline.models.preprocess import Preprocess
 from pipeline.records import Failure, Left, Result, Stage, Task, Transcript, VideoFile
 
 TOGETHER = 2  # losses, after which a file goes alone
@@ -47,11 +49,15 @@ class RemoteReader:
 
     Args:
         decoders: to ask.
+        preprocess: gives CLIP's preprocessing; called only when a file is decoded.
         timeout_seconds: time without progress after which an actor is killed.
     """
 
-    def __init__(self, decoders: Pool, timeout_seconds: float) -> None:
+    def __init__(
+        self, decoders: Pool, preprocess: Callable[[], Preprocess], timeout_seconds: float
+    ) -> None:
         self._decoders = decoders
+        self._preprocess = preprocess
         self._timeout = timeout_seconds
         self._last = threading.local()  # the actor that has the file's bytes in its page cache
 
@@ -61,7 +67,8 @@ class RemoteReader:
 
     def decode(self, task: Task, words: Transcript | None) -> RemoteVideo | Failure | Left:
         file, digest = task.file, task.content_hash
-        made, reference = self._ask(file, digest, "decode", task, words, results=2)
+        arguments = (task, words, self._preprocess())
+        made, reference = self._ask(file, digest, "decode", *arguments, results=2)
         return made if isinstance(made, Failure | Left) else RemoteVideo(task, reference, made)
 
     def _ask(
@@ -86,7 +93,14 @@ class RemoteReader:
             else:
                 self._last.seat = seat
                 return made, reference
-        return Failure(file, Stage.CRASH, CRASHES, digest), None
+        return self.blame(file, digest), None
+
+    def blame(self, file: VideoFile, digest: str | None) -> Failure:
+        """Make the failure of a file that takes actors down; a trial tells by which signal."""
+        reason = None
+        with suppress(Lost):
+            reason, _, _ = self._decoders.call("crash_of", file)
+        return Failure(file, Stage.CRASH, reason or CRASHES, digest)
 
 
 class RemoteEmbedder:
@@ -95,11 +109,18 @@ class RemoteEmbedder:
     Args:
         embedders: to ask.
         decode_again: makes of a task what `Intake.make` does.
+        blame: makes the failure of a file with a content that takes actors down.
     """
 
-    def __init__(self, embedders: Pool, decode_again: Callable[[Task], Iterator[Intaken]]) -> None:
+    def __init__(
+        self,
+        embedders: Pool,
+        decode_again: Callable[[Task], Iterator[Intaken]],
+        blame: Callable[[VideoFile, str], Failure],
+    ) -> None:
         self._embedders = embedders
         self._decode_again = decode_again
+        self._blame = blame
         self.has_run = False
 
     def embed(self, videos: Sequence[RemoteVideo]) -> list[Result]:
@@ -124,8 +145,7 @@ class RemoteEmbedder:
                 log.info("%r is embedded again: %s", videos[0].task.file.path, loss)
                 guilty += loss.guilty
                 videos = self._again(videos, done)
-        tasks = [each.task for each in videos]
-        return [*done, *(Failure(t.file, Stage.CRASH, CRASHES, t.content_hash) for t in tasks)]
+        return [*done, *(self._blame(v.task.file, v.task.content_hash) for v in videos)]
 
     def _again(self, videos: Sequence[RemoteVideo], done: list[Result]) -> list[RemoteVideo]:
         """Decode videos again, whose frames may be gone; what does not decode is `done`."""

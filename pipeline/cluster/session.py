@@ -16,11 +16,12 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError, SettingsError
+from pipeline.isolation import KILLED_SECONDS
 from pipeline.models.devices import usable_cores
 from pipeline.settings import Settings
 
@@ -68,6 +69,19 @@ def ray_session(settings: Settings) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
+
+
+def end_at_once() -> None:
+    """End the cluster that this process started, without asking it, and remove its folder."""
+    import psutil  # Ray brings it along
+
+    processes = psutil.Process().children(recursive=True)
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=KILLED_SECONDS)
+    for folder in _base().glob(f"{_PREFIX}{os.getpid()}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def import_ray() -> Any:
@@ -129,17 +143,20 @@ def _store_bytes(settings: Settings) -> int:
 @contextmanager
 def _scratch() -> Iterator[Path]:
     """Make a folder for this run, and remove it with those that killed runs left."""
-    base = tempfile.gettempdir()
-    if len(os.fsencode(base)) > _LONGEST_BASE:
-        base = "/tmp"
-    for left in Path(base).glob(f"{_PREFIX}*"):
+    for left in _base().glob(f"{_PREFIX}*"):
         if not _runs(left):
             shutil.rmtree(left, ignore_errors=True)  # of another user, where it cannot be removed
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_base()))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _base() -> Path:
+    """Folder for those of runs, with a name as short as Ray's sockets need it."""
+    folder = tempfile.gettempdir()
+    return Path(folder if len(os.fsencode(folder)) <= _LONGEST_BASE else "/tmp")
 
 
 def _runs(folder: Path) -> bool:

@@ -97,5 +97,8 @@ class Engine(Protocol):
     def connect(self, stages: StageGroup, shared: Shared) -> Line:
         """Start the stages in a group, and give their two ends."""
 
+    def abandon(self) -> None:
+        """End what runs outside of this process, which is about to leave at once."""
+
     def text_encoder(self) -> EncodeTexts | None:
         """CLIP's text encoder, None where no CLIP is loaded."""

@@ -162,6 +162,7 @@ class Flow:
     def abandon(self) -> None:
         """Note that the process is about to leave at once, and not for a crash."""
         self._journal.close()
+        self._engine.abandon()
 
     def _wake(self) -> None:
         if self._watcher is not None:

@@ -67,6 +67,9 @@ class LocalEngine:
         embedder = _LocalEmbedder(Embedder.of(self._settings, self._models), shared.journal)
         return wire(stages, intake, embedder, shape)
 
+    def abandon(self) -> None:
+        """Nothing runs outside of this process."""
+
     def text_encoder(self) -> EncodeTexts | None:
         clip = self._models.loaded_clip
         return clip.encode_texts if clip else None

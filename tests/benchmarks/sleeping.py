@@ -35,13 +35,10 @@ DECODE_SECONDS, EMBED_SECONDS = "SLEEPING_DECODE", "SLEEPING_EMBED"  # of the en
 
 
 class SleepingDecoder(DecoderActor):
-    def prepare(self, preprocess: Any) -> None:
-        """Nothing to read."""
-
     def hash(self, file: VideoFile) -> Answer:
         return Answer(hashlib.blake2b(file.path.encode(), digest_size=16).hexdigest())
 
-    def decode(self, task: Task, words: Any) -> tuple[Answer, DecodedVideo]:
+    def decode(self, task: Task, words: Any, preprocess: Any) -> tuple[Answer, DecodedVideo]:
         sleep(float(os.environ[DECODE_SECONDS]))
         pixels = np.zeros((FRAMES, SIDE, SIDE, 3), np.uint8)
         frames = Frames(pixels, np.linspace(0, 12, FRAMES), 360, 360, bytes(10_000))
@@ -53,6 +50,9 @@ class SleepingDecoder(DecoderActor):
 class SleepingEmbedder(EmbedderActor):
     def __init__(self, *_: Any) -> None:
         self._gpu = threading.Lock()
+
+    def read_preprocess(self) -> Answer:
+        return Answer(None)
 
     def embed(self, *videos: DecodedVideo) -> Answer:
         with self._gpu:
@@ -68,7 +68,6 @@ def act(decode_seconds: float, embed_seconds: float) -> None:
     os.environ[DECODE_SECONDS], os.environ[EMBED_SECONDS] = str(decode_seconds), str(embed_seconds)
     named: Any = engine
     named.DecoderActor, named.EmbedderActor = SleepingDecoder, SleepingEmbedder
-    named.read_preprocess = _nothing
 
 
 def make_files(folder: Path, count: int) -> Path:
@@ -79,10 +78,6 @@ def make_files(folder: Path, count: int) -> Path:
         path.write_bytes(b"0")
         os.utime(path, (1_500_000_000, 1_500_000_000))
     return folder
-
-
-def _nothing(_: Any) -> None:
-    return None
 
 
 def _embedded(video: DecodedVideo) -> EmbeddedVideo:

@@ -38,7 +38,7 @@ CRASH, AWAY = Lost("it died", guilty=True), Lost("its node died", guilty=False)
 
 def reader(*answers: Any) -> tuple[RemoteReader, Actors]:
     actors = Actors(*answers)
-    return RemoteReader(actors, 3.0), actors
+    return RemoteReader(actors, lambda: None, 3.0), actors
 
 
 def test_a_file_goes_to_another_actor_and_from_the_third_on_alone() -> None:
@@ -48,8 +48,10 @@ def test_a_file_goes_to_another_actor_and_from_the_third_on_alone() -> None:
 
 
 def test_a_file_that_takes_actors_down_also_alone_is_to_blame() -> None:
-    read, _ = reader(CRASH, CRASH, CRASH, CRASH)
-    assert read.decode(TASK, None) == Failure(FILE, Stage.CRASH, CRASHES, "digest")
+    reason = "it crashes the process (SIGSEGV)"
+    for trial, told in ((reason, reason), (None, CRASHES), (CRASH, CRASHES)):
+        read, _ = reader(CRASH, CRASH, CRASH, CRASH, trial)
+        assert read.decode(TASK, None) == Failure(FILE, Stage.CRASH, told, "digest")
 
 
 def test_a_file_whose_reading_does_not_come_back_fails_as_on_one_machine() -> None:
@@ -75,7 +77,11 @@ def decode_again(task: Task) -> Iterator[Any]:
 
 def embedder(*answers: Any) -> tuple[RemoteEmbedder, Actors]:
     actors = Actors(*answers)
-    return RemoteEmbedder(actors, decode_again), actors
+    return RemoteEmbedder(actors, decode_again, blame), actors
+
+
+def blame(file: VideoFile, digest: str) -> Failure:
+    return Failure(file, Stage.CRASH, CRASHES, digest)
 
 
 def test_a_batch_is_embedded_again_by_another_actor() -> None:
@@ -97,5 +103,5 @@ def test_a_video_that_changed_before_it_was_decoded_again_is_left(losses: int) -
     left = Left(FILE)
     actors = Actors(*(CRASH,) * losses)
     tries: Iterator[list[Any]] = iter([*([[VIDEOS[0]]] * (losses - 1)), [left]])
-    embed = RemoteEmbedder(actors, lambda _: iter(next(tries)))
+    embed = RemoteEmbedder(actors, lambda _: iter(next(tries)), blame)
     assert embed.embed(VIDEOS[:1]) == [left]

@@ -1,4 +1,4 @@
-"""The folder of a cluster that the program starts goes with it, and with what a kill left."""
+"""What is said without Ray; the folder of a cluster goes with its run, or with the next."""
 
 from __future__ import annotations
 
@@ -6,11 +6,32 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pipeline.cluster.session import _scratch
+from pipeline.cluster.examine import examine_cluster
+from pipeline.cluster.session import INSTALL, _scratch
+from pipeline.config import load
+from pipeline.doctor.finding import State
+from tests.support.program import Run
+from tests.support.projects import UserProject
+
+
+def test_without_ray_the_command_that_installs_it_is_named(
+    new_project: Callable[..., UserProject],
+    tmp_path: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = new_project(tmp_path / "project")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    ended = run("--config", project.config, "scan", "--engine", "ray")
+    assert ended.returncode
+    assert INSTALL in ended.stderr
+    (finding,) = examine_cluster(load(project.config))
+    assert (finding.state, INSTALL in finding.text) == (State.PROBLEM, True)
 
 
 def test_a_folder_goes_with_its_run_and_those_of_killed_runs_with_the_next(
