@@ -75,6 +75,8 @@ class RayEngine:
 
     def connect(self, stages: StageGroup, shared: Shared) -> Line:
         queue, embedders = self._settings.queue, self.plan.embedders
+        self._decoders.start()
+        self._embedders.start()
         timeout = self._settings.decode.timeout_seconds
         reader = RemoteReader(self._decoders, lambda: self._preprocess, timeout)
         intake = Intake(shared.claims, shared.transcript_of, reader)

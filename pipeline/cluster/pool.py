@@ -19,6 +19,7 @@ from pipeline.cluster.placement import Place
 from pipeline.errors import PipelineError
 
 LOOK_SECONDS = 1.0
+STARTING_SECONDS = 0.1  # between two looks while actors start
 
 PULSE = "pulse"
 """Group of methods that an actor answers to while it works."""
@@ -101,6 +102,10 @@ class Pool:
         self._looking = threading.Lock()
         self._changed = threading.Condition()
 
+    def start(self) -> None:
+        """Start all actors, and do not wait for them; `call` does so, too."""
+        self._look()
+
     def call(
         self,
         method: str,
@@ -165,7 +170,7 @@ class Pool:
                             f" {self._patience:g} s; start nodes again, or see whether others"
                             " use all their cores, and run this again: what is done is kept"
                         )
-                    self._changed.wait(LOOK_SECONDS)
+                    self._changed.wait(STARTING_SECONDS)
         finally:
             with self._changed:
                 self._wait_alone -= alone
@@ -258,7 +263,6 @@ class Pool:
         if monotonic() < self._next_look or not self._looking.acquire(blocking=False):
             return
         try:
-            self._next_look = monotonic() + LOOK_SECONDS
             places = Counter(self._places())
             with self._changed:
                 self._seats = [seat for seat in self._seats if seat.place in places]
@@ -268,6 +272,8 @@ class Pool:
                 new = [seat for seat in self._seats if not seat.is_ready]
             for seat in new:
                 self._note(seat)
+            is_starting = not all(seat.is_ready for seat in new)
+            self._next_look = monotonic() + (STARTING_SECONDS if is_starting else LOOK_SECONDS)
         finally:
             self._looking.release()
 

@@ -43,7 +43,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any
 
 import psutil
@@ -54,9 +54,12 @@ from pipeline.cluster.session import ray_session
 from pipeline.flow.engine import Engine
 from pipeline.flow.flow import Flow
 from pipeline.flow.local import LocalEngine
+from pipeline.models.loaded import Models
 from pipeline.project import Project
-from pipeline.records import Outcome
+from pipeline.records import DecodedVideo, Outcome, Task, VideoFile
 from pipeline.settings import Settings
+from pipeline.stages.decode import Decoder
+from pipeline.stages.read import decode_file, hash_file
 from tests.benchmarks import sleeping
 from tests.benchmarks.measure import ROOT, publish
 from tests.support.flows import Tally
@@ -154,6 +157,39 @@ def overhead(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
         {"engine": name, "seconds": median(each), "all": each, "goal": told}
         for name, each in seconds.items()
     ]
+
+
+def decoding(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """CPU seconds that it takes to hash and decode a clip, on one core after the other."""
+    from tests.benchmarks.end_to_end import COUNTS, chosen
+    from tests.benchmarks.phone import Phone
+
+    settings = settings_of(folder, folder, clip="base")
+    decoder = Decoder(settings, Models(settings, print).preprocess())
+    kinds = {"real": chosen(COUNTS)} | {
+        f"phone, 30 s, keyframes {apart / 30:.0f} s apart": [
+            Phone(fps=30, keyframe_interval=apart, sound="speech").path()
+        ]
+        for apart in (30, 250)
+    }
+    rows = []
+    for kind, clips in kinds.items():
+        read(decoder, clips[0])  # what is loaded once
+        began = process_time()
+        for clip in clips * options.runs:
+            read(decoder, clip)
+        each = (process_time() - began) / len(clips) / options.runs
+        rows.append({"clips": kind, "number": len(clips), "cpu_seconds_each": each})
+    return rows
+
+
+def read(decoder: Decoder, clip: Path) -> None:
+    facts = clip.stat()
+    file = VideoFile(clip.name, clip, facts.st_size, facts.st_mtime_ns)
+    digest = hash_file(file, lambda: None)
+    assert isinstance(digest, str)
+    made = decode_file(decoder, Task(file, digest), None, lambda: None)
+    assert isinstance(made, DecodedVideo), made
 
 
 def nodes(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -258,6 +294,7 @@ def run_on(started: Any, videos: Path, store: Path, count: int, report: Times) -
 
 MEASURES: dict[str, Callable[[Path, argparse.Namespace], list[dict[str, Any]]]] = {
     "overhead": overhead,
+    "decoding": decoding,
     "nodes": nodes,
     "killed": killed,
     "memory": memory,

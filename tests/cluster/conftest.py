@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -18,20 +20,47 @@ from tests.support.projects import UserProject
 MEGABYTE = 1 << 20
 NODE = {"num_cpus": 1, "object_store_memory": 100 * MEGABYTE, "include_dashboard": False}
 
-# Runs in every process of the first node.
+# Runs in every process of a node: some files harm whoever opens them, and others are not opened
+# before `Late.let_on`, of which the node that is about to open one leaves word.
 STARTUP = """
-import ctypes, os, resource, sys
+import ctypes, os, resource, sys, time
 
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+folder, node = os.path.dirname(__file__), os.environ["NODE_NAME"]
 
 def harm(event, arguments):
-    if event == "open" and str(arguments[0]).endswith("/crashes.mp4"):
+    name = os.path.basename(str(arguments[0])) if event == "open" else ""
+    if name == "crashes.mp4":
         ctypes.string_at(0)
-    if event == "open" and str(arguments[0]).endswith("/changes.mp4"):
+    elif name == "changes.mp4":
         os.utime(arguments[0], (1_600_000_000, 1_600_000_000))
+    elif name.startswith("late") and name.endswith(".mp4"):
+        open(os.path.join(folder, "opens-" + node), "w").close()
+        while not os.path.exists(os.path.join(folder, "go")):
+            time.sleep(0.05)
 
 sys.addaudithook(harm)
 """
+
+
+@dataclass(frozen=True)
+class Late:
+    """Files named `late*.mp4`, which nodes open no sooner than a test lets them."""
+
+    folder: Path
+
+    def is_opened_by(self, node: str) -> bool:
+        """Whether a node waits to open one."""
+        return (self.folder / f"opens-{node}").exists()
+
+    def let_on(self) -> None:
+        (self.folder / "go").touch()
+
+
+class AddNode(Protocol):
+    """Adds a node to the cluster for one test, with options of `ray.cluster_utils.Cluster`."""
+
+    def __call__(self, name: str, **options: Any) -> Any: ...
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,26 +85,43 @@ def environment() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def cluster(environment: dict[str, str]) -> Iterator[Any]:
-    """A cluster whose first node lives as long as the tests; some files harm whoever reads them."""
+    """A cluster whose first node lives as long as the tests."""
     from ray.cluster_utils import Cluster
 
-    startup = {"PYTHONPATH": environment["RAY_TMPDIR"]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of LanceDB, which does not like forks
-        cluster = Cluster(initialize_head=True, head_node_args={**NODE, "env_vars": startup})
+        first = {**NODE, "env_vars": startup("first")}
+        cluster = Cluster(initialize_head=True, head_node_args=first)
     yield cluster
     cluster.shutdown()
 
 
+def startup(node: str) -> dict[str, str]:
+    """The environment of a node, in which `STARTUP` runs."""
+    return {"PYTHONPATH": os.environ["RAY_TMPDIR"], "NODE_NAME": node}
+
+
 @pytest.fixture
-def second_node(cluster: Any) -> Iterator[Any]:
-    """Another node, for one test."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        node = cluster.add_node(**NODE)
-    yield node
-    if node in cluster.worker_nodes:
+def add_node(cluster: Any) -> Iterator[AddNode]:
+    """Adds nodes, which go when the test ends."""
+
+    def add_node(name: str, **options: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return cluster.add_node(**NODE | options, env_vars=startup(name))
+
+    yield add_node
+    for node in list(cluster.worker_nodes):
         cluster.remove_node(node, allow_graceful=False)
+
+
+@pytest.fixture
+def late(environment: dict[str, str]) -> Iterator[Late]:
+    """What holds up files, and lets them on at the end of the test."""
+    late = Late(Path(environment["RAY_TMPDIR"]))
+    yield late
+    for word in [late.folder / "go", *late.folder.glob("opens-*")]:
+        word.unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from store.table.store import Store
-from tests.cluster.conftest import MEGABYTE, NODE
+from tests.cluster.conftest import MEGABYTE, NODE, AddNode, Late
 from tests.support.disks import nobody_can_open
 from tests.support.program import Finished, Run
 from tests.support.projects import UserProject, eventually
@@ -51,7 +51,7 @@ def test_files_that_harm_an_actor_cost_themselves_only(
     assert (document["embedded"], document["failed"]) == (2, 3)
     rows, failures = kept(project)
     assert rows == {"a.mp4", "b/c.mp4"}
-    assert failures["crashes.mp4"] == ("crash", "it crashes the process")
+    assert failures["crashes.mp4"] == ("crash", "it crashes the process (SIGSEGV)")
     assert failures["stuck.mp4"] == ("decode", STUCK)
     assert failures["broken.mp4"][0] == "decode"
     assert "'changes.mp4' changed while it was read" in ended.stderr
@@ -78,22 +78,27 @@ def full_store(cluster: Any) -> Iterator[None]:
     ray.shutdown()
 
 
-def test_a_node_that_dies_in_the_middle_costs_no_video(
+def test_a_node_that_dies_costs_no_video_and_one_that_joins_works_too(
     project: UserProject,
     cluster: Any,
-    second_node: Any,
+    add_node: AddNode,
+    late: Late,
     on_cluster: tuple[str, ...],
     run: Run,
     made: Made,
 ) -> None:
-    names = [f"{n % 3}/{n}.mp4" for n in range(60)]
+    names = [*(f"{n}.mp4" for n in range(4)), *(f"late{n}.mp4" for n in range(12))]
     project.add_distinct(made("no_audio.mp4"), names)
+    second = add_node("second")
 
-    def kill_a_node() -> None:
-        eventually(lambda: rows_so_far(project))
-        cluster.remove_node(second_node, allow_graceful=False)
+    def change_nodes() -> None:
+        eventually(lambda: rows_so_far(project) and late.is_opened_by("second"))
+        cluster.remove_node(second, allow_graceful=False)
+        add_node("third")
+        eventually(lambda: late.is_opened_by("third"))
+        late.let_on()
 
-    with in_thread(kill_a_node):
+    with in_thread(change_nodes):
         ended = run("--config", project.config, "scan", "--json", *on_cluster)
     assert summary(ended)["embedded"] == len(names)
     assert "2 nodes" in ended.stderr

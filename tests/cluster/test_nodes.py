@@ -15,6 +15,7 @@ import pytest
 from pipeline.cluster.examine import examine_cluster
 from pipeline.config import load
 from pipeline.demo.weights import TINY_CLIP
+from store.table.store import Store
 from tests.cluster.conftest import NODE
 from tests.support.program import ROOT, Run
 from tests.support.projects import UserProject, eventually
@@ -104,6 +105,32 @@ def test_a_place_that_no_node_has_is_named(
     ended = run("--config", project.config, "scan", *on_cluster, *elsewhere)
     assert ended.returncode == 1
     assert "does not see /nowhere" in ended.stderr
+
+
+def test_nodes_that_have_the_videos_elsewhere_read_them_there(
+    project: UserProject, on_cluster: tuple[str, ...], tmp_path: Path, made: Callable[[str], Path]
+) -> None:
+    project.add(made("no_audio.mp4"), "said/a.mp4")
+    project.add(made("not_a_video.mp4"), "broken.mp4")
+    elsewhere = project.videos.rename(tmp_path / "elsewhere")
+    project.videos.mkdir()
+    # Only this machine sees them at `videos`.
+    script = f'mount --bind {elsewhere} {project.videos} && exec "$@"'
+    ended = subprocess.run(
+        [
+            "unshare", "-m", "sh", "-c", script, "sh", sys.executable, ROOT / "run.py",
+            "--config", project.config, "--set", f"ray.data_dir={elsewhere}", "scan", *on_cluster,
+        ],
+        capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    if ended.stderr.startswith(("unshare:", "mount:")):
+        pytest.skip(f"no mount namespace can be made here: {ended.stderr}")
+    assert ended.returncode == 0, ended.stderr
+    with Store.open(str(project.store)) as store:
+        assert set(store.known()) == {"said/a.mp4"}
+        (failure,) = store.failures()
+        assert (failure.path, failure.stage) == ("broken.mp4", "decode")
+        assert str(elsewhere) not in failure.reason
 
 
 def test_no_cluster_at_the_address_is_an_error_line(project: UserProject, run: Run) -> None:

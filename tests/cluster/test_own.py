@@ -18,9 +18,13 @@ import numpy as np
 import psutil
 import pytest
 
+from pipeline.commands.flow_run import COUNTS
+from pipeline.commands.output import INTERRUPTED
 from pipeline.demo.weights import TINY_CLIP
+from store.errors import StoreError
 from store.schema import Row
 from store.table.store import Store
+from tests.support.disks import nobody_can_open
 from tests.support.program import Run, Spawn
 from tests.support.projects import UserProject, eventually
 from tests.support.watching import Watching, start_watch
@@ -90,19 +94,27 @@ def test_a_watch_does_what_the_local_engine_does_behind_closed_doors(
     assert watching.process.wait(60) == 0, watching.lines
     summary = json.loads((project.folder / "stdout").read_text(encoding="utf-8"))
     assert (summary["embedded"], summary["copied"], summary["failed"]) == (2, 1, 1)
-    assert "Skipping broken.mp4" in watching.lines
     assert not list(scratch.glob("vv-ray-*"))
 
     theirs = UserProject.make(tmp_path / "local", clip=TINY_CLIP, whisper=whisper_dir)
     fill(theirs, made)
-    ended = run("--config", theirs.config, "scan")
+    ended = run("--config", theirs.config, "scan", "--json")
     assert ended.returncode == 0, ended.stderr
+    local = json.loads(ended.stdout)
+    assert summary.keys() == local.keys()
+    assert all(summary[name] == local[name] for name in (*COUNTS, "left", "failures"))
+    assert skipped(watching.lines) == skipped(ended.stderr) != []
     rows, failures = kept(project)
     expected, expected_failures = kept(theirs)
     assert failures == expected_failures
     assert rows.keys() == expected.keys()
     for path, row in rows.items():
         assert_same(row, expected[path])
+
+
+def skipped(lines: str) -> list[str]:
+    """What is said of files that fail, without the times."""
+    return [line[line.index("Skipping") :] for line in lines.splitlines() if "Skipping" in line]
 
 
 def check_doors(watching: Watching, folder: Path) -> None:
@@ -116,6 +128,8 @@ def check_doors(watching: Watching, folder: Path) -> None:
     ]
     assert doors
     assert {door.ip for door in doors} <= set(CLOSED)
+    (dashboard,) = (p for p in processes if "dashboard.py" in " ".join(p.cmdline()))
+    assert "--disable-frontend" in dashboard.cmdline()  # what is left of it runs in any case
     assert not list(folder.glob("session_*/usage_stats.json"))
     gcs = next(process for process in processes if process.name() == "gcs_server")
     assert gcs.environ()["RAY_USAGE_STATS_ENABLED"] == "0"
@@ -129,34 +143,57 @@ def check_doors(watching: Watching, folder: Path) -> None:
     assert "uthentication" in joined.stderr
 
 
-def test_after_a_kill_nothing_runs_on_and_the_next_scan_completes(
+def test_after_a_kill_or_two_interrupts_nothing_runs_on_and_the_next_scan_completes(
     project: UserProject,
     plain: dict[str, str],
     scratch: Path,
     spawn: Spawn,
-    run_process: Run,
+    run: Run,
     made: Callable[[str], Path],
 ) -> None:
-    project.add_distinct(made("no_audio.mp4"), (f"{n}.mp4" for n in range(40)))
-    log = project.folder / "killed"
-    with log.open("w", encoding="utf-8") as stderr:
-        process = spawn("--config", project.config, "scan", "--engine", "ray", stderr=stderr)
-    eventually(lambda: "Dataset summary" in log.read_text("utf-8") or process.poll() is not None)
+    names = {f"{n}.mp4" for n in range(40)}
+    project.add_distinct(made("no_audio.mp4"), sorted(names))
+    killed, children = start_scan(project, spawn)
+    killed.send_signal(signal.SIGKILL)
     # Ray's two agents notice after a minute; they start nothing.
-    children = [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if "Agent" not in child.name()
-    ]
-    process.send_signal(signal.SIGKILL)
-    _, alive = psutil.wait_procs(children, timeout=60)
-    assert not alive
-    left = set(scratch.glob("vv-ray-*"))
-    assert len(left) == 1
+    assert not alive([child for child in children if "Agent" not in child.name()])
+    (left,) = scratch.glob("vv-ray-*")
 
-    again = run_process("--config", project.config, "scan", "--engine", "ray", "--json")
-    assert again.returncode == 0, again.stderr
-    summary = json.loads(again.stdout)
-    assert (summary["embedded"] + summary["unchanged"], summary["failed"]) == (40, 0)
-    assert len(kept(project)[0]) == 40
-    assert set(scratch.glob("vv-ray-*")) <= left  # which the agents may still write into
+    project.add(made("portrait.mp4"), "stuck.mp4")
+    with nobody_can_open(project.videos / "stuck.mp4"):
+        stopped, children = start_scan(project, spawn)
+        log = project.folder / "stderr"
+        eventually(lambda: rows(project) == names)
+        stopped.send_signal(signal.SIGINT)
+        eventually(lambda: "Press Ctrl-C again" in log.read_text("utf-8"))
+        stopped.send_signal(signal.SIGINT)
+        assert stopped.wait(10) == INTERRUPTED
+        assert not alive(children)
+    assert set(scratch.glob("vv-ray-*")) <= {left}  # which those agents may still write into
+
+    ended = run("--config", project.config, "scan", "--json")
+    summary = json.loads(ended.stdout)
+    assert (summary["embedded"], summary["unchanged"], summary["failed"]) == (1, 40, 0)
+    assert rows(project) == names | {"stuck.mp4"}
+
+
+def start_scan(project: UserProject, spawn: Spawn) -> tuple[Any, list[psutil.Process]]:
+    """A scan in a cluster of its own that has written rows, and the processes of both."""
+    with (project.folder / "stderr").open("w", encoding="utf-8") as stderr:
+        process = spawn("--config", project.config, "scan", "--engine", "ray", stderr=stderr)
+    eventually(lambda: rows(project) or process.poll() is not None)
+    return process, psutil.Process(process.pid).children(recursive=True)
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that do not end."""
+    return psutil.wait_procs(processes, timeout=60)[1]
+
+
+def rows(project: UserProject) -> set[str]:
+    """Paths in the store just now."""
+    try:
+        with Store.open(str(project.store)) as store:
+            return set(store.known())
+    except StoreError:  # it is being made
+        return set()

@@ -10,10 +10,12 @@ import pytest
 
 from pipeline.cluster.pool import Lost, Silent
 from pipeline.cluster.remote import CRASHES, RemoteEmbedder, RemoteReader, RemoteVideo
+from pipeline.models.preprocess import Preprocess
 from pipeline.records import Failure, Left, Stage, Task, VideoFile
 
 FILE = VideoFile("a.mp4", Path("/videos/a.mp4"), 1, 1)
 TASK = Task(FILE, "digest")
+PREPROCESS = Preprocess((8, 8), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 class Actors:
@@ -38,7 +40,7 @@ CRASH, AWAY = Lost("it died", guilty=True), Lost("its node died", guilty=False)
 
 def reader(*answers: Any) -> tuple[RemoteReader, Actors]:
     actors = Actors(*answers)
-    return RemoteReader(actors, lambda: None, 3.0), actors
+    return RemoteReader(actors, lambda: PREPROCESS, 3.0), actors
 
 
 def test_a_file_goes_to_another_actor_and_from_the_third_on_alone() -> None:
