@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 from store.table.store import Store
 from tests.cluster.conftest import MEGABYTE, NODE, AddNode, Late
 from tests.support.disks import nobody_can_open
-from tests.support.program import Finished, Run
+from tests.support.program import Finished, Run, Spawn
 from tests.support.projects import UserProject, eventually
 
 Made = Callable[[str], Path]
@@ -84,24 +82,21 @@ def test_a_node_that_dies_costs_no_video_and_one_that_joins_works_too(
     add_node: AddNode,
     late: Late,
     on_cluster: tuple[str, ...],
-    run: Run,
+    spawn: Spawn,
     made: Made,
 ) -> None:
     names = [*(f"{n}.mp4" for n in range(4)), *(f"late{n}.mp4" for n in range(12))]
     project.add_distinct(made("no_audio.mp4"), names)
     second = add_node("second")
-
-    def change_nodes() -> None:
-        eventually(lambda: rows_so_far(project) and late.is_opened_by("second"))
-        cluster.remove_node(second, allow_graceful=False)
-        add_node("third")
-        eventually(lambda: late.is_opened_by("third"))
-        late.let_on()
-
-    with in_thread(change_nodes):
-        ended = run("--config", project.config, "scan", "--json", *on_cluster)
-    assert summary(ended)["embedded"] == len(names)
-    assert "2 nodes" in ended.stderr
+    scan = spawn("--config", project.config, "scan", "--json", *on_cluster)
+    eventually(lambda: rows_so_far(project) and late.is_opened_by("second"))
+    cluster.remove_node(second, allow_graceful=False)
+    add_node("third")
+    eventually(lambda: late.is_opened_by("third"))
+    late.let_on()
+    stdout, stderr = scan.communicate(timeout=120)
+    assert summary(Finished(scan.returncode, stdout, stderr))["embedded"] == len(names)
+    assert "2 nodes" in stderr
     assert kept(project) == (set(names), {})
 
 
@@ -111,11 +106,3 @@ def rows_so_far(project: UserProject) -> bool:
             return bool(store.known())
     except Exception:  # noqa: BLE001 - it is being made
         return False
-
-
-@contextmanager
-def in_thread(work: Callable[[], None]) -> Iterator[None]:
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield
-    thread.join()
