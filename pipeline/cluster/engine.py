@@ -3,6 +3,9 @@
 The feeder, the claims, the journal and the writer stay here. A thread of this process waits for
 each call, so that channels bound what is under way as they do for the local engine; pixels stay in
 the object stores of the nodes.
+
+Nodes that join later get their actors at once. How many calls are under way is set at the start,
+two a decoder, so that a cluster can double while a run goes on; the next run uses all of it.
 """
 
 from __future__ import annotations

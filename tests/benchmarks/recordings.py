@@ -61,7 +61,7 @@ def entries(folder: Path) -> list[dict[str, object]]:
 
 def recordings(every: int = 1) -> list[Recording]:
     """Every so many of the short ones; all that are long, also made of short ones in a row; the
-    sound of videos in which nobody speaks. Without a media folder: the one that the tests ship."""
+    sound of videos in which nobody speaks. Without a media folder: the one that the demo ships."""
     folder = media_folder()
     if folder is None:
         spoken = [Recording("jfk", read_sound(RECORDING), "en", JFK)]

@@ -12,7 +12,7 @@ ASK_NOT = (
     "and so my fellow americans ask not what your country can do for you "
     "ask what you can do for your country"
 )
-"""What is said in tests/assets/jfk.flac."""
+"""What is said in the recording that the demo ships."""
 
 
 def words(text: str) -> list[str]:
