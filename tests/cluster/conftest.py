@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import pytest
 
 from pipeline.demo.weights import TINY_CLIP
-from tests.support.projects import UserProject
+from tests.support.projects import UserProject, eventually
 
 MEGABYTE = 1 << 20
 NODE = {"num_cpus": 1, "object_store_memory": 100 * MEGABYTE, "include_dashboard": False}
@@ -101,9 +101,15 @@ def startup(node: str) -> dict[str, str]:
     return {"PYTHONPATH": os.environ["RAY_TMPDIR"], "NODE_NAME": node}
 
 
+def alive(cluster: Any) -> int:
+    """How many nodes the cluster takes to be alive."""
+    return sum(node["Alive"] for node in cluster.global_state.node_table())
+
+
 @pytest.fixture
 def add_node(cluster: Any) -> Iterator[AddNode]:
     """Adds nodes, which go when the test ends."""
+    eventually(lambda: alive(cluster) == 1)  # one that another test killed is given up first
 
     def add_node(name: str, **options: Any) -> Any:
         with warnings.catch_warnings():

@@ -16,7 +16,7 @@ from pipeline.cluster.examine import examine_cluster
 from pipeline.config import load
 from pipeline.demo.weights import TINY_CLIP
 from store.table.store import Store
-from tests.cluster.conftest import NODE
+from tests.cluster.conftest import NODE, alive
 from tests.support.program import ROOT, Run
 from tests.support.projects import UserProject, eventually
 
@@ -69,10 +69,6 @@ def other_machine(cluster: Any, project: UserProject, tmp_path: Path) -> Iterato
     finally:
         process.communicate("")
         eventually(lambda: alive(cluster) == 1)
-
-
-def alive(cluster: Any) -> int:
-    return sum(node["Alive"] for node in cluster.global_state.node_table())
 
 
 def test_what_a_node_lacks_is_said_before_anything_starts(
