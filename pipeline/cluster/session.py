@@ -61,7 +61,7 @@ def ray_session(settings: Settings) -> Iterator[Any]:
         ray = import_ray()
         try:
             ray.init(log_to_driver=False, configure_logging=False, **options)
-        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        except Exception as error:  # Ray raises bare ones, as where starting takes it 30 s
             reason = str(error).strip().partition("\n")[0]
             what = f"ray.address = {address}: cannot be joined" if address else "Ray does not start"
             raise PipelineError(f"{what}: {reason}") from error
