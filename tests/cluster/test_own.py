@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,10 +27,11 @@ from store.schema import Row
 from store.table.store import Store
 from tests.support.disks import nobody_can_open
 from tests.support.program import Run, Spawn
-from tests.support.projects import UserProject, eventually
+from tests.support.projects import UserProject, distinct_copy, eventually
 from tests.support.watching import Watching, start_watch
 
 CLOSED = ("::ffff:127.0.0.1", "127.0.0.1", "::1")
+STUCK = "stuck.mp4"
 JOIN = "import ray; ray.init(address={!r}, log_to_driver=False)"
 
 
@@ -151,21 +153,19 @@ def test_after_a_kill_or_two_interrupts_nothing_runs_on_and_the_next_scan_comple
     run: Run,
     made: Callable[[str], Path],
 ) -> None:
-    names = {f"{n}.mp4" for n in range(40)}
-    project.add_distinct(made("no_audio.mp4"), sorted(names))
-    killed, children = start_scan(project, spawn)
-    killed.send_signal(signal.SIGKILL)
-    # Ray's two agents notice after a minute; they start nothing.
-    assert not alive([child for child in children if "Agent" not in child.name()])
+    project.add(made("no_audio.mp4"), STUCK)  # the smallest, which is read last
+    with scan_in_the_middle(project, spawn, "later.mp4", made) as (killed, children):
+        # Ray's two agents notice after a minute; they start nothing.
+        others = [child for child in children if "Agent" not in child.name()]
+        killed.send_signal(signal.SIGKILL)
+        assert not alive(others)
     (left,) = scratch.glob("vv-ray-*")
 
-    project.add(made("portrait.mp4"), "stuck.mp4")
-    with nobody_can_open(project.videos / "stuck.mp4"):
-        stopped, children = start_scan(project, spawn)
+    with scan_in_the_middle(project, spawn, "latest.mp4", made) as (stopped, children):
         log = project.folder / "stderr"
-        eventually(lambda: rows(project) == names)
         stopped.send_signal(signal.SIGINT)
         eventually(lambda: "Press Ctrl-C again" in log.read_text("utf-8"))
+        assert stopped.poll() is None
         stopped.send_signal(signal.SIGINT)
         assert stopped.wait(10) == INTERRUPTED
         assert not alive(children)
@@ -173,16 +173,27 @@ def test_after_a_kill_or_two_interrupts_nothing_runs_on_and_the_next_scan_comple
 
     ended = run("--config", project.config, "scan", "--json")
     summary = json.loads(ended.stdout)
-    assert (summary["embedded"], summary["unchanged"], summary["failed"]) == (1, 40, 0)
-    assert rows(project) == names | {"stuck.mp4"}
+    assert (summary["embedded"], summary["unchanged"], summary["failed"]) == (1, 2, 0)
+    assert rows(project) == {"later.mp4", "latest.mp4", STUCK}
 
 
-def start_scan(project: UserProject, spawn: Spawn) -> tuple[Any, list[psutil.Process]]:
-    """A scan in a cluster of its own that has written rows, and the processes of both."""
-    with (project.folder / "stderr").open("w", encoding="utf-8") as stderr:
+@contextmanager
+def scan_in_the_middle(
+    project: UserProject, spawn: Spawn, last: str, made: Callable[[str], Path]
+) -> Iterator[tuple[Any, list[psutil.Process]]]:
+    """A scan in a cluster of its own that has a file in hand which nobody can open.
+
+    Yields:
+        Its process, and those that it started.
+    """
+    distinct_copy(made("no_audio.mp4"), project.videos / last, len(last))
+    with (
+        (project.folder / "stderr").open("w", encoding="utf-8") as stderr,
+        nobody_can_open(project.videos / STUCK),
+    ):
         process = spawn("--config", project.config, "scan", "--engine", "ray", stderr=stderr)
-    eventually(lambda: rows(project) or process.poll() is not None)
-    return process, psutil.Process(process.pid).children(recursive=True)
+        eventually(lambda: last in rows(project) or process.poll() is not None)
+        yield process, psutil.Process(process.pid).children(recursive=True)
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
