@@ -2,6 +2,7 @@
 
 - overhead: 24 real clips, models loaded and actors started before: threads of this process against
   a cluster of this machine alone, in turns. Goal: at most 10% slower.
+- decoding: CPU seconds of the decode stage, for real clips and for one as a phone makes them.
 - nodes: videos whose stages sleep, on 1, 2 and 4 logical nodes of this machine. Goals: 1.9 and 3.5
   times as many videos a second as on one.
 - killed: the same on two nodes, of which one is killed in the middle. Goal: at most 10 s lost.
@@ -13,13 +14,14 @@ Nothing may be spilled to disk in any of them.
 On paper: ten machines with a GPU each and ten million clips
 ------------------------------------------------------------
 A GPU such as an RTX 3080 does 52 videos a second with both models (tests/benchmarks/simulation.py),
-ten of them 520. Decoding a clip takes 0.08 s of a core (real clips), so that a GPU wants four cores
-for it, and 15 where clips are 30 s of 1080x1920 (0.3 s). Ten million clips then take 10^7 / 520 s:
-5.3 hours; with all on one such machine, two days.
+ten of them 520. Decoding a real clip takes 0.08 s of a core (README.md here), and one of 30 s of
+1080x1920, with a keyframe a second, 4.4 times as much (`decoding`, both in one run), 0.36 s: a GPU
+wants four cores for it, or 19. Ten million clips then take 10^7 / 520 s: 5.3 hours; with all on one
+such machine, two days.
 
 What bounds it, in this order:
 
-- The GPUs, as long as each has its four (15) cores.
+- The GPUs, as long as each has its four (19) cores.
 - The files: 520 clips of 5 MB are 2.6 GB/s, more than one file server with 10 Gbit/s (1.2 GB/s, 240
   clips a second, 11.6 hours). Each file is read once for its hash and, warm, once to be decoded.
 - Frames stay on the node that decoded them where its own embedder takes them; else they are 0.75 MB
