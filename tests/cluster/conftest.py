@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import tempfile
@@ -90,15 +89,15 @@ def cluster(environment: dict[str, str]) -> Iterator[Any]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of LanceDB, which does not like forks
-        first = {**NODE, "env_vars": startup("first")}
+        first = {**NODE, "env_vars": startup("first", environment)}
         cluster = Cluster(initialize_head=True, head_node_args=first)
     yield cluster
     cluster.shutdown()
 
 
-def startup(node: str) -> dict[str, str]:
+def startup(node: str, environment: dict[str, str]) -> dict[str, str]:
     """The environment of a node, in which `STARTUP` runs."""
-    return {"PYTHONPATH": os.environ["RAY_TMPDIR"], "NODE_NAME": node}
+    return {"PYTHONPATH": environment["RAY_TMPDIR"], "NODE_NAME": node}
 
 
 def alive(cluster: Any) -> int:
@@ -107,14 +106,14 @@ def alive(cluster: Any) -> int:
 
 
 @pytest.fixture
-def add_node(cluster: Any) -> Iterator[AddNode]:
+def add_node(cluster: Any, environment: dict[str, str]) -> Iterator[AddNode]:
     """Adds nodes, which go when the test ends."""
     eventually(lambda: alive(cluster) == 1)  # one that another test killed is given up first
 
     def add_node(name: str, **options: Any) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return cluster.add_node(**NODE | options, env_vars=startup(name))
+            return cluster.add_node(**NODE | options, env_vars=startup(name, environment))
 
     yield add_node
     for node in list(cluster.worker_nodes):

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,13 +24,12 @@ from pipeline.demo.weights import TINY_CLIP
 from store.errors import StoreError
 from store.schema import Row
 from store.table.store import Store
-from tests.support.disks import nobody_can_open
+from tests.cluster.conftest import Late, startup
 from tests.support.program import Run, Spawn
 from tests.support.projects import UserProject, distinct_copy, eventually
 from tests.support.watching import Watching, start_watch
 
 CLOSED = ("::ffff:127.0.0.1", "127.0.0.1", "::1")
-STUCK = "stuck.mp4"
 JOIN = "import ray; ray.init(address={!r}, log_to_driver=False)"
 
 
@@ -151,49 +149,46 @@ def test_after_a_kill_or_two_interrupts_nothing_runs_on_and_the_next_scan_comple
     scratch: Path,
     spawn: Spawn,
     run: Run,
+    late: Late,
+    environment: dict[str, str],
     made: Callable[[str], Path],
 ) -> None:
-    project.add(made("no_audio.mp4"), STUCK)  # the smallest, which is read last
-    with scan_in_the_middle(project, spawn, "later.mp4", made) as (killed, children):
-        # Ray's two agents notice after a minute; they start nothing.
-        others = [child for child in children if "Agent" not in child.name()]
-        killed.send_signal(signal.SIGKILL)
-        assert not alive(others)
+    project.add(made("no_audio.mp4"), "late.mp4")
+    log = project.folder / "stderr"
+
+    def start_scan(node: str) -> tuple[Any, list[psutil.Process]]:
+        """A scan that has embedded new files and has the late one in hand; its processes."""
+        names = {f"{node}/{number}.mp4" for number in range(3)}  # one may wait behind the late one
+        for name in names:
+            distinct_copy(made("no_audio.mp4"), project.videos / name, hash(name) % 2**64)
+        with log.open("w", encoding="utf-8") as stderr:
+            process = spawn(
+                "--config", project.config, "--set", "decode.timeout_seconds=600",
+                "scan", "--engine", "ray", env=startup(node, environment), stderr=stderr,
+            )  # fmt: skip
+        eventually(lambda: names & rows(project) and late.is_opened_by(node))
+        return process, psutil.Process(process.pid).children(recursive=True)
+
+    killed, children = start_scan("first")
+    # Ray's two agents notice after a minute; they start nothing.
+    others = [child for child in children if "Agent" not in child.name()]
+    killed.send_signal(signal.SIGKILL)
+    assert not alive(others)
     (left,) = scratch.glob("vv-ray-*")
 
-    with scan_in_the_middle(project, spawn, "latest.mp4", made) as (stopped, children):
-        log = project.folder / "stderr"
-        stopped.send_signal(signal.SIGINT)
-        eventually(lambda: "Press Ctrl-C again" in log.read_text("utf-8"))
-        assert stopped.poll() is None
-        stopped.send_signal(signal.SIGINT)
-        assert stopped.wait(10) == INTERRUPTED
-        assert not alive(children)
+    stopped, children = start_scan("second")
+    stopped.send_signal(signal.SIGINT)
+    eventually(lambda: "Press Ctrl-C again" in log.read_text("utf-8"))
+    assert stopped.poll() is None
+    stopped.send_signal(signal.SIGINT)
+    assert stopped.wait(30) == INTERRUPTED
+    assert not alive(children)
     assert set(scratch.glob("vv-ray-*")) <= {left}  # which those agents may still write into
 
     ended = run("--config", project.config, "scan", "--json")
     summary = json.loads(ended.stdout)
-    assert (summary["embedded"], summary["unchanged"], summary["failed"]) == (1, 2, 0)
-    assert rows(project) == {"later.mp4", "latest.mp4", STUCK}
-
-
-@contextmanager
-def scan_in_the_middle(
-    project: UserProject, spawn: Spawn, last: str, made: Callable[[str], Path]
-) -> Iterator[tuple[Any, list[psutil.Process]]]:
-    """A scan in a cluster of its own that has a file in hand which nobody can open.
-
-    Yields:
-        Its process, and those that it started.
-    """
-    distinct_copy(made("no_audio.mp4"), project.videos / last, len(last))
-    with (
-        (project.folder / "stderr").open("w", encoding="utf-8") as stderr,
-        nobody_can_open(project.videos / STUCK),
-    ):
-        process = spawn("--config", project.config, "scan", "--engine", "ray", stderr=stderr)
-        eventually(lambda: last in rows(project) or process.poll() is not None)
-        yield process, psutil.Process(process.pid).children(recursive=True)
+    assert (summary["embedded"] + summary["unchanged"], summary["failed"]) == (7, 0)
+    assert len(rows(project)) == 7
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
