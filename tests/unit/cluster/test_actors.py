@@ -39,8 +39,8 @@ def test_words_without_the_translation_that_is_wanted_are_heard_again(
     (tmp_path / "there").symlink_to(project.videos)
     there = [f"speech.text={text}", f"ray.data_dir={tmp_path / 'there'}"]
     actor = actors.DecoderActor(load(project.config, there))
-    actor.prepare(PREPROCESS)
-    nbytes, decoded = actor.decode(Task(file, "hash", SPEECH_ALONE, "a.mp4"), SPANISH)
+    task = Task(file, "hash", SPEECH_ALONE, "a.mp4")
+    nbytes, decoded = actor.decode(task, SPANISH, PREPROCESS)
     assert decoded is not None
     assert decoded.task.file == file
     assert decoded.task.needs.transcript is bool(decoded.windows) is again
