@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import tempfile
 import threading
@@ -137,18 +138,28 @@ def as_a_user(folder: Path) -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_file_that_may_not_be_read_fails_with_the_reason(models: Models, made: Made) -> None:
-    nowhere = Path("nowhere")  # the weights may be root's alone
-    by_name = ("clip.model=ViT-B/32", "whisper.model=base")
-    with tempfile.TemporaryDirectory() as folder:  # tmp_path is root's alone, too
-        project = UserProject.make(Path(folder) / "project", clip=nowhere, whisper=nowhere)
-        project.add(made("no_audio.mp4"), "open.mp4")
-        assert scan(project, models, overrides=by_name).embedded == 1
-        project.add(made("portrait.mp4"), "closed.mp4").chmod(0)
-        with as_a_user(Path(folder)):
-            summary = scan(project, models, overrides=by_name)
-        assert (summary.unchanged, summary.failed) == (1, 1)
-        assert failures(project) == {"closed.mp4": ("read", "Permission denied")}
+@pytest.fixture
+def anyones(small_clip_dir: Path) -> Iterator[UserProject]:
+    """An empty project that any user may enter; tmp_path is root's alone, and weights may be."""
+    with tempfile.TemporaryDirectory() as folder:
+        clip = shutil.copytree(small_clip_dir, Path(folder) / "clip")
+        yield UserProject.make(Path(folder) / "project", clip=clip, whisper=Path("nowhere"))
+
+
+BY_NAME = ("whisper.model=base",)  # which is not looked for: models are loaded
+
+
+def test_a_file_that_may_not_be_read_fails_with_the_reason(
+    anyones: UserProject, models: Models, made: Made
+) -> None:
+    project = anyones
+    project.add(made("no_audio.mp4"), "open.mp4")
+    assert scan(project, models, overrides=BY_NAME).embedded == 1
+    project.add(made("portrait.mp4"), "closed.mp4").chmod(0)
+    with as_a_user(project.folder.parent):
+        summary = scan(project, models, overrides=BY_NAME)
+    assert (summary.unchanged, summary.failed) == (1, 1)
+    assert failures(project) == {"closed.mp4": ("read", "Permission denied")}
 
 
 class Forbidder(Report):
@@ -164,32 +175,29 @@ class Forbidder(Report):
 
 
 def test_a_folder_that_cannot_be_entered_costs_nothing_but_its_own_files(
-    models: Models, made: Made, caplog: pytest.LogCaptureFixture
+    anyones: UserProject, models: Models, made: Made, caplog: pytest.LogCaptureFixture
 ) -> None:
-    nowhere = Path("nowhere")  # the weights may be root's alone
-    by_name = ("clip.model=ViT-B/32", "whisper.model=base")
-    with tempfile.TemporaryDirectory() as folder:  # tmp_path is root's alone, too
-        project = UserProject.make(Path(folder) / "project", clip=nowhere, whisper=nowhere)
-        project.add(made("music.mp4"), "first.mp4")
-        scan(project, models, overrides=by_name)  # which imports what is root's alone
-        project.add_distinct(made("no_audio.mp4"), (f"{n}.mp4" for n in range(5)))
-        project.add(made("portrait.mp4"), "closed/a.mp4")
-        copy = project.add(made("portrait.mp4"), "copy")
-        closed = project.videos / "closed"
-        with as_a_user(Path(folder)):
-            summary = scan(project, models, Forbidder(closed), overrides=by_name)
-            assert (summary.embedded, summary.failed) == (5, 0)
-            assert failures(project) == {}
-            assert "'closed/a.mp4' cannot be reached (Permission denied)" in caplog.text
-            closed.chmod(0o700)
-            assert scan(project, models, overrides=by_name).embedded == 1
-            closed.chmod(0)
-            # A copy is no move: nothing says that the file in the closed folder is gone.
-            copy.rename(project.videos / "copy.mp4")
-            summary = scan(project, models, overrides=by_name)
-            assert (summary.copied, summary.moved, summary.removed) == (1, 0, 0)
-            assert {"closed/a.mp4", "copy.mp4"} < rows(project)
-            closed.chmod(0o700)
+    project = anyones
+    project.add(made("music.mp4"), "first.mp4")
+    scan(project, models, overrides=BY_NAME)  # which imports what is root's alone
+    project.add_distinct(made("no_audio.mp4"), (f"{n}.mp4" for n in range(5)))
+    project.add(made("portrait.mp4"), "closed/a.mp4")
+    copy = project.add(made("portrait.mp4"), "copy")
+    closed = project.videos / "closed"
+    with as_a_user(project.folder.parent):
+        summary = scan(project, models, Forbidder(closed), overrides=BY_NAME)
+        assert (summary.embedded, summary.failed) == (5, 0)
+        assert failures(project) == {}
+        assert "'closed/a.mp4' cannot be reached (Permission denied)" in caplog.text
+        closed.chmod(0o700)
+        assert scan(project, models, overrides=BY_NAME).embedded == 1
+        closed.chmod(0)
+        # A copy is no move: nothing says that the file in the closed folder is gone.
+        copy.rename(project.videos / "copy.mp4")
+        summary = scan(project, models, overrides=BY_NAME)
+        assert (summary.copied, summary.moved, summary.removed) == (1, 0, 0)
+        assert {"closed/a.mp4", "copy.mp4"} < rows(project)
+        closed.chmod(0o700)
 
 
 # times
