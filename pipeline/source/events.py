@@ -23,12 +23,14 @@ class Due:
     """What the consumer has to do now.
 
     Args:
+        at: when that was asked, of `time.monotonic`.
         files: keys of files to look at.
         folders: keys of new folders to list, none of them below another.
         rescan: whether to list the whole collection.
         limit: `errno` of a folder that could not be watched; None where all could.
     """
 
+    at: float
     files: tuple[str, ...]
     folders: tuple[str, ...]
     rescan: bool
@@ -164,6 +166,7 @@ class EventInbox:
         with self._changed:
             now = time.monotonic()
             due = Due(
+                at=now,
                 files=tuple(self._settler.due_keys(now)),
                 folders=_topmost(self._folders),
                 rescan=now >= self._rescan_at,
@@ -174,10 +177,13 @@ class EventInbox:
                 self._rescan_at = NEVER
             return due
 
-    def settle(self, looks: Mapping[str, Stamp | None]) -> Settled:
-        """Decide from looks at files which of them have settled."""
+    def settle(self, looks: Mapping[str, Stamp | None], at: float) -> Settled:
+        """Decide from looks at files that were due at a time which of them have settled.
+
+        A file that came since, where a look saw none, is looked at again.
+        """
         with self._changed:
-            return self._settler.settle(looks, time.monotonic())
+            return self._settler.settle(looks, at)
 
     def forget(self, key: str) -> None:
         """Drop a file until the next event."""

@@ -101,7 +101,12 @@ class Settler:
         return [key for key, pending in self._pending.items() if pending.due <= now]
 
     def settle(self, looks: Mapping[str, Stamp | None], now: float) -> Settled:
-        """Decide from looks at due files; a look that an event has overtaken decides nothing."""
+        """Decide from looks at due files; a look that an event has overtaken decides nothing.
+
+        Args:
+            looks: at files that were due.
+            now: when they were, which is before the first look.
+        """
         files, gone = {}, []
         for key, stamp in looks.items():
             pending = self._pending.get(key)

@@ -168,7 +168,7 @@ class Watcher:
                 return changes
 
     def _collect(self, due: Due) -> Changes:
-        settled = self._inbox.settle(self._look(due.files))
+        settled = self._inbox.settle(self._look(due.files), due.at)
         root = self._collection.root
         files = tuple(VideoFile(key, root / key, *stamp) for key, stamp in settled.files.items())
         self._gone.update(dict.fromkeys(settled.gone))
