@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from ray._private.authentication_test_utils import reset_auth_token_state
 
 from pipeline.demo.weights import TINY_CLIP
 from tests.support.projects import UserProject, eventually
@@ -78,6 +79,8 @@ def environment() -> Iterator[dict[str, str]]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in values.items():
             patch.setenv(name, value)
+        # Ray reads them once in a process, and another test may have made it do so before.
+        reset_auth_token_state()
         yield values
     shutil.rmtree(scratch, ignore_errors=True)
 
