@@ -139,6 +139,17 @@ def test_the_index_of_moments_finds_what_a_comparison_of_all_does(
     assert (hit.path, hit.why) == ("new", Evidence("picture", time=30.0))
 
 
+def test_short_videos_want_no_index_of_moments(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their rows have the recipe, which says that none are to be made of them."""
+    monkeypatch.setattr(index, "LONG_TO_INDEX", 1)
+    filled.upsert([replace(make_row("short", 500), moments_recipe="clip A moments")])
+    filled.upkeep(force=True)
+    assert filled.upkeep_failures == 0
+    assert index.MOMENTS not in indexed(filled)
+
+
 def indexed(store: Store) -> set[str]:
     assert store.videos.table is not None
     return {each.columns[0] for each in store.videos.table.list_indices()}
