@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -263,10 +262,12 @@ class Pool:
         if monotonic() < self._next_look or not self._looking.acquire(blocking=False):
             return
         try:
-            places = Counter(self._places())
+            places = {_spot(place): place for place in self._places()}
             with self._changed:
-                self._seats = [seat for seat in self._seats if seat.place in places]
-                for place in (places - Counter(seat.place for seat in self._seats)).elements():
+                # What stands goes on where a new plan gives each less: others are asked for then.
+                self._seats = [seat for seat in self._seats if _spot(seat.place) in places]
+                taken = {_spot(seat.place) for seat in self._seats}
+                for place in (place for spot, place in places.items() if spot not in taken):
                     actor = self._start_actor(place)
                     self._seats.append(Seat(place, actor, actor.start.remote()))
                 new = [seat for seat in self._seats if not seat.is_ready]
@@ -291,3 +292,7 @@ class Pool:
         with self._changed:
             seat.is_ready = bool(done)
             self._changed.notify_all()
+
+
+def _spot(place: Place) -> tuple[str, int]:
+    return place.node, place.number

@@ -235,10 +235,10 @@ def killed(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     sleeping.act(0.1, 0.025)
     videos = sleeping.make_files(folder / "videos", 600)
     moment: list[float] = []
-    with cluster(2) as started:
-        (second,) = started.worker_nodes
+    with cluster(1) as started:
 
         def kill() -> None:
+            (second,) = started.worker_nodes
             moment.append(monotonic())
             started.remove_node(second, allow_graceful=False)
 
@@ -247,7 +247,7 @@ def killed(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
                 threading.Thread(target=kill).start()
 
         report = Times(at)
-        run_on(started, videos, folder / "store", 2, report)
+        run_on(started, videos, folder / "store", 2, report, joining=1)
     before = [each for each in report.moments if each <= moment[0]]
     rate = steady_rate(before) / 2
     ideal = (len(report.moments) - len(before)) / rate
@@ -299,11 +299,18 @@ def cluster(count: int) -> Iterator[Any]:
     started.shutdown()
 
 
-def run_on(started: Any, videos: Path, store: Path, count: int, report: Times) -> None:
-    """Scan on a cluster, with two decoders and an embedder a node."""
+def run_on(
+    started: Any, videos: Path, store: Path, count: int, report: Times, *, joining: int = 0
+) -> None:
+    """Scan on a cluster, with two decoders and an embedder a node.
+
+    Nodes that join after this process are none that it depends on.
+    """
     overrides = [f"ray.address={started.address}", f"ray.decoders={2 * count}"]
     settings = settings_of(videos, store, *overrides, "clip.batch_frames=20")
     with ray_session(settings) as ray:
+        for _ in range(joining):
+            started.add_node(**NODE)
         scan(settings, open_engine(ray, settings, videos, print), report)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,6 +65,17 @@ def test_a_run_without_any_worker_ends_with_what_to_do(places: list[Place]) -> N
 
 def test_an_actor_that_runs_is_asked() -> None:
     assert pool([PLACE], answer=Answer(3)).call("work")[0] == 3
+
+
+def test_an_actor_stays_where_a_new_plan_gives_each_less() -> None:
+    places = [PLACE]
+    asked = pool(places, answer=Answer(3))
+    _, _, seat = asked.call("work")
+    places[:] = [replace(PLACE, cores=0.5), Place("node", 1, 0.5)]
+    asked._next_look = 0.0
+    asked.call("work")
+    assert [each.place for each in asked._seats] == [PLACE, places[1]]
+    assert asked._seats[0] is seat
 
 
 def test_a_full_disk_under_a_full_object_store_ends_the_run() -> None:
