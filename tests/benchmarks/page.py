@@ -176,7 +176,7 @@ def measure(browser: Browser, address: str, project: UserProject) -> dict[str, f
         found |= hovers(page)
     with browser.new_page(viewport={"width": 1920, "height": 1080}) as page:
         found |= moves(page, address, project)
-    return {what: found[what] for what in GOALS}
+    return found
 
 
 def first_card(page: Page) -> float:
