@@ -14,14 +14,8 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from pipeline.labels.classifier import (
-    Clips,
-    CrossValidation,
-    Moments,
-    PlattScaling,
-    ShrunkLda,
-    calibrate,
-)
+from pipeline.labels.classifier import Clips, CrossValidation, Moments, ShrunkLda
+from pipeline.labels.confidence import PlattScaling, calibrate
 from pipeline.labels.features import Features, most_changes
 
 Key = tuple[str, str]

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from pipeline.labels.classifier import PlattScaling
+from pipeline.labels.confidence import PlattScaling
 from pipeline.labels.features import SHOWN_NEIGHBOURS, Features
 from pipeline.labels.folder_model import FolderModel
 from pipeline.labels.folder_names import EncodeTexts, encode_names, match_names

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.labels.classifier import PlattScaling, ShrunkLda
+from pipeline.labels.classifier import ShrunkLda
+from pipeline.labels.confidence import PlattScaling
 from pipeline.labels.features import SPACE_ARRAYS, Space
 from pipeline.labels.features import SUBJECT as CONTENTS
 from pipeline.labels.suggest import SUBJECT as SUGGESTIONS
