@@ -22,9 +22,9 @@ from tests.support.program import Spawn
 from tests.support.projects import UserProject, distinct_copy, put
 from tests.support.watching import start_watch
 
-GROWTH = 1.09
-"""Of what is held after the first 30 videos. What the allocators keep varies by 3 to 6% from run to
-run and stays at that; one decoded video too many held for each would be 12%."""
+GROWTH = 1.25
+"""Of what is held after the first videos. What allocators and LanceDB keep grows by up to 15%, and
+after some 450 videos no more; to hold on to one decoded picture of each is 60%."""
 
 HOURS = 1
 ABOVE_THE_MODELS = 0.5e9  # bytes
@@ -35,38 +35,33 @@ TELEPHONE_HZ = 8000  # G.711 costs next to nothing to encode
 
 @pytest.fixture
 def project(tmp_path: Path, small_clip_dir: Path, whisper_dir: Path) -> UserProject:
-    many = "clip.frames = 60"
-    return UserProject.make(
-        tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir, settings=many
-    )
+    return UserProject.make(tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir)
 
 
-def test_three_hundred_videos_leave_no_more_behind_than_thirty(
-    project: UserProject, spawn: Spawn, made: Callable[[str], Path], tmp_path: Path
+def test_a_hundred_videos_leave_no_more_behind_than_twenty(
+    project: UserProject, spawn: Spawn, tmp_path: Path
 ) -> None:
-    # What is decoded of a video is 0.7 MB of small pictures: to hold on to it would show, as would
-    # one picture as it was (0.9 MB).
-    silent = tmp_path / "silent.mp4"
-    make_video(silent, seconds=6, fps=1, width=640, height=480, audio="silence")
-    spoken = made("late_start.mp4")
-    names = [f"{number:03}.mp4" for number in range(300)]
+    # A picture of this size is 5.5 MB as it is decoded, and 11 MB in colours of their own.
+    # What becomes of it is little: that nothing of that is held is a test of the flow.
+    large = tmp_path / "large.mp4"
+    make_video(large, seconds=2, fps=1, width=2560, height=1440)
+    names = [f"{number:03}.mp4" for number in range(100)]
 
     def land(numbers: range) -> None:
         for number in numbers:
-            clip = silent if number % 10 else spoken
-            distinct_copy(clip, project.videos / names[number], number)
+            distinct_copy(large, project.videos / names[number], number)
 
-    land(range(30))
+    land(range(20))
     watching = start_watch(project, spawn)
     process = psutil.Process(watching.process.pid)
-    watching.holds(*names[:30])
-    after_thirty = process.memory_info().rss
-    land(range(30, 300))
+    watching.holds(*names[:20])
+    after_twenty = process.memory_info().rss
+    land(range(20, 100))
     watching.holds(*names)
     after_all = process.memory_info().rss
-    assert watching.stop()["embedded"] == 300
-    assert after_all < GROWTH * after_thirty, (
-        f"{after_thirty / 1e6:.0f} -> {after_all / 1e6:.0f} MB"
+    assert watching.stop()["embedded"] == 100
+    assert after_all < GROWTH * after_twenty, (
+        f"{after_twenty / 1e6:.0f} -> {after_all / 1e6:.0f} MB"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 
 from pipeline.flow.claims import Claims
 from pipeline.models.clip import ClipEncoder
-from pipeline.records import Reused, Task, VideoFile
+from pipeline.records import DecodedVideo, EmbeddedVideo, Frames, Reused, Task, VideoFile
 from tests.support.flows import HeldUp, Tally, failures, opened, rows, watching
-from tests.support.projects import UserProject, eventually
+from tests.support.projects import UserProject, distinct_copy, eventually
 from tests.support.threads import PATIENCE
 
 Made = Callable[[str], Path]
@@ -145,3 +146,19 @@ def test_a_stop_while_models_load_writes_what_is_in_hand(
 
 def widths(project: UserProject) -> dict[str, int]:
     return {path: row.width for path, row in rows(project).items()}
+
+
+def test_a_watch_at_rest_holds_nothing_of_the_videos_that_it_embedded(
+    project: UserProject, small_clip: ClipEncoder, made: Made
+) -> None:
+    videos, report = 24, Tally()
+    threads = 8  # at most; one that waits may still name what it had last
+    for number in range(videos):
+        distinct_copy(made("no_audio.mp4"), project.videos / f"{number}.mp4", number)
+    with watching(project, HeldUp(small_clip), report):
+        eventually(lambda: report.ended == videos)
+        gc.collect()
+        held = [type(each) for each in gc.get_objects()]
+    assert len(rows(project)) == videos
+    for kind in (Frames, DecodedVideo, EmbeddedVideo):
+        assert held.count(kind) <= threads, kind

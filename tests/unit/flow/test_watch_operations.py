@@ -30,7 +30,7 @@ MOST_FILES = 15  # fewer than those that may vanish at once without a second tho
 FOLDERS = ("", "pets", "soccer", "soccer/deep", "cats")
 DECODES_SECONDS = 1.5  # at most: longer than a moved file takes to settle, so that it waits
 PAUSE_SECONDS = 0.6  # at most, between two operations: files settle after half a second
-QUIET_SECONDS = 40.0
+QUIET_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
