@@ -8,10 +8,7 @@ PipelineError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pipeline.records import Stage
+from enum import StrEnum
 
 
 class PipelineError(Exception):
@@ -24,6 +21,17 @@ class SettingsError(PipelineError):
 
 class ModelError(PipelineError):
     """A model's weights cannot be found or loaded, or its device cannot be used."""
+
+
+class Stage(StrEnum):
+    """Where a video failed."""
+
+    READ = "read"
+    DECODE = "decode"
+    SPEECH = "speech"
+    VISION = "vision"
+    CRASH = "crash"  # it took the process down
+    WRITE = "write"  # the store refused its row
 
 
 class VideoError(PipelineError):

@@ -17,15 +17,8 @@ from typing import Any
 from pipeline.flow.crash_trial import crash_of, limit_seconds
 from pipeline.models.loaded import Models
 from pipeline.models.preprocess import Preprocess
-from pipeline.records import (
-    DecodedVideo,
-    EmbeddedVideo,
-    Failure,
-    Left,
-    Task,
-    Transcript,
-    VideoFile,
-)
+from pipeline.outcomes import Failure, Left
+from pipeline.records import DecodedVideo, EmbeddedVideo, Task, Transcript, VideoFile
 from pipeline.settings import Settings
 from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder

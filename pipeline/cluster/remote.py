@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.cluster.pool import Lost, Pool, Silent
+from pipeline.errors import Stage
 from pipeline.flow.heartbeat import hung
 from pipeline.flow.intake import Intaken
 from pipeline.models.preprocess import Preprocess
-from pipeline.records import Failure, Left, Result, Stage, Task, Transcript, VideoFile
+from pipeline.outcomes import Failure, Left, Result
+from pipeline.records import Task, Transcript, VideoFile
 
 TOGETHER = 2  # losses, after which a file goes alone
 ALONE = 2  # actors that a file takes down alone, and is to blame

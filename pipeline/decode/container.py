@@ -21,8 +21,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from pipeline.decode.tracks import choose_video
-from pipeline.errors import VideoError
-from pipeline.records import Stage
+from pipeline.errors import Stage, VideoError
 
 Packet: TypeAlias = "av.Packet[Any]"
 Decodable: TypeAlias = VideoStream | AudioStream

@@ -18,8 +18,7 @@ from av.video.frame import VideoFrame
 from pipeline.decode.container import OpenVideo, decoded
 from pipeline.decode.packets import PacketIndex, frame_duration
 from pipeline.decode.sampling import frame_indices, plan_seeks
-from pipeline.errors import VideoError
-from pipeline.records import Stage
+from pipeline.errors import Stage, VideoError
 
 Reopen = Callable[[], AbstractContextManager[OpenVideo]]
 

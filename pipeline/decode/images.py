@@ -18,8 +18,7 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
 from pipeline.decode.container import check_size
-from pipeline.errors import VideoError
-from pipeline.records import Stage
+from pipeline.errors import Stage, VideoError
 from store.pictures import small_jpeg
 
 THUMBNAIL_PIXELS = 256  # of the longer side: about 6 KB

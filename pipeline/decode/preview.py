@@ -25,8 +25,7 @@ from pipeline.decode.audio import GAP_SECONDS, MAX_SILENCE_SECONDS
 from pipeline.decode.container import OpenVideo, decoded, open_video
 from pipeline.decode.images import orientation, square_size
 from pipeline.decode.tracks import rank_audio
-from pipeline.errors import VideoError
-from pipeline.records import Stage
+from pipeline.errors import Stage, VideoError
 
 LONGEST_SIDE = 640  # pixels
 MOST_FRAMES_A_SECOND = 30.5

@@ -9,8 +9,7 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from pipeline.errors import VideoError
-from pipeline.records import Stage
+from pipeline.errors import Stage, VideoError
 
 AnyStream = TypeVar("AnyStream", bound=Stream)
 

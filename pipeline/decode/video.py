@@ -20,8 +20,8 @@ from pipeline.decode.keyframes import KeyframeReader
 from pipeline.decode.packets import PacketIndex, index_packets
 from pipeline.decode.sampling import spaced_moments
 from pipeline.decode.tracks import rank_audio
-from pipeline.errors import VideoError
-from pipeline.records import Frames, Moments, Prepare, Stage
+from pipeline.errors import Stage, VideoError
+from pipeline.records import Frames, Moments, Prepare
 from store.schema import LONG_SECONDS
 
 FARTHEST_SECONDS = 3600.0

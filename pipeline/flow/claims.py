@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pipeline.flow.catalog import Catalog
-from pipeline.records import Needs, Reused, Task, VideoFile
+from pipeline.outcomes import Reused
+from pipeline.records import Needs, Task, VideoFile
 from store.schema import Row
 
 

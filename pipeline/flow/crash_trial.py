@@ -16,9 +16,10 @@ from pathlib import Path
 from threading import Event
 
 from pipeline.decode.content import content_hash
-from pipeline.errors import VideoError
+from pipeline.errors import Stage, VideoError
 from pipeline.isolation import run_module
-from pipeline.records import Failure, Stage, VideoFile
+from pipeline.outcomes import Failure
+from pipeline.records import VideoFile
 from pipeline.settings import Settings
 
 SHORTEST_LIMIT_SECONDS = 600.0  # a large model takes its time to load

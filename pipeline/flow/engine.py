@@ -15,7 +15,8 @@ from pipeline.flow.claims import Claims
 from pipeline.flow.heartbeat import Heartbeat
 from pipeline.flow.journal import Journal
 from pipeline.flow.workers import Channel, StageGroup
-from pipeline.records import Failure, Left, Result, Task, Transcript, VideoFile, Written
+from pipeline.outcomes import Failure, Left, Result, Written
+from pipeline.records import Task, Transcript, VideoFile
 
 EncodeTexts = Callable[[Sequence[str]], np.ndarray]
 

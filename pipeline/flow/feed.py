@@ -13,8 +13,9 @@ from pipeline.flow.catalog import Catalog, Comparison
 from pipeline.flow.claims import Claims
 from pipeline.flow.engine import Line
 from pipeline.flow.progress import Report
+from pipeline.outcomes import Returned, Vanished
 from pipeline.project import Project
-from pipeline.records import Returned, Vanished, VideoFile
+from pipeline.records import VideoFile
 from pipeline.source.listing import Listing, Unknown, list_videos, look_at
 from pipeline.source.watcher import Watcher
 from pipeline.terminal import printable

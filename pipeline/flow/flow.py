@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, Stage
 from pipeline.flow.catalog import Comparison
 from pipeline.flow.crash_trial import guilty_among
 from pipeline.flow.engine import Engine, Line, Shared
@@ -31,8 +31,9 @@ from pipeline.flow.workers import StageGroup, StageTimes
 from pipeline.flow.write import Writer
 from pipeline.flow.write_loop import Landed, WriteLoop
 from pipeline.models.fetch import fetch
+from pipeline.outcomes import Failure, Outcome
 from pipeline.project import Project
-from pipeline.records import Failure, Outcome, Stage, VideoFile
+from pipeline.records import VideoFile
 from pipeline.source.listing import Listing, no_videos
 from pipeline.source.watcher import Watcher
 from pipeline.terminal import printable

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
+from pipeline.errors import Stage
 from pipeline.flow.claims import Claims
 from pipeline.flow.engine import Decoded, Reader
-from pipeline.records import Failure, Left, Needs, Reused, Stage, Task, Transcript, VideoFile
+from pipeline.outcomes import Failure, Left, Reused
+from pipeline.records import Needs, Task, Transcript, VideoFile
 
 Intaken = Decoded | Reused | Failure | Left
 """What the decode stage makes of a file."""

@@ -11,15 +11,8 @@ from pipeline.flow.wiring import Shape, wire
 from pipeline.flow.workers import StageGroup
 from pipeline.models.devices import expects_gpu, share_cores, usable_cores
 from pipeline.models.loaded import Models
-from pipeline.records import (
-    DecodedVideo,
-    EmbeddedVideo,
-    Failure,
-    Left,
-    Task,
-    Transcript,
-    VideoFile,
-)
+from pipeline.outcomes import Failure, Left
+from pipeline.records import DecodedVideo, EmbeddedVideo, Task, Transcript, VideoFile
 from pipeline.settings import Settings
 from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder

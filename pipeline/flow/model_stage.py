@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pipeline.errors import ModelError
 from pipeline.flow.engine import VideoEmbedder
 from pipeline.flow.intake import Intaken
-from pipeline.records import Failure, Left, Result, Reused
+from pipeline.outcomes import Failure, Left, Result, Reused
 
 FAILURES_IN_A_ROW = 20  # of the models, before the run gives up
 

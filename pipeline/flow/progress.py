@@ -15,7 +15,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from pipeline.records import Outcome
+from pipeline.outcomes import Outcome
 from pipeline.terminal import STYLES, clock, json_line, printable
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.outcomes import Failure
 from pipeline.records import (
     EmbeddedVideo,
     EncodedMoments,
-    Failure,
     SpeechHalf,
     SpeechStatus,
     Transcript,

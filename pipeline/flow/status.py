@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, Stage
 from pipeline.flow.catalog import Catalog
 from pipeline.project import Project
-from pipeline.records import Stage
 from pipeline.source.listing import Listing, Problem, list_videos, no_videos
 
 HINTS: Mapping[str, str] = {

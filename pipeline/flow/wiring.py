@@ -8,7 +8,8 @@ from pipeline.flow.engine import Line, VideoEmbedder
 from pipeline.flow.intake import Intake, Intaken
 from pipeline.flow.model_stage import ModelStage
 from pipeline.flow.workers import AtStop, Channel, StageGroup
-from pipeline.records import Failure, Left, Reused, VideoFile, Written
+from pipeline.outcomes import Failure, Left, Reused, Written
+from pipeline.records import VideoFile
 
 RESULTS = 256  # that wait for the writer: a few commits
 

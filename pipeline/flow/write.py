@@ -7,21 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from pipeline.errors import Stage
 from pipeline.flow.catalog import Catalog
 from pipeline.flow.claims import Claims
 from pipeline.flow.replaced_rows import ReplacedRows
 from pipeline.flow.rows import failed_file, known_of, make_row, place_of, read_transcript
-from pipeline.records import (
-    EmbeddedVideo,
-    Failure,
-    Left,
-    Outcome,
-    Result,
-    Reused,
-    Stage,
-    Transcript,
-    VideoFile,
-)
+from pipeline.outcomes import Failure, Left, Outcome, Result, Reused
+from pipeline.records import EmbeddedVideo, Transcript, VideoFile
 from pipeline.source.listing import look_at
 from store.errors import RecordError
 from store.schema import Recipe, Row

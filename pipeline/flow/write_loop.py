@@ -13,8 +13,9 @@ from pipeline.flow.progress import Report
 from pipeline.flow.workers import Channel
 from pipeline.flow.write import FileOutcome, Writer
 from pipeline.models import unrelated_texts
+from pipeline.outcomes import Outcome, Result, Returned, Vanished, Written
 from pipeline.project import Project
-from pipeline.records import EmbeddedVideo, Outcome, Result, Returned, Vanished, Written
+from pipeline.records import EmbeddedVideo
 
 COMMIT_ROWS = 64  # a flood of small videos makes few commits,
 COMMIT_SECONDS = 0.25  # and a lone one is visible at once

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.errors import ModelError, VideoError
+from pipeline.errors import ModelError, Stage, VideoError
 from pipeline.models.passes import (
     Answer,
     Clip,
@@ -28,7 +28,7 @@ from pipeline.models.passes import (
 )
 from pipeline.models.speech_windows import join
 from pipeline.models.whisper import Decoded, Language, Whisper, take
-from pipeline.records import ENGLISH, SpeechWindow, Stage, Transcript
+from pipeline.records import ENGLISH, SpeechWindow, Transcript
 
 WHOLE_WINDOWS = 20  # joined with full windows, so that features of hours are never made
 

@@ -12,17 +12,16 @@ from typing import Self, TypeVar, cast
 
 import numpy as np
 
-from pipeline.errors import VideoError
+from pipeline.errors import Stage, VideoError
 from pipeline.models.loaded import Models
 from pipeline.models.protocols import ImageTextEncoder, SpeechRecogniser
 from pipeline.models.text_windows import in_spoken_words, text_windows
+from pipeline.outcomes import Failure
 from pipeline.records import (
     DecodedVideo,
     EmbeddedVideo,
     EncodedMoments,
-    Failure,
     SpeechHalf,
-    Stage,
     Transcript,
     VisualHalf,
 )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pipeline.errors import VideoError
 from pipeline.models.loaded import Models
-from pipeline.records import EmbeddedVideo, Failure, Needs, Task, VideoFile
+from pipeline.outcomes import Failure
+from pipeline.records import EmbeddedVideo, Needs, Task, VideoFile
 from pipeline.settings import Settings
 from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import Stage
 from pipeline.project import open_store
-from pipeline.records import Stage
 from pipeline.web.overview import Failure, Filters, Order, Video, key_of, time_of
 from pipeline.web.routes import Route
 from pipeline.web.site import Site

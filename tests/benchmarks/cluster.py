@@ -59,8 +59,9 @@ from pipeline.flow.engine import Engine
 from pipeline.flow.flow import Flow
 from pipeline.flow.local import LocalEngine
 from pipeline.models.loaded import Models
+from pipeline.outcomes import Outcome
 from pipeline.project import Project
-from pipeline.records import DecodedVideo, Outcome, Task, VideoFile
+from pipeline.records import DecodedVideo, Task, VideoFile
 from pipeline.settings import Settings
 from pipeline.stages.decode import Decoder
 from pipeline.stages.read import decode_file, hash_file

@@ -33,8 +33,7 @@ import numpy as np
 
 from pipeline.decode.sampling import frame_indices, plan_seeks
 from pipeline.decode.video import read_video
-from pipeline.errors import VideoError
-from pipeline.records import Stage
+from pipeline.errors import Stage, VideoError
 from tests.benchmarks.measure import ROOT, publish
 from tests.benchmarks.phone import Phone
 from tests.support.models import clip_folder

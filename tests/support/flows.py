@@ -15,8 +15,9 @@ from pipeline.flow.flow import Flow
 from pipeline.flow.local import LocalEngine
 from pipeline.flow.progress import Report
 from pipeline.models.clip import ClipEncoder
+from pipeline.outcomes import Outcome
 from pipeline.project import Project
-from pipeline.records import Outcome, Prepare
+from pipeline.records import Prepare
 from store.schema import Row
 from store.table.store import Store
 from tests.support.projects import UserProject

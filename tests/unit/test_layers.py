@@ -14,6 +14,7 @@ from tests.support.program import ROOT
 FLOORS = {
     "pipeline": [
         {"", "records", "settings", "errors", "terminal", "isolation"},
+        {"outcomes"},
         {"config", "source", "decode"},
         {"models"},
         {"project"},

@@ -10,8 +10,10 @@ import pytest
 
 from pipeline.cluster.pool import Lost, Silent
 from pipeline.cluster.remote import CRASHES, RemoteEmbedder, RemoteReader, RemoteVideo
+from pipeline.errors import Stage
 from pipeline.models.preprocess import Preprocess
-from pipeline.records import Failure, Left, Stage, Task, VideoFile
+from pipeline.outcomes import Failure, Left
+from pipeline.records import Task, VideoFile
 
 FILE = VideoFile("a.mp4", Path("/videos/a.mp4"), 1, 1)
 TASK = Task(FILE, "digest")

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from pipeline.flow.catalog import Catalog
 from pipeline.flow.claims import Claims
-from pipeline.records import Needs, Reused, Task, VideoFile
+from pipeline.outcomes import Reused
+from pipeline.records import Needs, Task, VideoFile
 from store.schema import FailedFile, Known, Recipe
 
 NOTHING = Needs(False, False, False, False)

@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.flow.claims import Claims
 from pipeline.models.clip import ClipEncoder
-from pipeline.records import DecodedVideo, EmbeddedVideo, Frames, Reused, Task, VideoFile
+from pipeline.outcomes import Reused
+from pipeline.records import DecodedVideo, EmbeddedVideo, Frames, Task, VideoFile
 from tests.support.flows import HeldUp, Tally, failures, opened, rows, watching
 from tests.support.projects import UserProject, distinct_copy, eventually
 from tests.support.threads import PATIENCE

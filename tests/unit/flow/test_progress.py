@@ -15,7 +15,7 @@ from rich.console import Console
 
 from pipeline.flow.progress import KEPT_FAILURES, LINE_SECONDS, LogLines, Report, dataset_summary
 from pipeline.models.loaded import quiet_libraries
-from pipeline.records import Outcome
+from pipeline.outcomes import Outcome
 from pipeline.terminal import clock, printable
 from tests.support.projects import keys
 

@@ -11,12 +11,11 @@ import pytest
 
 from pipeline.flow.rows import read_transcript
 from pipeline.flow.write import Writer
+from pipeline.outcomes import Outcome, Reused
 from pipeline.records import (
     EmbeddedVideo,
     Frames,
     MediaFacts,
-    Outcome,
-    Reused,
     SpeechHalf,
     Task,
     VideoFile,

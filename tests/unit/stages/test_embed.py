@@ -11,20 +11,19 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from pipeline.errors import ModelError, VideoError
+from pipeline.errors import ModelError, Stage, VideoError
 from pipeline.models.clip import ClipEncoder
 from pipeline.models.text_windows import text_windows
+from pipeline.outcomes import Failure
 from pipeline.records import (
     DecodedVideo,
     EmbeddedVideo,
-    Failure,
     Frames,
     MediaFacts,
     Moments,
     Needs,
     SpeechStatus,
     SpeechWindow,
-    Stage,
     Task,
     Transcript,
     VideoFile,
