@@ -1,4 +1,4 @@
-"""What becomes of a file, as the stages tell it and the writer takes it.
+r"""What becomes of a file, as the stages tell it and the writer takes it.
 
 VideoFile -> EmbeddedVideo -> a row
          \-> Reused -------> a row like another one
