@@ -68,6 +68,10 @@ reading the keys of a million rows is quicker, 65 ms."""
 _INDEX_CACHE_BYTES = 32 << 20
 _METADATA_CACHE_BYTES = 8 << 20
 
+_ROWS_IN_HAND = 1024
+"""Rows of 20 kB that a compaction handles as one. With LanceDB's 8,192 a writer of 10,000 rows
+peaks at 850 MB, of which allocators keep 600; with 1,024 at 500, of which 400, in the same time."""
+
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
@@ -152,7 +156,9 @@ class Database:
     def _connect(self) -> Any:
         with self._lock:
             if self._connection is None:
-                if not self.writer:
+                if self.writer:
+                    os.environ.setdefault("LANCE_DEFAULT_BATCH_SIZE", str(_ROWS_IN_HAND))
+                else:
                     # By itself LanceDB leaves two cores free, so that a reader with two has one
                     # for both of its searches. A writer shares the cores with the models.
                     os.environ.setdefault("LANCE_CPU_THREADS", str(os.cpu_count() or 1))
