@@ -146,10 +146,18 @@ class Project:
         Raises:
             SettingsError: they are.
         """
-        if problem := self._other_width():
+        if problem := self.other_width():
             raise SettingsError(problem)
 
-    def _other_width(self) -> str | None:
+    def other_width(self) -> str | None:
+        """Say that CLIP's vectors are of another width than those in the store, and what to do.
+
+        None where they are not, or it cannot be known yet.
+
+        Raises:
+            SettingsError: there is no such model.
+            ModelError: its folder cannot be read.
+        """
         return other_width(self.settings, self.store.dimension, self.store.uri)
 
     def why_empty(self, *, offline: bool = False) -> str | None:
@@ -171,7 +179,7 @@ class Project:
             return ALL_OFFLINE
         if facts.recipes.get(self.recipe):
             return None
-        return self._other_width() or ALL_OTHER
+        return self.other_width() or ALL_OTHER
 
     def vectors(self, columns: Sequence[str] = ()) -> Vectors:
         """Read the vectors of every row that is of the recipe and not offline.

@@ -57,7 +57,9 @@ def _lines(status: Status, *, everything: bool) -> Iterator[str]:
             yield f"  visual: {each.visual}"
             yield f"  transcript: {each.transcript}"
             yield f"  speech: {each.speech}"
-    if status.pending:
+    if status.refused:
+        yield styled("warning:", "warning", sys.stdout) + f" {status.refused}"
+    elif status.pending:
         yield "`scan` embeds what is pending."
     if status.failed:
         yield "`failures` says why videos failed."

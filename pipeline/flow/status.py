@@ -51,6 +51,7 @@ class Status:
         on_disk: videos in the folder.
         embedded: of these, videos whose rows are up to date.
         pending: of these, videos that the next scan embeds.
+        refused: why a scan would embed none of them, and what to do; else None.
         failed: of these, videos that could not be embedded.
         offline: rows whose file is not on disk.
         labels: rows by label, in label order, without offline ones.
@@ -66,6 +67,7 @@ class Status:
     on_disk: int
     embedded: int
     pending: int
+    refused: str | None
     failed: int
     offline: int
     labels: Mapping[str, int]
@@ -101,6 +103,7 @@ def read_status(project: Project) -> Status:
 
     Raises:
         SettingsError: weights that a setting names do not exist.
+        ModelError: the folder of a model cannot be read.
         StoreError: the store cannot be read.
     """
     store, recipe = project.store, project.recipe
@@ -122,6 +125,7 @@ def read_status(project: Project) -> Status:
         on_disk=len(videos),
         embedded=len(comparison.unchanged),
         pending=len(comparison.todo),
+        refused=None if facts.recipes.get(recipe) else project.other_width(),
         failed=len(comparison.failed),
         offline=len(known.keys() - videos.keys()),
         labels=dict(sorted(labels.items())),

@@ -131,6 +131,9 @@ def test_a_store_of_another_width_is_refused_before_a_video_is_read(
         assert "Loading" not in ended.stderr
     ended = run("--config", project.config, *other, "export")
     assert "nothing to export. clip.model =" in ended.stderr
+    told = run("--config", project.config, *other, "status").stdout
+    assert f"it makes vectors of {WIDTH}" in told
+    assert "`scan` embeds" not in told
     kept = rows(project)
     assert list(kept) == ["a.mp4"]
     status = json.loads(run("--config", project.config, "status", "--json").stdout)

@@ -68,7 +68,7 @@ function equation(now) {
   const number = ([kind, n, text, link]) => el(link ? "a" : "span", { class: `number ${kind}${n ? " some" : ""}`, href: link }, el("b", {}, count(n)), text);
   return el("div", {},
     el("h2", {}, "Collection ", el("small", {}, now.data_dir)),
-    now.problem && el("p", { class: "remark", role: "alert" }, now.problem),
+    (now.problem ?? now.refused) && el("p", { class: "remark", role: "alert" }, now.problem ?? now.refused),
     el("p", { class: "equation" }, number(["disk", now.on_disk, "on disk", null]), el("i", {}, "="), number(parts[0]),
       el("i", {}, "+"), number(parts[1]), el("i", {}, "+"), number(parts[2])),
     el("div", { class: "share", "aria-hidden": "true" }, parts.map(([kind, n]) => {
@@ -87,7 +87,7 @@ function running(now) {
   const work = now.running;
   const head = el("h2", { id: "running-title" }, "Running now");
   if (!work) {
-    return [head, el("p", { class: "quiet-text" }, sentence(now.pending
+    return [head, el("p", { class: "quiet-text" }, sentence(now.pending && !now.refused
       ? `Nothing. ${counted(now.pending, "video waits", "videos wait")} for \`scan\`.`
       : "Nothing. `watch`, or `web --watch`, embeds videos as they land."))];
   }
@@ -99,11 +99,11 @@ function running(now) {
     work.now?.length > 0 && el("ul", { class: "now" }, work.now.map((path) => el("li", {}, path)))];
 }
 
-function made({ recipes }) {
+function made({ recipes, refused }) {
   return [
     el("h2", { id: "recipes-title" }, "Recipes"),
     recipes.length ? el("div", { class: "recipes" }, recipes.map((each) => el("dl", {},
-      el("dt", {}, counted(each.rows, "video")), el("dd", {}, each.current ? "made with the settings in force" : "made with other settings: the next scan makes them again"),
+      el("dt", {}, counted(each.rows, "video")), el("dd", {}, each.current ? "made with the settings in force" : `made with other settings${refused ? "" : ": the next scan makes them again"}`),
       el("dt", {}, "picture"), el("dd", {}, each.visual),
       el("dt", {}, "words"), el("dd", {}, each.transcript),
       el("dt", {}, "speech"), el("dd", {}, each.speech)))) : el("p", { class: "quiet-text" }, "Nothing is embedded yet."),
