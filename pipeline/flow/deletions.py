@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.flow.catalog import Catalog
-from pipeline.source.listing import Collection, Unknown, look_at
+from pipeline.source.listing import Collection
+from pipeline.source.presence import Unknown, look_at
 from store.table.store import Store
 
 FEW = 20  # files that may vanish at once without a second thought

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pipeline.flow.channel import Channel
 from pipeline.flow.claims import Claims
 from pipeline.flow.heartbeat import Heartbeat
 from pipeline.flow.journal import Journal
-from pipeline.flow.workers import Channel, StageGroup
+from pipeline.flow.workers import StageGroup
 from pipeline.outcomes import Failure, Left, Result, Written
 from pipeline.records import Task, Transcript, VideoFile
 

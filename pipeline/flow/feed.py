@@ -16,7 +16,8 @@ from pipeline.flow.progress import Report
 from pipeline.outcomes import Returned, Vanished
 from pipeline.project import Project
 from pipeline.records import VideoFile
-from pipeline.source.listing import Listing, Unknown, list_videos, look_at
+from pipeline.source.listing import Listing, list_videos
+from pipeline.source.presence import Unknown, look_at
 from pipeline.source.watcher import Watcher
 from pipeline.terminal import printable
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.flow.channel import AtStop, Channel
 from pipeline.flow.engine import Line, VideoEmbedder
 from pipeline.flow.intake import Intake, Intaken
 from pipeline.flow.model_stage import ModelStage
-from pipeline.flow.workers import AtStop, Channel, StageGroup
+from pipeline.flow.workers import StageGroup
 from pipeline.outcomes import Failure, Left, Reused, Written
 from pipeline.records import VideoFile
 

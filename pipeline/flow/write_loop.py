@@ -7,10 +7,10 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from pipeline.flow.channel import Channel
 from pipeline.flow.deletions import DeletionGuard
 from pipeline.flow.engine import EncodeTexts
 from pipeline.flow.progress import Report
-from pipeline.flow.workers import Channel
 from pipeline.flow.write import FileOutcome, Writer
 from pipeline.models import unrelated_texts
 from pipeline.outcomes import Outcome, Result, Returned, Vanished, Written

@@ -18,7 +18,7 @@ from pipeline.flow.rows import place_of
 from pipeline.labels.move_log import Move, MoveLog
 from pipeline.project import open_store
 from pipeline.records import VideoFile
-from pipeline.source.listing import Unknown, look_at
+from pipeline.source.presence import Unknown, look_at
 from store.errors import StoreBusyError
 from store.table.store import Store
 

@@ -17,7 +17,7 @@ from pipeline.models.names import (
 )
 from pipeline.models.preprocess import CONFIG_NAME, read_config
 from pipeline.settings import LOCAL_DIR, Settings
-from pipeline.source.listing import Unknown, look_at
+from pipeline.source.presence import Unknown, look_at
 
 # In the order in which open_clip looks for them in a folder or a repository of the hub.
 CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")

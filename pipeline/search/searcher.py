@@ -12,7 +12,7 @@ from pipeline.project import Project
 from pipeline.records import Needs
 from pipeline.search import remarks
 from pipeline.search.question import Answer, Question
-from pipeline.source.listing import Unknown, look_at
+from pipeline.source.presence import Unknown, look_at
 from pipeline.terminal import say
 from store.retrieval.filter import Filter
 from store.retrieval.hits import Hit, nothing_matches

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import SettingsError
 from pipeline.records import VideoFile
-from store.schema import Stamp
+from pipeline.source.presence import stamp_of
 
 PARTIAL_EXTENSIONS = frozenset({"part", "partial", "crdownload", "download", "tmp"})
 PARTIAL_FOLDER = ".download"  # Safari downloads into a folder of the video's name and this ending
@@ -174,47 +174,6 @@ def is_listed(key: str, extensions: tuple[str, ...]) -> bool:
 def is_listed_folder(key: str) -> bool:
     """Whether a listing would enter a folder of this key."""
     return is_utf8(key) and not any(map(_is_skipped, key.split("/")))
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """What a look at a file gives where the system does not say whether the file is there.
-
-    Rights that were taken away and a network drive that died are examples. A file of which this
-    is all that is known has neither gone nor changed.
-
-    Args:
-        reason: the system's own words.
-    """
-
-    reason: str
-
-
-def look_at(path: str | Path) -> Stamp | Unknown | None:
-    """Look whether a regular file is present, absent, or out of reach.
-
-    Args:
-        path: of the file; symbolic links are followed.
-
-    Returns:
-        Its stamp; None where no regular file is there; Unknown where the system does not say.
-    """
-    try:
-        facts = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no possible name
-        return None
-    except OSError as error:
-        return Unknown(error.strerror or str(error))
-    return stamp_of(facts) if stat.S_ISREG(facts.st_mode) else None
-
-
-def stamp_of(facts: os.stat_result) -> Stamp:
-    """Make a stamp of what `os.stat` gives for a file.
-
-    Broken clocks of cameras reach years that nanoseconds in 64 bits, which the store keeps, do not
-    (before 1677 or after 2262): such a time becomes the nearest one that they hold.
-    """
-    return Stamp(facts.st_size, min(max(facts.st_mtime_ns, -(2**63)), 2**63 - 1))
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:

@@ -20,15 +20,9 @@ from typing import TYPE_CHECKING, Self
 from pipeline.errors import SettingsError
 from pipeline.records import VideoFile
 from pipeline.source.events import Due, EventInbox
-from pipeline.source.listing import (
-    Collection,
-    Unknown,
-    identify_folder,
-    linked_folders,
-    list_videos,
-    look_at,
-)
+from pipeline.source.listing import Collection, identify_folder, linked_folders, list_videos
 from pipeline.source.mounts import events_arrive
+from pipeline.source.presence import Unknown, look_at
 from pipeline.source.settling import NEVER, NOW
 from store.schema import Stamp
 

@@ -12,7 +12,7 @@ from pipeline.decode.content import content_hash
 from pipeline.errors import VideoError
 from pipeline.outcomes import Failure, Left
 from pipeline.records import DecodedVideo, Task, Transcript, VideoFile
-from pipeline.source.listing import Unknown, look_at
+from pipeline.source.presence import Unknown, look_at
 from pipeline.stages.decode import Decoder
 from store.schema import Stamp
 

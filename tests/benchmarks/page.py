@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from PIL import Image
 
-from pipeline.source.listing import look_at
+from pipeline.source.presence import look_at
 from store.schema import Stamp
 from store.table.arrow import rows_from_arrow
 from store.table.store import Store

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.flow.channel import Ended
 from pipeline.flow.heartbeat import Heartbeat
-from pipeline.flow.workers import Ended, StageGroup
+from pipeline.flow.workers import StageGroup
 from pipeline.records import VideoFile
 from store.table.store import Store
 from tests.support.disks import nobody_can_open

@@ -18,7 +18,7 @@ from pipeline import load_settings
 from pipeline.decode.content import content_hash
 from pipeline.demo.weights import TINY_CLIP
 from pipeline.project import Project
-from pipeline.source.listing import look_at
+from pipeline.source.presence import look_at
 from store.pictures import small_jpeg
 from store.schema import Recipe, Row, Segment
 from store.table.store import Store

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
 
-from pipeline.flow.workers import Channel, Ended, StageGroup
+from pipeline.flow.channel import Channel, Ended
+from pipeline.flow.workers import StageGroup
 
 PATIENCE = 20.0  # seconds after which a test gives up on a thread
 

@@ -20,7 +20,7 @@ from pipeline.models.recipe import recipe_of
 from pipeline.project import Project
 from pipeline.search.question import Question
 from pipeline.search.searcher import Searcher
-from pipeline.source.listing import Unknown, look_at
+from pipeline.source.presence import Unknown, look_at
 from store.errors import StoreError
 from store.schema import Stamp
 from store.table.store import Store

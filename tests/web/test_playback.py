@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from pipeline.source.listing import look_at
+from pipeline.source.presence import look_at
 from store.table.store import Store
 from tests.support.api import Client
 from tests.support.api import open_page as serve

@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from pipeline.flow.workers import Channel, Ended
+from pipeline.flow.channel import Channel, Ended
 from tests.support.threads import PATIENCE, UsualDistance
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.flow.workers import AtStop, Channel, Cores, StageGroup, StageTimes
+from pipeline.flow.channel import AtStop, Channel
+from pipeline.flow.workers import Cores, StageGroup, StageTimes
 from tests.support.threads import PATIENCE, Held, UsualDistance, drain, each, join
 
 

@@ -23,8 +23,8 @@ from pipeline.source.listing import (
     is_video,
     linked_folders,
     list_videos,
-    stamp_of,
 )
+from pipeline.source.presence import stamp_of
 from store.schema import Stamp
 
 EXTENSIONS = ("mp4", "mov")

@@ -14,7 +14,7 @@ import pytest
 from pipeline.decode import preview as decode_preview
 from pipeline.decode.content import content_hash
 from pipeline.settings import Settings
-from pipeline.source.listing import look_at
+from pipeline.source.presence import look_at
 from pipeline.web.answers import ApiError
 from pipeline.web.pool import Pool
 from pipeline.web.preview import Previews, trim
