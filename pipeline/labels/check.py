@@ -10,14 +10,17 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import orjson
 
 from pipeline.labels.classifier import Clips
 from pipeline.labels.features import SHOWN_NEIGHBOURS, Features, with_features
 from pipeline.labels.judgement import FEW_CLIPS, MIN_CONFIDENCE, Judgement
+from pipeline.labels.judgement import SUBJECT as JUDGEMENT
 from store.analysis.kept import Kept
+from store.analysis.vectors import read_present
 
 if TYPE_CHECKING:
     from pipeline.project import Project
@@ -122,6 +125,30 @@ class CheckResult:
     overlapping: tuple[Overlap, ...] = ()
     remark: str | None = None
 
+    @classmethod
+    def read(cls, text: bytes) -> Self:
+        """Read what orjson makes of a result."""
+        found = orjson.loads(text)
+
+        def copies(documents: list[dict[str, Any]]) -> tuple[Duplicates, ...]:
+            return tuple(
+                Duplicates(tuple(Place(**place) for place in each["videos"]), each["exact"])
+                for each in documents
+            )
+
+        return cls(
+            found["videos"],
+            copies(found["in_two_folders"]),
+            copies(found["labeled_and_unlabeled"]),
+            tuple(
+                Misplaced(**{**each, "neighbours": tuple(each["neighbours"])})
+                for each in found["misplaced"]
+            ),
+            tuple(SmallFolder(**each) for each in found["small"]),
+            tuple(Overlap(tuple(each["labels"]), each["share"]) for each in found["overlapping"]),
+            found["remark"],
+        )
+
     def as_document(self, shown: Callable[[str], str]) -> dict[str, Any]:
         """Return the JSON document.
 
@@ -161,30 +188,37 @@ def check_folders(project: Project) -> CheckResult:
     Raises:
         StoreError: the store cannot be read.
     """
+
+    def follow(features: Features) -> CheckResult:
+        arrays = kept.load(JUDGEMENT)
+        before = Judgement.from_arrays(arrays).updated(features) if arrays else None
+        judgement = before or Judgement.make(features)
+        kept.save(JUDGEMENT, judgement.to_arrays())
+        found = _check(features, judgement)
+        text = np.frombuffer(orjson.dumps(found), np.uint8)
+        kept.save(_SUBJECT, {"text": text, "digest": np.array(features.source.digest())})
+        return found
+
     kept = Kept(project.store, project.recipe)
-    return with_features(project.store, project.recipe, lambda features: _check(features, kept))
+    rows = read_present(project.store, project.recipe)
+    known = kept.load(_SUBJECT)
+    if known is not None and str(known["digest"]) == rows.digest():
+        return CheckResult.read(known["text"].tobytes())
+    return with_features(project.store, project.recipe, rows, follow)
 
 
 def check(vectors: Vectors) -> CheckResult:
     """Check the labels of the rows of one recipe."""
-    return _check(Features.of(vectors), None)
+    features = Features.of(vectors)
+    return _check(features, Judgement.make(features))
 
 
-def _check(features: Features, kept: Kept | None) -> CheckResult:
-    arrays = kept.load(_SUBJECT) if kept else None
-    digest = features.digest(str(features.space.identity))
-    before = Judgement.from_arrays(arrays) if arrays else None
-    is_same = arrays is not None and str(arrays["digest"]) == digest
-    judgement = before if is_same else before and before.updated(features)
-    if judgement is None:
-        judgement = Judgement.make(features)
+def _check(features: Features, judgement: Judgement) -> CheckResult:
     clips = features.clips()
     confidence, winner = judgement.of(features, clips)
     overlapping = _overlaps(clips, winner)
     wrong = _wrong(clips, confidence, winner, overlapping)
-    near = arrays["near"] if arrays and is_same else _near(features, clips, wrong, winner)
-    if kept and not is_same:
-        kept.save(_SUBJECT, {**judgement.to_arrays(), "near": near, "digest": np.array(digest)})
+    near = _near(features, clips, wrong, winner)
     paths = features.source.paths
     misplaced = [
         Misplaced(

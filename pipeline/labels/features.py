@@ -7,11 +7,9 @@ then placed in the space of the others.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from typing import Self, TypeVar
 
 import numpy as np
@@ -19,21 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.labels.classifier import Clips, LabeledClips
-from store.analysis.duplicates import (
-    Thumbnails,
-    UsualDistance,
-    connected,
-    duplicate_pairs,
-    duplicates_of,
-    usual_distance,
-)
+from pipeline.labels.space import Space
+from store.analysis.duplicates import Thumbnails, connected, duplicate_pairs, duplicates_of
 from store.analysis.kept import Kept
-from store.analysis.neighbours import centred, means_of, nearest
+from store.analysis.neighbours import nearest
 from store.analysis.vectors import (
     Rows,
     Vectors,
     read_matrix,
-    read_present,
     read_thumbnails,
     read_vectors,
 )
@@ -52,55 +43,6 @@ CHANGED_SHARE = 0.02
 """Of more, it is updated until a larger share of them changed."""
 
 SUBJECT = "contents"
-SPACE_ARRAYS = ("means", "directions", "usual")
-_RANK_SAMPLE = 4  # times as many vectors as numbers in each tell whether any direction is unused
-
-
-@dataclass(frozen=True, eq=False)
-class Space:
-    """How embeddings are turned into features.
-
-    Args:
-        means: float32 `[2d]`, subtracted from each half.
-        directions: float64 `[2d, r]`, those in which anything varies; `r` of zero means that all
-            are, and vectors stay as they are.
-        usual: distance between different contents.
-    """
-
-    means: np.ndarray
-    directions: np.ndarray
-    usual: UsualDistance
-
-    @classmethod
-    def of(cls, embeddings: np.ndarray) -> Self:
-        """Learn the space of contents, float32 `[n, 2d]`."""
-        means = means_of(embeddings)
-        return cls(means, _directions(embeddings, means), usual_distance(embeddings))
-
-    @property
-    def identity(self) -> int:
-        """A number that changes with the space."""
-        return zlib.crc32(self.means.tobytes() + self.directions.tobytes())
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return SPACE_ARRAYS, to keep."""
-        usual = np.array([self.usual.picture, self.usual.speech])
-        return {"means": self.means, "directions": self.directions, "usual": usual}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        """Read what `to_arrays` gave."""
-        usual = UsualDistance(*arrays["usual"].tolist())
-        return cls(arrays["means"], arrays["directions"], usual)
-
-    def centred(self, embeddings: np.ndarray) -> np.ndarray:
-        """Return float32 `[n, 2d]`, each half less the mean of its kind."""
-        return centred(embeddings, self.means)
-
-    def reduced(self, embeddings: np.ndarray) -> np.ndarray:
-        """Return float `[n, r]`, the centred vectors without unused directions."""
-        moved = self.centred(embeddings)
-        return moved @ self.directions if self.directions.shape[1] else moved
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,13 +81,13 @@ class Features:
         return cls._learned(vectors)[0]
 
     @classmethod
-    def read(cls, store: Store, recipe: Recipe) -> Self:
+    def read(cls, store: Store, recipe: Recipe, rows: Rows) -> Self:
         """Prepare the rows of a recipe with what is kept of their contents.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        return cls._updated(Kept(store, recipe), store, recipe) or cls.learn(store, recipe)
+        return cls._updated(Kept(store, recipe), rows) or cls.learn(store, recipe)
 
     @classmethod
     def learn(cls, store: Store, recipe: Recipe) -> Self:
@@ -183,12 +125,11 @@ class Features:
         return made, found.pairs
 
     @classmethod
-    def _updated(cls, kept: Kept, store: Store, recipe: Recipe) -> Self | None:
-        """Prepare the rows with what is kept; None where too little of it can be used."""
+    def _updated(cls, kept: Kept, read: Rows) -> Self | None:
+        """Prepare rows with what is kept; None where too little of it can be used."""
         arrays = kept.load(SUBJECT)
         if arrays is None:
             return None
-        read, row_ids = read_present(store, recipe)
         there = pa.array(arrays["hashes"].astype(str).tolist(), pa.string())
         hashes = read.rows.column("content_hash").combine_chunks()
         encoded = hashes.dictionary_encode()
@@ -207,7 +148,7 @@ class Features:
         content = numbers[encoded.indices.to_numpy()]
         first = np.full(len(there) + came, -1, np.int64)
         first[content[::-1]] = np.arange(len(content))[::-1]
-        new = read_matrix(read.snapshot, row_ids[first[len(there) :]], known.shape[1])
+        new = read_matrix(read.snapshot, read.row_ids[first[len(there) :]], known.shape[1])
         space = Space.from_arrays(arrays)
         usual = space.usual
         pairs = arrays["pairs"]
@@ -222,13 +163,6 @@ class Features:
         groups = _groups(pairs, every)[content]
         exact = bool(arrays["exact"])
         return cls(read, content, known, new, every, space, groups, exact, checksum)
-
-    def digest(self, *also: str) -> str:
-        """Return what changes with any row's path, label or content, and with other texts."""
-        summed = blake2b("\0".join(also).encode(), digest_size=16)
-        for values in (self.source.paths, self.source.labels, self.source.hashes):
-            summed.update("\0".join([value or "" for value in values]).encode())
-        return summed.hexdigest()
 
     def remark(self, changes: int) -> str | None:
         """Say in what an answer may differ from a whole new one; None where it does not.
@@ -314,15 +248,21 @@ class DamagedError(Exception):
     """The vectors that were kept are damaged."""
 
 
-def with_features(store: Store, recipe: Recipe, work: Callable[[Features], T]) -> T:
+def with_features(store: Store, recipe: Recipe, rows: Rows, work: Callable[[Features], T]) -> T:
     """Do something with the rows of a recipe, prepared with what is kept, where that can be used.
+
+    Args:
+        store: the store.
+        recipe: what made the rows.
+        rows: as `read_present` gives them.
+        work: what is done.
 
     Raises:
         StoreError: the store cannot be read.
     """
     with one_blas_thread():
         try:
-            return work(Features.read(store, recipe))
+            return work(Features.read(store, recipe, rows))
         except DamagedError:  # which was logged
             return work(Features.learn(store, recipe))
 
@@ -351,23 +291,3 @@ def _thumbnails(source: Rows, first: np.ndarray, begin: int = 0) -> Thumbnails:
         return {number[path]: jpeg for path, jpeg in found.items()}
 
     return read
-
-
-def _directions(embeddings: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Find the directions in which centred vectors vary, `[2d, r]`; `r` is 0 where all are.
-
-    Fewer videos than dimensions leave at most as many directions as videos, and save that time.
-    """
-    n, width = embeddings.shape
-    step = max(n // max(_RANK_SAMPLE * width, 1), 1)
-    while True:
-        exact = centred(embeddings[::step], means).astype(np.float64)
-        products = exact.T @ exact
-        size = np.linalg.eigvalsh(products)
-        used = size > 1e-8 * max(size.max(initial=0), 1e-12)
-        if used.all():
-            return np.empty((width, 0))
-        if step == 1:
-            kept = np.linalg.eigh(products).eigenvectors[:, used]
-            return kept if kept.shape[1] else np.zeros((width, 1))
-        step = 1

@@ -18,6 +18,8 @@ from pipeline.labels.classifier import Clips, CrossValidation, Moments, ShrunkLd
 from pipeline.labels.confidence import PlattScaling, calibrate
 from pipeline.labels.features import Features, most_changes
 
+SUBJECT = "folder_model"
+
 Key = tuple[str, str]
 """Content hash and folder of a clip: what it is known by in another version of the table."""
 

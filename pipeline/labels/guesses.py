@@ -22,13 +22,15 @@ class Guesses:
     """The likeliest folders of `q` rows by the labeled videos.
 
     Args:
+        names: folder names.
         rows: int64 `[q]`.
-        folders: int64 `[q, FOLDERS]` folders of the model, likeliest first; -1 for none.
+        folders: int64 `[q, FOLDERS]` indices into `names`, likeliest first; -1 for none.
         probability: float64 `[q, FOLDERS]` that the row belongs there.
         near: int64 `[q, FOLDERS, SHOWN_NEIGHBOURS]` nearest rows of each folder; -1 for none.
         scores: float32, of those.
     """
 
+    names: tuple[str, ...]
     rows: np.ndarray
     folders: np.ndarray
     probability: np.ndarray
@@ -47,16 +49,18 @@ class Guesses:
             place, rank = np.nonzero(folders == model.clips.names.index(name))
             others = clips.rows[clips.labels == number]
             near[place, rank], scores[place, rank] = features.neighbours(rows[place], others)
-        return cls(rows, folders, probability, near, scores)
+        return cls(model.clips.names, rows, folders, probability, near, scores)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return arrays to keep."""
-        return {f"guess_{name}": getattr(self, name) for name in self.__dataclass_fields__}
+        arrays = {f"guess_{name}": getattr(self, name) for name in self.__dataclass_fields__}
+        return {**arrays, "guess_names": np.array(self.names, np.str_)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """Read what `to_arrays` gave."""
-        return cls(*(arrays[f"guess_{name}"] for name in cls.__dataclass_fields__))
+        _, *columns = (arrays[f"guess_{name}"] for name in cls.__dataclass_fields__)
+        return cls(tuple(arrays["guess_names"].tolist()), *columns)
 
 
 @dataclass(frozen=True, eq=False)

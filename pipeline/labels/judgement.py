@@ -22,6 +22,8 @@ in its place after all costs less than a video that stays in the wrong folder.""
 
 ROUNDS = 8
 
+SUBJECT = "judgement"
+
 
 @dataclass(frozen=True)
 class Verdict:

@@ -13,14 +13,14 @@ import numpy as np
 
 from pipeline.labels.classifier import ShrunkLda
 from pipeline.labels.confidence import PlattScaling
-from pipeline.labels.features import SPACE_ARRAYS, Space
 from pipeline.labels.features import SUBJECT as CONTENTS
-from pipeline.labels.suggest import SUBJECT as SUGGESTIONS
+from pipeline.labels.folder_model import SUBJECT as MODEL
+from pipeline.labels.space import SPACE_ARRAYS, Space
 from store.analysis.kept import Kept
 from store.schema import Recipe
 from store.table.store import Store
 
-_MODEL = ("names", "space", "line", "weights", "offsets", "present")
+_CLASSIFIER = ("names", "space", "line", "weights", "offsets", "present")
 
 Say = Callable[[str, str, float], None]
 """Is given a row's path, a folder, and the probability that the video belongs there."""
@@ -56,11 +56,11 @@ class LandingAdvice:
     @property
     def is_ready(self) -> bool:
         """Whether something was kept to advise by."""
-        return self._kept.stamp(SUGGESTIONS) is not None
+        return self._kept.stamp(MODEL) is not None
 
     def __call__(self, landed: Mapping[str, np.ndarray]) -> None:
         """Advise on videos without a label: the embedding, float32 `[2d]`, of each path."""
-        stamp = self._kept.stamp(SUGGESTIONS)
+        stamp = self._kept.stamp(MODEL)
         if stamp != self._stamp:
             self._stamp, self._ready = stamp, self._load()
         ready = self._ready
@@ -74,7 +74,7 @@ class LandingAdvice:
 
     def _load(self) -> _Ready | None:
         """Read the classifier; None where none was kept, or nothing is labeled."""
-        model = self._kept.load(SUGGESTIONS, _MODEL)
+        model = self._kept.load(MODEL, _CLASSIFIER)
         contents = self._kept.load(CONTENTS, SPACE_ARRAYS)
         if model is None or contents is None or not len(model["present"]):
             return None

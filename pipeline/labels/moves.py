@@ -23,7 +23,7 @@ from store.errors import StoreBusyError
 from store.table.store import Store
 
 if TYPE_CHECKING:
-    from pipeline.labels.suggest import Suggestion
+    from pipeline.labels.advice import Suggestion
     from pipeline.project import Project
 
 LOG = "moves.jsonl"

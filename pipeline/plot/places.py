@@ -51,13 +51,13 @@ def place_videos(project: Project) -> Places:
         StoreError: the store cannot be read.
     """
     kept = Kept(project.store, project.recipe)
-    rows, row_ids = read_present(project.store, project.recipe)
+    rows = read_present(project.store, project.recipe)
     if not len(rows):
         return Places(rows, np.empty((0, 2)))
     encoded = rows.rows.column("content_hash").combine_chunks().dictionary_encode()
     content = encoded.indices.to_numpy().astype(np.int64)
     first = np.unique(content, return_index=True)[1]
-    found = _kept_places(kept, rows, encoded.dictionary, row_ids[first])
+    found = _kept_places(kept, rows, encoded.dictionary, rows.row_ids[first])
     if found is None:
         vectors = read_vectors(project.store, project.recipe)
         if vectors.paths != rows.paths:  # somebody has written meanwhile

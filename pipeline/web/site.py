@@ -33,8 +33,8 @@ from store.errors import StoreBusyError, StoreError
 
 if TYPE_CHECKING:
     from pipeline.doctor.finding import Finding
+    from pipeline.labels.advice import Advice
     from pipeline.labels.check import CheckResult
-    from pipeline.labels.suggest import Advice
     from pipeline.plot.places import Places
     from pipeline.project import Project
 

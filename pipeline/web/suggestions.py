@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.labels.suggest import Likely, Suggestion
+from pipeline.labels.advice import Likely, Suggestion, Suggestions
 from pipeline.project import NOTHING_EMBEDDED
 from pipeline.web import routes
 from pipeline.web.overview import Filters, Overview, Video
@@ -50,7 +50,7 @@ class ToSort:
 
 
 @dataclass(frozen=True)
-class Suggestions:
+class SuggestionList:
     """A part of the videos that are in no folder.
 
     Args:
@@ -72,26 +72,45 @@ class Suggestions:
 
 @dataclass(frozen=True)
 class _Item:
-    """A video to sort: its place, and folder, probability and paths of witnesses of each guess."""
+    """A video to sort.
+
+    Args:
+        place: of its row.
+        number: of its suggestion; None for none.
+        folder: likeliest folder that was not rejected; None for none.
+        probability: that it is that one.
+    """
 
     place: int
-    folders: list[tuple[str, float, list[str]]]
-
-    @property
-    def probability(self) -> float:
-        return self.folders[0][1] if self.folders else 0.0
+    number: int | None = None
+    folder: str | None = None
+    probability: float = 0.0
 
 
 @dataclass(frozen=True)
 class Queue:
-    """The videos to sort, the surest first."""
+    """The videos to sort, the surest first.
+
+    Args:
+        items: those.
+        sure: for how many of them a folder is likely enough.
+        suggestions: what was suggested last.
+        rejected: folders that are no longer suggested, by content.
+        version: of the table that the suggestions were made from.
+    """
 
     items: list[_Item]
     sure: int
+    suggestions: Suggestions
+    rejected: dict[str, list[str]]
     version: int
 
+    def likely(self, item: _Item) -> list[Likely]:
+        """Give the folders that a video may belong in, without those that were rejected."""
+        return [] if item.number is None else _likely(self.suggestions[item.number], self.rejected)
 
-def suggest(site: Site, *, order: str, offset: int, limit: int) -> Suggestions:
+
+def suggest(site: Site, *, order: str, offset: int, limit: int) -> SuggestionList:
     """List the videos that are in no folder, each with the folders that it may belong in."""
     overview = site.overview()
     queue = _queue(site, overview)
@@ -99,14 +118,21 @@ def suggest(site: Site, *, order: str, offset: int, limit: int) -> Suggestions:
     shown = [
         ToSort(
             site.videos(overview, [each.place])[0],
-            [Suggested(name, p, site.videos_at(overview, near)) for name, p, near in each.folders],
+            [
+                Suggested(
+                    likely.folder,
+                    likely.probability,
+                    site.videos_at(overview, [near.path for near in likely.neighbours]),
+                )
+                for likely in queue.likely(each)
+            ],
             each.probability >= SURE,
         )
         for each in items[offset : offset + limit]
     ]
     remark = None if overview.folders.keys() - {None} else NO_FOLDERS
     remark = remark if len(overview) else NOTHING_EMBEDDED
-    return Suggestions(len(items), queue.sure, offset, shown, remark, queue.version)
+    return SuggestionList(len(items), queue.sure, offset, shown, remark, queue.version)
 
 
 def reject(site: Site, *, content: str, folder: str) -> dict[str, Any]:
@@ -127,8 +153,8 @@ def surer_than(site: Site, least: float) -> list[tuple[list[str], str | None]]:
     queue = _queue(site, overview)
     wanted: dict[str, list[str]] = {}
     for each in queue.items:
-        if each.folders and each.probability >= least:
-            wanted.setdefault(each.folders[0][0], []).append(overview.keys[each.place])
+        if each.folder is not None and each.probability >= least:
+            wanted.setdefault(each.folder, []).append(overview.keys[each.place])
     return [(keys, folder) for folder, keys in sorted(wanted.items())]
 
 
@@ -139,30 +165,35 @@ def _queue(site: Site, overview: Overview) -> Queue:
     key = (overview.version, version, decided)
 
     def make() -> Queue:
-        guesses = {each.path: each for each in found.suggestions}
+        suggestions = found.suggestions
+        numbers = {path: number for number, path in enumerate(suggestions.paths)}
         items = []
         for place in overview.select(Filters(Filter(unlabeled=True))).tolist():
-            guess = guesses.get(overview.paths[place])
-            is_same = guess is not None and guess.content_hash == overview.contents[place]
-            folders = _likely(guess, decided.rejected) if guess is not None and is_same else []
-            items.append(_Item(place, folders))
+            number, content = numbers.get(overview.paths[place]), overview.contents[place]
+            if number is None or suggestions.hashes[number] != content:
+                items.append(_Item(place))
+            elif content in decided.rejected:
+                likely = _likely(suggestions[number], decided.rejected)
+                first = likely[0] if likely else Likely("", 0.0)
+                items.append(_Item(place, number, first.folder or None, first.probability))
+            else:
+                guess, sure = suggestions.folders[number], float(suggestions.confidence[number])
+                items.append(_Item(place, number, guess, sure))
         items.sort(key=lambda item: -item.probability)
-        return Queue(items, sum(item.probability >= SURE for item in items), version)
+        sure = sum(item.probability >= SURE for item in items)
+        return Queue(items, sure, suggestions, decided.rejected, version)
 
     queue: Queue = site.queue.get(key, make)
     return queue
 
 
-def _likely(
-    guess: Suggestion, rejected: dict[str, list[str]]
-) -> list[tuple[str, float, list[str]]]:
-    """Folder, probability and paths of the nearest videos, without what was rejected."""
+def _likely(guess: Suggestion, rejected: dict[str, list[str]]) -> list[Likely]:
+    """Give the folders of a suggestion without those that were rejected for its content."""
     if guess.guess is None:
         return []
     likely = [Likely(guess.guess, guess.confidence, guess.neighbours), *guess.others]
-    found = [(each.folder, each.probability, [n.path for n in each.neighbours]) for each in likely]
     no = rejected.get(guess.content_hash, ())
-    return [each for each in found if each[0] not in no][:MOST_SUGGESTED]
+    return [each for each in likely if each.folder not in no][:MOST_SUGGESTED]
 
 
 CONTENT_AND_FOLDER = {

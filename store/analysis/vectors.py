@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from hashlib import blake2b
 from operator import and_
 from typing import Any, TypeVar
 
@@ -27,7 +28,7 @@ class Rows:
     """Rows of one recipe without their embeddings.
 
     Args:
-        rows: path, label, content_hash, and further columns that were asked for.
+        rows: path, label, content_hash, and `_rowid` as `read_present` reads it.
         snapshot: the table that they were read from; None where there was none.
     """
 
@@ -36,6 +37,19 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def row_ids(self) -> np.ndarray:
+        """uint64 `[n]`, in the snapshot."""
+        ids: np.ndarray = self.rows.column("_rowid").to_numpy()
+        return ids
+
+    def digest(self, *also: str) -> str:
+        """Return what changes with any row's path, label or content, and with other texts."""
+        summed = blake2b("\0".join(also).encode(), digest_size=16)
+        for values in (self.paths, self.labels, self.hashes):
+            summed.update("\0".join([value or "" for value in values]).encode())
+        return summed.hexdigest()
 
     @cached_property
     def paths(self) -> list[str]:
@@ -150,15 +164,14 @@ def read_thumbnails(snapshot: Snapshot | None, paths: Iterable[str]) -> dict[str
     return found
 
 
-def read_present(store: Store, recipe: Recipe) -> tuple[Rows, np.ndarray]:
-    """Read the rows of a recipe whose file is there, and their row ids, without embeddings.
+def read_present(store: Store, recipe: Recipe) -> Rows:
+    """Read the rows of a recipe whose file is there, without embeddings.
 
     Raises:
         StoreError: the store cannot be read.
     """
     snapshot = store.snapshot()
-    rows = read_rows(snapshot, ["content_hash"], of_recipe(recipe))
-    return Rows(rows.drop_columns(["_rowid"]), snapshot), rows.column("_rowid").to_numpy()
+    return Rows(read_rows(snapshot, ["content_hash"], of_recipe(recipe)), snapshot)
 
 
 def read_matrix(snapshot: Snapshot | None, row_ids: np.ndarray, width: int) -> np.ndarray:

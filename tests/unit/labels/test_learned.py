@@ -17,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.labels import features as features_module
+from pipeline.labels.advice import Advice
 from pipeline.labels.check import check_folders
 from pipeline.labels.features import Features
 from pipeline.labels.folder_model import FolderModel, LearnedClips
 from pipeline.labels.judgement import Judgement
 from pipeline.labels.landing import LandingAdvice
-from pipeline.labels.suggest import Advice, suggest_folders
+from pipeline.labels.suggest import suggest_folders
 from pipeline.plot.layout import Plane
 from pipeline.plot.places import place_videos
 from pipeline.project import Project
@@ -68,6 +69,12 @@ def ask(project: Project) -> Advice:
     return suggest_folders(project, 0.8, lambda text: None)
 
 
+def answers(project: Project) -> list[Any]:
+    """What all three tools say."""
+    points = place_videos(project).points.tolist()
+    return [ask(project).as_document(str), check_folders(project), points]
+
+
 def forbidden(*_: Any) -> Any:
     raise AssertionError("this was learned before")
 
@@ -82,11 +89,11 @@ def forbid_learning(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_while_nothing_changed_nothing_is_learned(
     opened: Project, filled: UserProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = ask(opened), check_folders(opened), place_videos(opened).points.tolist()
+    first = answers(opened)
     forbid_learning(monkeypatch)
+    monkeypatch.setattr(Features, "read", forbidden)
     with Project.open(settings_of(filled)) as again:
-        assert (ask(again), check_folders(again)) == first[:2]
-        assert place_videos(again).points.tolist() == first[2]
+        assert answers(again) == first
 
 
 def test_videos_that_come_and_move_are_followed(
@@ -138,36 +145,56 @@ def test_sums_that_followed_are_those_of_all(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("harm", ["cut", "flipped", "foreign", "empty"])
-def test_a_damaged_file_is_made_again_and_the_log_says_so(
+HARMS = ("cut", "flipped", "foreign", "empty")
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_damaged_answer_is_made_again_and_the_log_says_so(
     opened: Project, filled: UserProject, harm: str, caplog: pytest.LogCaptureFixture, follows: None
 ) -> None:
     caplog.set_level(logging.INFO)
-    wanted = ask(opened), check_folders(opened), place_videos(opened).points.tolist()
-    for file in sorted((filled.store / FOLDER).iterdir()):
-        content = bytearray(file.read_bytes())
-        if harm == "cut":
-            content = content[: len(content) // 2]
-        elif harm == "flipped":
-            content[_last_byte_of_an_array(file)] ^= 1
-        elif harm == "empty":
-            content = bytearray()
-        else:
-            np.savez(filled.store / "x.npz", names=np.arange(3))
-            content = bytearray((filled.store / "x.npz").read_bytes())
-        file.write_bytes(content)
+    wanted = answers(opened)
+    for subject in ("suggestions", "check", "places"):
+        _harm(filled.store / FOLDER / f"{subject}.npz", harm)
         caplog.clear()
         with Project.open(settings_of(filled)) as project:
-            found = ask(project), check_folders(project), place_videos(project).points.tolist()
-        assert found == wanted
-        # A matrix of vectors is looked at only where something changed.
-        assert "made again" in caplog.text or file.suffix == ".npy"
+            assert answers(project) == wanted
+        assert "made again" in caplog.text
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_damage_of_what_answers_rest_on_is_noticed_when_something_changes(
+    opened: Project, filled: UserProject, harm: str, caplog: pytest.LogCaptureFixture, follows: None
+) -> None:
+    caplog.set_level(logging.INFO)
+    answers(opened)
+    for number, subject in enumerate(("contents", "folder_model", "judgement")):
+        _harm(filled.store / FOLDER / f"{subject}.npz", harm)
+        caplog.clear()
+        fill(filled, [Clusters(5).row(f"new{number}.mp4", 2, 50 + number)])
+        with Project.open(settings_of(filled)) as project:
+            advice, _, _ = answers(project)
+        guess = {each["path"]: each["guess"] for each in advice["suggestions"]}
+        assert guess[f"new{number}.mp4"] == "soccer"
+        assert "made again" in caplog.text
+
+
+def _harm(file: Path, how: str) -> None:
+    content = bytearray(file.read_bytes())
+    if how == "cut":
+        content = content[: len(content) // 2]
+    elif how == "flipped":
+        content[_last_byte_of_an_array(file)] ^= 1
+    elif how == "empty":
+        content = bytearray()
+    else:
+        np.savez(file, names=np.arange(3))
+        return
+    file.write_bytes(content)
 
 
 def _last_byte_of_an_array(file: Path) -> int:
     """Where it is, of the largest in the file: not each byte between arrays means something."""
-    if file.suffix == ".npy":
-        return -1
     with zipfile.ZipFile(file) as arrays:
         largest = max(arrays.infolist(), key=lambda each: each.file_size)
     name, extra = struct.unpack_from("<2H", file.read_bytes(), largest.header_offset + 26)
@@ -191,9 +218,9 @@ def test_damaged_vectors_are_noticed_when_they_are_used(
 
 
 def test_any_number_may_ask_at_a_time(filled: UserProject) -> None:
-    def answer(_: int) -> Advice:
+    def answer(_: int) -> Any:
         with Project.open(settings_of(filled)) as project:
-            return ask(project)
+            return ask(project).as_document(str)
 
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(answer, range(8)))

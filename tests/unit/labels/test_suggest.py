@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.labels.advice import Advice, Suggestion
 from pipeline.labels.folder_names import EncodeTexts
-from pipeline.labels.suggest import Advice, Suggestion, suggest
+from pipeline.labels.suggest import suggest
 from store.schema import Row
 from store.table.store import Store
 from tests.support.clusters import Clusters, D, fill, vectors_of
