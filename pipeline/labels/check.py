@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from pipeline.labels.classifier import Clips
-from pipeline.labels.features import SHOWN_NEIGHBOURS, Features, with_features
+from pipeline.labels.features import SHOWN_NEIGHBOURS, Features, neighbours, with_features
 from pipeline.labels.judgement import FEW_CLIPS, MIN_CONFIDENCE, Judgement
 from pipeline.labels.judgement import SUBJECT as JUDGEMENT
 from store.analysis.kept import Kept
@@ -279,7 +279,7 @@ def _near(features: Features, clips: Clips, wrong: list[int], winner: np.ndarray
     for folder in np.unique(likely).tolist():
         places = np.flatnonzero(likely == folder)
         rows, others = clips.rows[np.array(wrong)[places]], clips.rows[clips.labels == folder]
-        near[places] = features.neighbours(rows, others)[0]
+        near[places] = neighbours(features.centred(rows), features.centred(others), others)[0]
     return near
 
 

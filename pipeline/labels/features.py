@@ -223,25 +223,9 @@ class Features:
         parts = (clips.labels, clips.groups, clips.rows, clips.names)
         return LabeledClips(*parts, self.reduced(clips.rows))
 
-    def neighbours(self, rows: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Find the nearest `others` of each row, nearest first.
-
-        Args:
-            rows: int64 `[q]` rows to find neighbours of.
-            others: int64 `[n]` rows to choose from.
-
-        Returns:
-            Rows, int64 `[q, SHOWN_NEIGHBOURS]`, -1 where there are fewer; and float32 scores.
-        """
-        indices = np.full((len(rows), SHOWN_NEIGHBOURS), -1, np.int64)
-        scores = np.zeros((len(rows), SHOWN_NEIGHBOURS), np.float32)
-        if len(rows) and len(others):
-            near, points = (self.space.centred(self.embeddings(each)) for each in (rows, others))
-            found = nearest(near, points, SHOWN_NEIGHBOURS)
-            width = found.indices.shape[1]
-            indices[:, :width] = np.where(found.indices < 0, -1, others[found.indices])
-            scores[:, :width] = found.scores
-        return indices, scores
+    def centred(self, rows: np.ndarray) -> np.ndarray:
+        """Return float32 `[q, 2d]` of rows, int64 `[q]`: what neighbours are found by."""
+        return self.space.centred(self.embeddings(rows))
 
 
 class DamagedError(Exception):
@@ -265,6 +249,29 @@ def with_features(store: Store, recipe: Recipe, rows: Rows, work: Callable[[Feat
             return work(Features.read(store, recipe, rows))
         except DamagedError:  # which was logged
             return work(Features.learn(store, recipe))
+
+
+def neighbours(
+    asked: np.ndarray, points: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest of some rows, nearest first.
+
+    Args:
+        asked: float32 `[q, 2d]`, centred.
+        points: float32 `[n, 2d]`, centred vectors of the rows to choose from.
+        rows: int64 `[n]`, those.
+
+    Returns:
+        Rows, int64 `[q, SHOWN_NEIGHBOURS]`, -1 where there are fewer; and float32 scores.
+    """
+    indices = np.full((len(asked), SHOWN_NEIGHBOURS), -1, np.int64)
+    scores = np.zeros((len(asked), SHOWN_NEIGHBOURS), np.float32)
+    if len(asked) and len(rows):
+        found = nearest(asked, points, SHOWN_NEIGHBOURS)
+        width = found.indices.shape[1]
+        indices[:, :width] = np.where(found.indices < 0, -1, rows[found.indices])
+        scores[:, :width] = found.scores
+    return indices, scores
 
 
 def most_changes(learned: int) -> float:

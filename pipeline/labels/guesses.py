@@ -9,9 +9,10 @@ from typing import Self
 import numpy as np
 
 from pipeline.labels.confidence import PlattScaling
-from pipeline.labels.features import SHOWN_NEIGHBOURS, Features
+from pipeline.labels.features import SHOWN_NEIGHBOURS, Features, neighbours
 from pipeline.labels.folder_model import FolderModel
 from pipeline.labels.folder_names import EncodeTexts, encode_names, match_names
+from store.threads import on_all_cores
 
 FOLDERS = 3
 """Folders that are named of each video."""
@@ -40,15 +41,21 @@ class Guesses:
     @classmethod
     def make(cls, features: Features, model: FolderModel, rows: np.ndarray) -> Self:
         """Guess the folders of rows, int64 `[q]`."""
-        folders, probability = _classified(features, model, rows)
+        asked = features.centred(rows)
+        folders, probability = _classified(features, model, rows, asked)
         near = np.full((*folders.shape, SHOWN_NEIGHBOURS), -1, np.int64)
         scores = np.zeros(near.shape, np.float32)
         clips = features.clips()
         clips = clips.select(~clips.ambiguous)
-        for number, name in enumerate(clips.names):
-            place, rank = np.nonzero(folders == model.clips.names.index(name))
-            others = clips.rows[clips.labels == number]
-            near[place, rank], scores[place, rank] = features.neighbours(rows[place], others)
+        points = features.centred(clips.rows)
+
+        def find(number: int) -> None:
+            likely = folders == model.clips.names.index(clips.names[number])
+            there, some = likely.any(axis=1), clips.labels == number
+            found = neighbours(asked[there], points[some], clips.rows[some])
+            near[likely], scores[likely] = found  # a row has a folder once
+
+        on_all_cores(find, range(len(clips.names)))
         return cls(model.clips.names, rows, folders, probability, near, scores)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -138,14 +145,21 @@ class NameGuesses:
 
 
 def _classified(
-    features: Features, model: FolderModel, rows: np.ndarray
+    features: Features, model: FolderModel, rows: np.ndarray, asked: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the likeliest folders of rows and their probabilities, both `[q, FOLDERS]`."""
+    """Return the likeliest folders of rows and their probabilities, both `[q, FOLDERS]`.
+
+    Args:
+        features: of the collection.
+        model: classifier.
+        rows: int64 `[q]`.
+        asked: float32 `[q, 2d]`, their centred vectors.
+    """
     folders = np.full((len(rows), FOLDERS), -1, np.int64)
     probability = np.zeros((len(rows), FOLDERS))
     if not model.clips.keys or not len(rows):
         return folders, probability
-    found = model.lda.predict(features.reduced(rows))
+    found = model.lda.predict(features.space.reduce(asked))
     best = np.argsort(-found.scores, axis=1, kind="stable")[:, :FOLDERS]
     scores = np.take_along_axis(found.scores, best, axis=1)
     folders[:, : best.shape[1]] = np.where(np.isfinite(scores), best, -1)

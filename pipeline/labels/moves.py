@@ -6,19 +6,16 @@ row follows by the file's content, as after any move that a scan finds: no model
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.flow.rows import place_of
+from pipeline.labels.file_moves import already_over, make, obstacle
 from pipeline.labels.move_log import Move, MoveLog
 from pipeline.project import open_store
 from pipeline.records import VideoFile
-from pipeline.source.presence import Unknown, look_at
+from pipeline.source.presence import look_at
 from store.errors import StoreBusyError
 from store.table.store import Store
 
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 
 LOG = "moves.jsonl"
 ROWS_AT_ONCE = 1_000  # in memory: about 15 MB
-NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 Report = Callable[[str], None]
 """Receives a line for a person."""
@@ -151,7 +147,7 @@ def plan_moves(
             left.append(LeftBehind(each.path, f"another {each.target} comes from elsewhere"))
         else:
             move = Move(root, each.path, each.target, *row.stamp)
-            if reason := _obstacle(move):
+            if reason := obstacle(move):
                 left.append(LeftBehind(each.path, reason))
             else:
                 moves[each.target] = move
@@ -199,10 +195,10 @@ def move_all(moves: Sequence[Move], log: MoveLog, report: Report) -> MovedBatch:
     number = log.start_batch()
     made, left = [], []
     for move in (replace(move, batch=number) for move in moves):
-        reason = _obstacle(move)
+        reason = obstacle(move)
         if not reason:
             log.add(move)
-            reason = _make(move)
+            reason = make(move)
             if reason:
                 log.withdraw(move)
         if reason:
@@ -225,10 +221,10 @@ def take_back(log: MoveLog, report: Report, number: int | None = None) -> MovedB
     batch = log.batch(number)
     made, left, over = [], [], []
     for move in reversed(batch):
-        if reason := _over(move):
+        if reason := already_over(move):
             over.append(move)
             report(f"nothing to take back of {move.source}: {reason}")
-        elif reason := _obstacle(move.back) or _make(move.back):
+        elif reason := obstacle(move.back) or make(move.back):
             left.append(LeftBehind(move.target, reason))
             report(f"left {move.target}: {reason}")
         else:
@@ -284,71 +280,3 @@ def _move_rows(store: Store, moves: Sequence[Move]) -> None:
     gone = [move.source for move in moves if move.target in targets and move.source not in targets]
     store.remove(gone)
     store.forget_failures([*targets, *gone])
-
-
-def _obstacle(move: Move) -> str:
-    """Say why a move must not be made; empty if nothing speaks against it."""
-    if os.path.islink(move.origin):
-        return "it is a symbolic link"
-    seen = look_at(move.origin)
-    if isinstance(seen, Unknown):
-        return f"it cannot be reached: {seen.reason}"
-    if seen is None:
-        return "there is no such file"
-    if seen != move.stamp:
-        return "it has changed meanwhile"
-    return f"there is a {move.target} already" if os.path.lexists(move.destination) else ""
-
-
-def _over(move: Move) -> str:
-    """Say why nothing of a logged move is left to take back; empty if it can be taken back.
-
-    A file that is missing together with all others of its folder may be on a drive that is away.
-    """
-    there = look_at(move.destination)
-    if there != move.stamp and look_at(move.origin) == move.stamp:
-        return "it is in its old place"
-    with suppress(OSError):
-        if there is None and any(move.destination.parent.iterdir()):
-            return f"it is no longer at {move.target}"
-    return ""
-
-
-def _make(move: Move) -> str:
-    """Move a file to a place where none is, and say why that failed; empty if it did not."""
-    folder = move.destination.parent
-    try:
-        is_new = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            _rename(move.origin, move.destination)
-        except OSError:
-            if is_new:
-                with suppress(OSError):
-                    folder.rmdir()
-            raise
-    except OSError as error:
-        return f"it cannot be moved: {error.strerror}"
-    return ""
-
-
-def _rename(source: Path, target: Path) -> None:
-    """Rename a file, and fail where the target exists, unlike the system's rename."""
-    try:
-        os.link(source, target)
-        has_link = True
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        with target.open("xb"):  # takes the name with an empty file of our own
-            has_link = False
-    try:
-        if has_link:
-            source.unlink()
-        else:
-            source.replace(target)
-    except OSError:
-        # A network file system that is asked twice may report a failure of what it has done.
-        if look_at(source) is not None:
-            target.unlink()
-            raise

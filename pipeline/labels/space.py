@@ -57,10 +57,13 @@ class Space:
         """Return float32 `[n, 2d]`, each half less the mean of its kind."""
         return centred(embeddings, self.means)
 
-    def reduced(self, embeddings: np.ndarray) -> np.ndarray:
-        """Return float `[n, r]`, the centred vectors without unused directions."""
-        moved = self.centred(embeddings)
+    def reduce(self, moved: np.ndarray) -> np.ndarray:
+        """Return float `[n, r]`, centred vectors without unused directions."""
         return moved @ self.directions if self.directions.shape[1] else moved
+
+    def reduced(self, embeddings: np.ndarray) -> np.ndarray:
+        """Return float `[n, r]`, what the classifier takes for embeddings, float32 `[n, 2d]`."""
+        return self.reduce(self.centred(embeddings))
 
 
 def _directions(embeddings: np.ndarray, means: np.ndarray) -> np.ndarray:

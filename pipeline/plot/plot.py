@@ -1,18 +1,25 @@
-"""Plot a collection: read its vectors, lay them out, write a PNG or an HTML page."""
+"""Plot a collection: read its vectors, lay them out, write a PNG or an HTML page.
+
+What was written last is kept beside the store, and is written again while no row changed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from pipeline.errors import PipelineError
 from pipeline.plot.legend import caption, groups
 from pipeline.plot.page import MOST_THUMBNAILS, Folder, Point, link_of, to_html
 from pipeline.plot.places import place_videos
 from pipeline.plot.png import to_png
-from store.analysis.vectors import Rows, of_recipe, read_rows
+from store.analysis.kept import Kept
+from store.analysis.vectors import Rows, of_recipe, read_present, read_rows
 from store.files import atomic_write
 
 if TYPE_CHECKING:
@@ -44,41 +51,60 @@ def plot_collection(project: Project, out: Path, report: Report) -> Plotted:
     Args:
         project: open project.
         out: file to write whole or not at all: a PNG if its name ends with .png, else HTML.
-        report: receives a line when the page has no thumbnails.
+        report: receives a line for each thing that there is to know of the picture.
 
     Raises:
         PipelineError: there is nothing to plot, or the file cannot be written.
         StoreError: the store cannot be read.
     """
-    is_page = out.suffix.lower() != ".png"
-    found = place_videos(project)
-    rows, places = found.rows, found.points
+    rows = read_present(project.store, project.recipe)
     if not len(rows):
         raise PipelineError(f"nothing to plot. {project.why_empty()}")
-    if found.remark:
-        report(found.remark)
-    legend = groups(rows.labels)
-    if is_page:
-        folder = Folder(project.written, link_of(project.collection.root, out))
-        content: bytes | str = to_html(
-            places, legend, _points(rows, project.recipe, report), folder
-        )
-    else:
-        content = to_png(places, legend, caption(len(rows), project.written))
+    is_page = out.suffix.lower() != ".png"
+    folder = Folder(project.written, link_of(project.collection.root, out) if is_page else "")
+    about = (folder.shown, folder.link, _program())
+    kept, subject = Kept(project.store, project.recipe), "page" if is_page else "picture"
+    found = kept.load(subject)
+    if found is None or str(found["digest"]) != rows.digest(*about):
+        rows, content, remarks = _draw(project, folder, is_page=is_page)
+        found = {"content": np.frombuffer(content, np.uint8), "remarks": np.array(remarks, np.str_)}
+        kept.save(subject, {**found, "digest": np.array(rows.digest(*about))})
+    for remark in found["remarks"].tolist():
+        report(remark)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(out, content)
+        atomic_write(out, found["content"].tobytes())
     except (FileExistsError, NotADirectoryError) as error:
         raise PipelineError(f"{out}: a part of this path is a file, not a folder") from error
     except OSError as error:
         raise PipelineError(f"{out}: the plot cannot be written: {error.strerror}") from error
-    return Plotted(out, len(rows), tuple(group.name for group in legend))
+    return Plotted(out, len(rows), tuple(group.name for group in groups(rows.labels)))
 
 
-def _points(rows: Rows, recipe: Recipe, report: Report) -> list[Point]:
+def _draw(project: Project, folder: Folder, *, is_page: bool) -> tuple[Rows, bytes, list[str]]:
+    """Draw the picture or write the page; return its rows, too, and what there is to know of it."""
+    found = place_videos(project)
+    rows, legend = found.rows, groups(found.rows.labels)
+    remarks = [found.remark] if found.remark else []
+    if not is_page:
+        return rows, to_png(found.points, legend, caption(len(rows), folder.shown)), remarks
     has_pictures = len(rows) <= MOST_THUMBNAILS
     if not has_pictures:
-        report(f"Without thumbnails: {len(rows)} videos are more than {MOST_THUMBNAILS}.")
+        remarks.append(f"Without thumbnails: {len(rows)} videos are more than {MOST_THUMBNAILS}.")
+    points = _points(rows, project.recipe, has_pictures=has_pictures)
+    return rows, to_html(found.points, legend, points, folder).encode(), remarks
+
+
+def _program() -> str:
+    """Return what changes with the program that draws."""
+    return "".join(
+        file.read_text(encoding="utf-8")
+        for file in sorted(files("pipeline.plot").iterdir(), key=lambda file: file.name)
+        if file.is_file()
+    )
+
+
+def _points(rows: Rows, recipe: Recipe, *, has_pictures: bool) -> list[Point]:
     columns = ["transcript", "thumbnail"] if has_pictures else ["transcript"]
     read = read_rows(rows.snapshot, columns, of_recipe(recipe))
     transcripts = read.column("transcript").to_pylist()

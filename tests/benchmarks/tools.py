@@ -5,7 +5,8 @@
 One store of made-up rows (see made.py) a size. Each question is a process of its own, the program's
 command: at first when nothing is kept, then again, and then after a few videos have come and moved.
 Beside them stands the same command of another checkout of the project, where one is named, on a
-store of the same rows, one after the other. Clocks depend on what else the machine does; CPU
+store of the same rows, one after the other. Then the page is opened on the same store, and each
+view is asked for over HTTP until it answers. Clocks depend on what else the machine does; CPU
 seconds do, too, where threads wait for each other, so that the load is shown beside them.
 """
 
@@ -17,9 +18,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
+from threading import Thread
+from time import perf_counter, sleep
 from typing import Any
 
+from pipeline.config import load
+from pipeline.project import Project
+from pipeline.web.server import Page
+from pipeline.web.site import Site
 from store.analysis.kept import FOLDER
 from store.table.arrow import rows_from_arrow
 from store.table.store import Store
@@ -54,6 +63,9 @@ GOALS = {
 AGAIN, FOLLOWING = 1, 2  # seconds, beside the start of the process
 MOST_MB = 3_000
 TOOLS = ("suggest", "check", "plot")
+VIEWS = ("/api/videos", "/api/folders", "/api/suggestions", "/api/review", "/api/map")
+NOT_OF_VIEWS = ("cpu_seconds", "peak_mb", "before_seconds", "before_cpu")
+SOON_SECONDS = 0.02  # between two requests for a view that is not ready
 
 
 def main() -> None:
@@ -84,6 +96,7 @@ def measure(folder: Path, size: int, before: Path | None) -> Iterator[dict[str, 
         yield _row(size, tool, "again", ask(folder, tool), old, AGAIN, start)
     for tool in TOOLS:  # each took away what the others had learned
         ask(folder, tool)
+    yield from apart(views, folder, size, "page opened")
     apart(change, uri)
     for tool in TOOLS:
         yield _row(size, tool, f"{2 * FEW} changed", ask(folder, tool), None, FOLLOWING, start)
@@ -93,6 +106,45 @@ def fill(folder: Path, size: int, root: Path) -> None:
     """Make a store of that many rows, by the code of a checkout."""
     (folder / "videos").mkdir(parents=True)
     run(["-c", FILL, str(folder / "store"), str(size), str(THUMBNAIL_BYTES)], cwd=root)
+
+
+def views(folder: Path, size: int, when: str) -> list[dict[str, Any]]:
+    """Open the page, and measure each of its views, at first and again."""
+    overrides = [f"data.dir={folder / 'videos'}", f"store.uri={folder / 'store'}"]
+    rows = []
+    with Project.open(load(ROOT / "config.toml", overrides)) as project, Site(project) as site:
+        page = Page(site, "127.0.0.1", 0)
+        thread = Thread(target=page.run)
+        thread.start()
+        try:
+            for asked in (when, "again"):
+                for view in VIEWS:
+                    seconds, sent = get(page.port, view)
+                    row = {"rows": size, "command": view, "asked": asked, "seconds": seconds}
+                    row |= dict.fromkeys(
+                        ("cpu_seconds", "peak_mb", "before_seconds", "before_cpu"), ""
+                    )
+                    row |= {"load": os.getloadavg()[0], "goal": AGAIN, "reached": seconds <= AGAIN}
+                    rows.append({**row, "kb": sent / 1_000})
+        finally:
+            page.stop()
+            thread.join()
+    return rows
+
+
+def get(port: int, address: str) -> tuple[float, int]:
+    """Ask for an address until it answers: seconds, and bytes of the answer."""
+    began = perf_counter()
+    while True:
+        connection = HTTPConnection("127.0.0.1", port, timeout=600)
+        connection.request("GET", address)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        if answer.status != HTTPStatus.ACCEPTED:
+            assert answer.status == HTTPStatus.OK, content
+            return perf_counter() - began, len(content)
+        sleep(SOON_SECONDS)
 
 
 def change(uri: Path) -> list[None]:
@@ -139,6 +191,7 @@ def _row(
         "load": os.getloadavg()[0],
         "goal": goal or "",
         "reached": seconds <= goal and took.peak_mb <= MOST_MB if goal else "",
+        "kb": len(took.stdout) / 1_000,
     }
 
 

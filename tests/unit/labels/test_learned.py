@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
@@ -24,8 +25,10 @@ from pipeline.labels.folder_model import FolderModel, LearnedClips
 from pipeline.labels.judgement import Judgement
 from pipeline.labels.landing import LandingAdvice
 from pipeline.labels.suggest import suggest_folders
+from pipeline.plot import plot as plot_module
 from pipeline.plot.layout import Plane
 from pipeline.plot.places import place_videos
+from pipeline.plot.plot import plot_collection
 from pipeline.project import Project
 from store.analysis.kept import FOLDER
 from store.schema import Row
@@ -94,6 +97,36 @@ def test_while_nothing_changed_nothing_is_learned(
     monkeypatch.setattr(Features, "read", forbidden)
     with Project.open(settings_of(filled)) as again:
         assert answers(again) == first
+
+
+@pytest.mark.parametrize("name", ["plot.png", "plot.html"])
+def test_a_plot_is_drawn_once_until_a_row_or_its_place_changes(
+    opened: Project,
+    filled: UserProject,
+    tmp_path: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def draw(place: str) -> bytes:
+        with Project.open(settings_of(filled)) as project:
+            plot_collection(project, tmp_path / place / name, lambda text: None)
+        return (tmp_path / place / name).read_bytes()
+
+    first = draw("plots")
+    with monkeypatch.context() as patch:
+        patch.setattr(plot_module, "place_videos", forbidden)
+        assert draw("plots") == first
+        assert name.endswith(".png") or _link(first) == "./../project/videos/"
+    # A page links to the videos from where it is.
+    assert name.endswith(".png") or _link(draw("more/plots")) == "./../../project/videos/"
+    fill(filled, [Clusters(5).row("pets/new.mp4", 1, 50)])
+    assert draw("plots") != first
+
+
+def _link(page: bytes) -> str:
+    found = re.search(rb'"link":"([^"]*)"', page)
+    assert found
+    return found[1].decode()
 
 
 def test_videos_that_come_and_move_are_followed(

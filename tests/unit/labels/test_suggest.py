@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,21 @@ def test_the_neighbours_that_speak_for_it_are_named(tmp_path: Path) -> None:
         assert scores == sorted(scores, reverse=True)
         assert {neighbour.label for neighbour in each.neighbours} == {each.guess}
         assert all(n.path.startswith(f"{each.guess}/") for n in each.neighbours)
+
+
+def test_a_suggestion_is_the_same_alone_among_all_and_as_json(tmp_path: Path) -> None:
+    rows = collection(Clusters(2), each=6, unlabeled=3, strangers=2)
+    advice = suggest(vectors_of(tmp_path, rows), FOLDERS, no_clip, CONFIDENCE)
+    every = list(advice.suggestions)
+    assert [advice.suggestions[place] for place in range(len(every))] == every
+    assert advice.suggestions[-1] == every[-1]
+    assert advice.suggestions[3:7] == every[3:7]
+    documents = advice.as_document(str)["suggestions"]
+    for each, document in zip(every, documents, strict=True):
+        fields = json.loads(json.dumps(asdict(each)))
+        assert fields.pop("content_hash") in {row.content_hash for row in rows}
+        assert document == fields
+    assert [each.guess for each in every] == advice.suggestions.folders
 
 
 def test_confidence_is_the_share_of_right_guesses(tmp_path: Path) -> None:
