@@ -63,8 +63,12 @@ def ray_session(settings: Settings) -> Iterator[Any]:
             ray.init(log_to_driver=False, configure_logging=False, **options)
         except Exception as error:  # Ray raises bare ones, as where starting takes it 30 s
             reason = str(error).strip().partition("\n")[0]
-            what = f"ray.address = {address}: cannot be joined" if address else "Ray does not start"
-            raise PipelineError(f"{what}: {reason}") from error
+            if not address:
+                raise PipelineError(f"Ray does not start: {reason}") from error
+            raise PipelineError(
+                f"ray.address = {address}: cannot be joined: {reason}; see that RAY_AUTH_MODE and"
+                " RAY_AUTH_TOKEN are as it was started with"
+            ) from error
         try:
             yield ray
         finally:
