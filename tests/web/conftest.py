@@ -1,4 +1,4 @@
-"""The page of a made-up collection, in a real browser: one server and one browser a module."""
+"""The page of a made-up collection, in a real browser: one server a module."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.api import open_page as serve
+from tests.support.browsers import opened_browser
 from tests.support.projects import UserProject
 
-SECONDS = 15.0  # generous: other work may run on the machine
+SECONDS = 60.0  # generous: other work may run on the machine
+LOADING_SECONDS = 120.0  # of CLIP by the server
 expect.set_options(timeout=SECONDS * 1000)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium, for all modules: none of them runs an event loop in the thread of the tests."""
+    with opened_browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
