@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,46 +14,11 @@ import pytest
 from ray._private.authentication_test_utils import reset_auth_token_state
 
 from pipeline.demo.weights import TINY_CLIP
+from tests.support.held_files import Late
 from tests.support.projects import UserProject, eventually
 
 MEGABYTE = 1 << 20
 NODE = {"num_cpus": 1, "object_store_memory": 100 * MEGABYTE, "include_dashboard": False}
-
-# Runs in every process of a node: some files harm whoever opens them, and others are not opened
-# before `Late.let_on`, of which the node that is about to open one leaves word.
-STARTUP = """
-import ctypes, os, resource, sys, time
-
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-folder, node = os.path.dirname(__file__), os.environ["NODE_NAME"]
-
-def harm(event, arguments):
-    name = os.path.basename(str(arguments[0])) if event == "open" else ""
-    if name == "crashes.mp4":
-        ctypes.string_at(0)
-    elif name == "changes.mp4":
-        os.utime(arguments[0], (1_600_000_000, 1_600_000_000))
-    elif name.startswith("late") and name.endswith(".mp4"):
-        open(os.path.join(folder, "opens-" + node), "w").close()
-        while not os.path.exists(os.path.join(folder, "go")):
-            time.sleep(0.05)
-
-sys.addaudithook(harm)
-"""
-
-
-@dataclass(frozen=True)
-class Late:
-    """Files named `late*.mp4`, which nodes open no sooner than a test lets them."""
-
-    folder: Path
-
-    def is_opened_by(self, node: str) -> bool:
-        """Whether a node waits to open one."""
-        return (self.folder / f"opens-{node}").exists()
-
-    def let_on(self) -> None:
-        (self.folder / "go").touch()
 
 
 class AddNode(Protocol):
@@ -63,12 +27,11 @@ class AddNode(Protocol):
     def __call__(self, name: str, **options: Any) -> Any: ...
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def environment() -> Iterator[dict[str, str]]:
     """Ray with a token, and on the loopback interface."""
     scratch = Path(tempfile.mkdtemp(prefix="vv-test-"))  # its sockets' paths have to be short
     (scratch / "ray").mkdir()
-    (scratch / "sitecustomize.py").write_text(STARTUP, encoding="utf-8")
     values = {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
@@ -85,22 +48,23 @@ def environment() -> Iterator[dict[str, str]]:
     shutil.rmtree(scratch, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def cluster(environment: dict[str, str]) -> Iterator[Any]:
+@pytest.fixture(scope="package")
+def files(environment: dict[str, str]) -> Late:
+    """What holds up and harms the processes of all nodes."""
+    return Late.make(Path(environment["RAY_TMPDIR"]))
+
+
+@pytest.fixture(scope="package")
+def cluster(files: Late) -> Iterator[Any]:
     """A cluster whose first node lives as long as the tests."""
     from ray.cluster_utils import Cluster
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of LanceDB, which does not like forks
-        first = {**NODE, "env_vars": startup("first", environment)}
+        first = {**NODE, "env_vars": files.environment("first")}
         cluster = Cluster(initialize_head=True, head_node_args=first)
     yield cluster
     cluster.shutdown()
-
-
-def startup(node: str, environment: dict[str, str]) -> dict[str, str]:
-    """The environment of a node, in which `STARTUP` runs."""
-    return {"PYTHONPATH": environment["RAY_TMPDIR"], "NODE_NAME": node}
 
 
 def alive(cluster: Any) -> int:
@@ -109,14 +73,14 @@ def alive(cluster: Any) -> int:
 
 
 @pytest.fixture
-def add_node(cluster: Any, environment: dict[str, str]) -> Iterator[AddNode]:
+def add_node(cluster: Any, files: Late) -> Iterator[AddNode]:
     """Adds nodes, which go when the test ends."""
     eventually(lambda: alive(cluster) == 1)  # one that another test killed is given up first
 
     def add_node(name: str, **options: Any) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return cluster.add_node(**NODE | options, env_vars=startup(name, environment))
+            return cluster.add_node(**NODE | options, env_vars=files.environment(name))
 
     yield add_node
     for node in list(cluster.worker_nodes):
@@ -124,12 +88,10 @@ def add_node(cluster: Any, environment: dict[str, str]) -> Iterator[AddNode]:
 
 
 @pytest.fixture
-def late(environment: dict[str, str]) -> Iterator[Late]:
+def late(files: Late) -> Iterator[Late]:
     """What holds up files, and lets them on at the end of the test."""
-    late = Late(Path(environment["RAY_TMPDIR"]))
-    yield late
-    for word in [late.folder / "go", *late.folder.glob("opens-*")]:
-        word.unlink(missing_ok=True)
+    yield files
+    files.clear()
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from store.table.store import Store
-from tests.cluster.conftest import MEGABYTE, NODE, AddNode, Late
+from tests.cluster.conftest import MEGABYTE, NODE, AddNode
 from tests.support.disks import nobody_can_open
-from tests.support.program import Finished, Run, Spawn
+from tests.support.held_files import Late
+from tests.support.program import PROCESS_SECONDS, Finished, Run, Spawn
 from tests.support.projects import UserProject, eventually
 
 Made = Callable[[str], Path]
-STUCK = "reading it has hung for longer than decode.timeout_seconds = 3"
+STUCK = "reading it has hung for longer than decode.timeout_seconds = 8"
 
 
 def kept(project: UserProject) -> tuple[set[str], dict[str, tuple[str, str]]]:
@@ -42,7 +43,7 @@ def test_files_that_harm_an_actor_cost_themselves_only(
     project.add(made("not_a_video.mp4"), "broken.mp4")
     with nobody_can_open(project.videos / "stuck.mp4"):
         ended = run(
-            "--config", project.config, "--set", "decode.timeout_seconds=3",
+            "--config", project.config, "--set", "decode.timeout_seconds=8",
             "scan", "--json", *on_cluster,
         )  # fmt: skip
     document = summary(ended)
@@ -89,12 +90,12 @@ def test_a_node_that_dies_costs_no_video_and_one_that_joins_works_too(
     project.add_distinct(made("no_audio.mp4"), names)
     second = add_node("second")
     scan = spawn("--config", project.config, "scan", "--json", *on_cluster)
-    eventually(lambda: rows_so_far(project) and late.is_opened_by("second"))
+    eventually(lambda: rows_so_far(project) and late.is_opened("second"))
     cluster.remove_node(second, allow_graceful=False)
     add_node("third")
-    eventually(lambda: late.is_opened_by("third"))
+    eventually(lambda: late.is_opened("third"))
     late.let_on()
-    stdout, stderr = scan.communicate(timeout=120)
+    stdout, stderr = scan.communicate(timeout=PROCESS_SECONDS)
     assert summary(Finished(scan.returncode, stdout, stderr))["embedded"] == len(names)
     assert "2 nodes" in stderr
     assert kept(project) == (set(names), {})

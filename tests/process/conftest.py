@@ -1,4 +1,4 @@
-"""A collection that all tests of the command line may ask."""
+"""A collection that all tests of the command line may ask, and files that hold up a process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.held_files import Late
 from tests.support.program import Run
 from tests.support.projects import UserProject
 from tests.support.scanned import Scanned
@@ -29,3 +30,11 @@ def scanned(
     first = run("--config", project.config, "scan")
     second = run("--config", project.config, "scan", "--json")
     return Scanned(project, first, second)
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Late:
+    """What holds up or harms processes that are started with its environment."""
+    folder = tmp_path / "late"
+    folder.mkdir()
+    return Late.make(folder)

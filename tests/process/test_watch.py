@@ -6,7 +6,6 @@ import functools
 import json
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,15 +15,22 @@ from typing import Any
 import psutil
 import pytest
 
+from pipeline.commands.output import INTERRUPTED
 from store.table.store import Store
-from tests.support.program import Run, Spawn
+from tests.support.asking import ask
+from tests.support.held_files import Late
+from tests.support.program import PROCESS_SECONDS, Run, Spawn
 from tests.support.projects import UserProject, eventually, keys
 from tests.support.watching import Watching, start_watch
 
 CHUNKS = 5
-HELD_SECONDS = 0.5  # between chunks; a file that is held open settles after two seconds
+HELD_SECONDS = 0.5  # between chunks
+SETTLING = ("--set", "watch.settle_seconds=4")  # where a file is held open: the writer may be slow
 CLOSED_SECONDS = 0.2  # between chunks; a file that is closed settles after half a second
 IDLE_PERCENT = 5.0  # of one core: 0.15 s in 3 s
+
+FIRST, IN_HAND, LEFT = "first.mp4", "late.mp4", [f"left/{number}.mp4" for number in range(6)]
+ONE_AT_A_TIME = ("--set", "decode.workers=1", "--set", "decode.timeout_seconds=600")
 
 
 @pytest.fixture
@@ -36,7 +42,7 @@ def project(tmp_path: Path, small_clip_dir: Path, whisper_dir: Path) -> UserProj
 
 
 @pytest.fixture
-def watch(project: UserProject, spawn: Spawn) -> Callable[[], Watching]:
+def watch(project: UserProject, spawn: Spawn) -> Callable[..., Watching]:
     """Start `watch`, and wait until it watches."""
     return functools.partial(start_watch, project, spawn)
 
@@ -62,12 +68,12 @@ def drip(clip: Path, target: Path, *, reopen: bool) -> None:
 
 def test_a_file_that_lands_slowly_is_embedded_once(
     project: UserProject,
-    watch: Callable[[], Watching],
+    watch: Callable[..., Watching],
     run: Run,
     made: Callable[[str], Path],
 ) -> None:
     project.add(made("vp9.webm"), "there.webm")
-    watching = watch()
+    watching = watch(*SETTLING)
     watching.holds("there.webm")  # with the models loaded, nothing waits
     (project.videos / "pets").mkdir()
     part = project.videos / "pets" / "renamed.mp4.part"
@@ -148,77 +154,90 @@ def similar(run: Run, project: UserProject, name: str) -> list[dict[str, Any]]:
     return hits
 
 
+@pytest.fixture
+def held(project: UserProject, late: Late, made: Callable[[str], Path]) -> UserProject:
+    """A project whose first video is quickly done, and whose second one waits to be let on.
+
+    Whoever decodes them one at a time takes the largest first.
+    """
+    project.add(made("portrait.mp4"), FIRST)
+    project.add(made("rotated_90.mp4"), IN_HAND)
+    project.add_distinct(made("no_audio.mp4"), LEFT)
+    return project
+
+
+def wait_until_held(watching: Watching, late: Late) -> None:
+    """Wait until the first video is in the store and the second one in hand."""
+    eventually(lambda: (watching.rows() and late.is_opened()) or watching.process.poll())
+    assert watching.rows().keys() == {FIRST}
+
+
 def test_the_first_signal_lets_it_finish_what_is_in_hand(
-    project: UserProject,
-    watch: Callable[[], Watching],
-    run: Run,
-    made: Callable[[str], Path],
+    held: UserProject, spawn: Spawn, run: Run, late: Late
 ) -> None:
-    project.add_distinct(made("speech.mp4"), (f"{n}.mp4" for n in range(8)))
-    watching = watch()
-    eventually(watching.rows)
-    summary = watching.stop()
-    assert "Stopping" in watching.lines
-    written = watching.rows()
-    assert len(written) == summary["embedded"] < 8
-    ended = run("--config", project.config, "scan", "--json")
-    rest = json.loads(ended.stdout)
+    watching = start_watch(held, spawn, *ONE_AT_A_TIME, env=late.environment())
+    wait_until_held(watching, late)
+    watching.process.send_signal(signal.SIGINT)
+    watching.told("Stopping")
+    late.let_on()
+    summary = watching.ended()
+    assert summary["embedded"] == 2
+    assert watching.rows().keys() == {FIRST, IN_HAND}
+    rest = ask(run, held, "scan")
     assert keys(rest, "embedded unchanged failed") == {
-        "embedded": 8 - len(written), "unchanged": len(written), "failed": 0,
+        "embedded": len(LEFT), "unchanged": 2, "failed": 0,
     }  # fmt: skip
 
 
-def test_the_second_signal_ends_it_at_once(
-    project: UserProject, spawn: Spawn, made: Callable[[str], Path]
-) -> None:
-    project.add(made("no_audio.mp4"), "short.mp4")
-    project.add(made("long.mp4"), "takes_long.mp4")
-    watching = start_watch(project, spawn, "--log-format", "json")
-    watching.told("Loading Whisper")
-    assert (project.store / "in_hand.json").exists()
+def test_the_second_signal_ends_it_at_once(held: UserProject, spawn: Spawn, late: Late) -> None:
+    flags = (*ONE_AT_A_TIME, "--log-format", "json")
+    watching = start_watch(held, spawn, *flags, env=late.environment())
+    wait_until_held(watching, late)
+    assert IN_HAND in (held.store / "in_hand.json").read_text(encoding="utf-8")
     watching.process.send_signal(signal.SIGINT)
     watching.told("Stopping")
     watching.process.send_signal(signal.SIGTERM)
-    assert watching.process.wait(10) == 130
-    with Store.open(str(project.store)) as store:
-        assert "takes_long.mp4" not in store.known()
-        assert len(store.rows(sorted(store.known()))) == len(store.known())
+    assert watching.process.wait(PROCESS_SECONDS) == INTERRUPTED
+    with Store.open(str(held.store)) as store:
+        assert store.rows([FIRST]).keys() == store.known().keys() == {FIRST}
     # Nobody is suspected of a crash, and all of the log is JSON to the last word.
-    assert not (project.store / "in_hand.json").exists()
+    assert not (held.store / "in_hand.json").exists()
     *_, stopping, stopped = map(json.loads, watching.lines.splitlines())
     assert stopping["message"].startswith("Stopping")
     assert stopped["message"] == "Stopped."
 
 
 def test_a_terminal_that_is_closed_lets_it_finish_what_is_in_hand(
-    project: UserProject, spawn: Spawn, made: Callable[[str], Path]
+    held: UserProject, spawn: Spawn, late: Late
 ) -> None:
-    project.add_distinct(made("speech.mp4"), (f"{n}.mp4" for n in range(8)))
     terminal, stderr = os.openpty()
-    with (project.folder / "stdout").open("w") as stdout:
+    with (held.folder / "stdout").open("w") as stdout:
         # In a few words: nobody reads the other end, and a full one would stop the process.
-        arguments = ("--config", project.config, "--log-format", "json", "watch", "--json")
-        process = spawn(*arguments, stdout=stdout, stderr=stderr)
+        flags = ("--config", held.config, *ONE_AT_A_TIME, "--log-format", "json")
+        process = spawn(
+            *flags, "watch", "--json", env=late.environment(), stdout=stdout, stderr=stderr
+        )
     os.close(stderr)
-    watching = Watching(project, process)
-    eventually(watching.rows)
+    watching = Watching(held, process)
+    wait_until_held(watching, late)
     os.close(terminal)  # from now on nothing can be written to stderr
     process.send_signal(signal.SIGHUP)
-    assert process.wait(120) == 0
-    summary = json.loads((project.folder / "stdout").read_text(encoding="utf-8"))
+    late.let_on()
+    summary = watching.ended()
     assert (summary["interrupted"], summary["failed"]) == (True, 0)
-    assert len(watching.rows()) == summary["embedded"] < 8
-    assert not (project.store / "in_hand.json").exists()
+    assert 2 <= len(watching.rows()) == summary["embedded"] < 2 + len(LEFT)
+    assert not (held.store / "in_hand.json").exists()
 
 
-def test_a_scan_may_be_interrupted_too(
-    project: UserProject, spawn: Spawn, made: Callable[[str], Path]
-) -> None:
-    project.add_distinct(made("speech.mp4"), (f"{n}.mp4" for n in range(8)))
-    process = spawn("--config", project.config, "scan", "--json", stderr=subprocess.DEVNULL)
-    watching = Watching(project, process)
-    eventually(watching.rows)
+def test_a_scan_may_be_interrupted_too(held: UserProject, spawn: Spawn, late: Late) -> None:
+    with (held.folder / "stderr").open("w") as stderr:
+        flags = ("--config", held.config, *ONE_AT_A_TIME)
+        process = spawn(*flags, "scan", "--json", env=late.environment(), stderr=stderr)
+    watching = Watching(held, process)
+    wait_until_held(watching, late)
     process.send_signal(signal.SIGINT)
-    stdout, _ = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert json.loads(stdout)["embedded"] == len(watching.rows()) < 8
+    watching.told("Stopping")
+    late.let_on()
+    stdout, _ = process.communicate(timeout=PROCESS_SECONDS)
+    assert process.returncode == INTERRUPTED
+    assert json.loads(stdout)["embedded"] == len(watching.rows()) == 2

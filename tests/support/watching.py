@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from store.errors import StoreError
 from store.schema import Known
 from store.table.store import Store
-from tests.support.program import Spawn
+from tests.support.program import PROCESS_SECONDS, Spawn
 from tests.support.projects import UserProject, eventually
 
 
@@ -50,7 +51,11 @@ class Watching:
     def stop(self, number: signal.Signals = signal.SIGINT) -> dict[str, Any]:
         """Ask it to stop; its summary."""
         self.process.send_signal(number)
-        assert self.process.wait(120) == 0, self.lines
+        return self.ended()
+
+    def ended(self) -> dict[str, Any]:
+        """Wait until it has ended well; its summary."""
+        assert self.process.wait(PROCESS_SECONDS) == 0, self.lines
         summary: dict[str, Any] = json.loads(
             (self.project.folder / "stdout").read_text(encoding="utf-8")
         )
@@ -60,7 +65,9 @@ class Watching:
         return self.process.poll() is not None
 
 
-def start_watch(project: UserProject, spawn: Spawn, *flags: str) -> Watching:
+def start_watch(
+    project: UserProject, spawn: Spawn, *flags: str, env: Mapping[str, str] | None = None
+) -> Watching:
     """Start `watch`, with these flags of the whole program, and wait until it watches."""
     with ExitStack() as stack:
         out, err = (
@@ -68,6 +75,6 @@ def start_watch(project: UserProject, spawn: Spawn, *flags: str) -> Watching:
             for name in ("stdout", "stderr")
         )
         arguments = ("--config", project.config, *flags, "watch", "--json")
-        watching = Watching(project, spawn(*arguments, stdout=out, stderr=err))
+        watching = Watching(project, spawn(*arguments, env=env, stdout=out, stderr=err))
     watching.told("on disk = ")
     return watching
