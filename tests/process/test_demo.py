@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.demo.collection import BROKEN, MISPLACED
-from tests.support.program import ROOT
+from tests.support.program import PROCESS_SECONDS, ROOT, Run
 
 
 def demo(folder: Path, *arguments: str) -> list[str]:
@@ -22,7 +22,8 @@ def demo(folder: Path, *arguments: str) -> list[str]:
     }
     ended = subprocess.run(
         [sys.executable, ROOT / "run.py", "demo", *arguments],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=280,
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        timeout=PROCESS_SECONDS,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     return ended.stdout.splitlines()
@@ -63,12 +64,11 @@ def test_again_it_takes_a_moment_and_prints_the_same(toured: tuple[Path, list[st
     assert demo(folder) == lines
 
 
-def test_every_command_takes_the_demos_configuration(toured: tuple[Path, list[str]]) -> None:
+def test_every_command_takes_the_demos_configuration(
+    toured: tuple[Path, list[str]], run: Run
+) -> None:
     folder, _ = toured
-    ended = subprocess.run(
-        [sys.executable, ROOT / "run.py", "status", "--config", "data/demo/config.toml", "--json"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    ended = run("status", "--config", "data/demo/config.toml", "--json", cwd=folder)
     assert ended.returncode == 0, ended.stderr
     assert '"failed": 1' in ended.stdout
     assert '"pending": 0' in ended.stdout

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.program import Spawn
+from tests.support.program import Run
 from tests.support.projects import UserProject
 
 
@@ -14,7 +14,7 @@ def test_weights_that_do_not_load_end_a_watch(
     tmp_path: Path,
     small_clip_dir: Path,
     whisper_dir: Path,
-    spawn: Spawn,
+    run: Run,
     made: Callable[[str], Path],
 ) -> None:
     clip = shutil.copytree(small_clip_dir, tmp_path / "clip")
@@ -25,8 +25,7 @@ def test_weights_that_do_not_load_end_a_watch(
         tmp_path / "project", clip=clip, whisper=whisper_dir, settings=settings
     )
     project.add(made("no_audio.mp4"), "a.mp4")
-    process = spawn("--config", project.config, "watch")
-    _, lines = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert "error: clip.model = local-dir:" in lines
-    assert "Traceback" not in lines
+    ended = run("--config", project.config, "watch")
+    assert ended.returncode == 1
+    assert "error: clip.model = local-dir:" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -133,11 +133,11 @@ def test_a_long_recording_is_heard_whole(
 def test_full_windows_give_to_the_word_what_faster_whisper_gives(
     whisper_dir: Path, jfk: np.ndarray, nasa: np.ndarray
 ) -> None:
-    """Three windows, with pauses that the voice detector leaves out; and the times of the video."""
+    """Two windows, with pauses that the voice detector leaves out; and the times of the video."""
     from faster_whisper import WhisperModel
 
     gap = np.zeros(seconds_of(6), np.int16)
-    audio = np.concatenate([gap, jfk, gap, nasa, gap, jfk, nasa, gap, jfk])
+    audio = np.concatenate([gap, jfk, gap, nasa, gap, jfk])
     stock = WhisperModel(str(whisper_dir), device="cpu", compute_type="float32", cpu_threads=2)
     heard, _ = stock.transcribe(audio.astype(np.float32) / 32768, beam_size=1, vad_filter=True)
     expected = [(each.text.strip(), each.start) for each in heard]
@@ -246,9 +246,9 @@ def test_what_goes_wrong_gets_a_second_pass(
 ) -> None:
     """Speech that breaks off, of which the first pass makes a loop, or words of low probability."""
     part = jfk[seconds_of(start) : seconds_of(end)]
-    heard = [spoken(transcriber, part, vad=False) for _ in range(3)]
-    assert error_rate(heard[0].text, said) <= 0.5
-    assert heard[1:] == heard[:1] * 2
+    heard, again = (spoken(transcriber, part, vad=False) for _ in range(2))
+    assert error_rate(heard.text, said) <= 0.5
+    assert again == heard
 
 
 def decoded(transcriber: Transcriber, language: Language, seconds: float, text: str) -> Decoded:
