@@ -52,6 +52,10 @@ MARKERS = {
 }
 USES_MODELS = {"known"}  # fixtures
 
+# The longest tests come first, so that workers end at about the same time. Each worker begins with
+# an equal share of all tests in a row, and takes others from the ends of those that have more left.
+FIRST = ("cluster", "process", "web", "quality")
+
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Do not even import a folder whose tests `-m "not ... and not ..."` leaves out."""
@@ -64,14 +68,21 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(
+        key=lambda item: FIRST.index(_folder(item)) if _folder(item) in FIRST else len(FIRST)
+    )
     for item in items:
-        folder, *_ = item.path.relative_to(ROOT / "tests").parts
-        for marker in MARKERS.get(folder, ()):
+        for marker in MARKERS.get(_folder(item), ()):
             item.add_marker(marker)
         if item.get_closest_marker("browser") or item.get_closest_marker("cluster"):
             item.add_marker("process")  # both are processes
         if USES_MODELS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("model")
+
+
+def _folder(item: pytest.Item) -> str:
+    """The folder of `tests` that it is in."""
+    return item.path.relative_to(ROOT / "tests").parts[0]
 
 
 def pytest_collection_finish() -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tests.support.asking import ask
-from tests.support.program import Run, Spawn
+from tests.support.program import PROCESS_SECONDS, Run, Spawn
 from tests.support.scanned import Scanned
 
 ARTIFACTS = ("labeled_embeddings.pt", "unlabeled_embeddings.pt", "transcripts.json")
@@ -96,7 +96,7 @@ def test_an_export_that_fails_leaves_the_former_one(
         "--config", scanned.project.config, "export", "--out", tmp_path,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
     )  # fmt: skip
-    _, stderr = process.communicate(timeout=120)
+    _, stderr = process.communicate(timeout=PROCESS_SECONDS)
     assert process.returncode == 1
     assert "File too large" in stderr
     assert read_all(tmp_path) == former
@@ -127,7 +127,7 @@ def test_an_export_that_is_killed_leaves_the_former_one(
     )  # fmt: skip
     assert process.stdout.readline() == "writing\n"
     process.kill()
-    process.wait(30)
+    process.wait(PROCESS_SECONDS)
     assert [path for path in out.iterdir() if path.is_dir()]
     assert read_all(out) == former
     ask(run, scanned.project, "export", "--out", out)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from store.table.store import Store
-from tests.support.program import ROOT, Finished
+from tests.support.program import PROCESS_SECONDS, ROOT, Finished
 from tests.support.projects import UserProject
 from tests.support.rows import failed, make_row
 
@@ -30,7 +30,7 @@ def in_shell(project: UserProject, command: str, redirection: str) -> Finished:
     program = shlex.join([sys.executable, str(ROOT / "run.py"), "--config", str(project.config)])
     ended = subprocess.run(
         ["bash", "-c", f"{program} {command} {redirection}"],
-        capture_output=True, encoding="utf-8", timeout=120, check=False,
+        capture_output=True, encoding="utf-8", timeout=PROCESS_SECONDS, check=False,
     )  # fmt: skip
     return Finished(ended.returncode, ended.stdout, ended.stderr)
 
@@ -67,8 +67,8 @@ def test_letters_that_an_encoding_does_not_have_are_escaped(
     def output(command: str) -> bytes:
         ended = subprocess.run(
             [sys.executable, ROOT / "run.py", "--config", project.config, *command.split()],
-            env=os.environ | {"PYTHONIOENCODING": encoding}, capture_output=True, timeout=120,
-            check=False,
+            env=os.environ | {"PYTHONIOENCODING": encoding}, capture_output=True,
+            timeout=PROCESS_SECONDS, check=False,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
@@ -105,9 +105,10 @@ def test_an_interrupt_during_imports_ends_without_a_traceback(
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTING.format(module=module))
     ended = subprocess.run(
         [sys.executable, ROOT / "run.py", "--config", project.config, *command.split()],
-        env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, timeout=120,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True,
         # The tests themselves may be a job in the background, which ignores it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), timeout=PROCESS_SECONDS,
+        check=False,
     )  # fmt: skip
     assert (ended.returncode, ended.stdout, ended.stderr) == (128 + signal.SIGINT, b"", b"")
 
@@ -117,7 +118,8 @@ def test_an_interrupt_that_is_ignored_stays_ignored(project: UserProject, tmp_pa
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTING.format(module="pydantic"))
     ended = subprocess.run(
         [sys.executable, ROOT / "run.py", "--config", project.config, "failures", "--json"],
-        env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, timeout=120,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN), check=False,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN), timeout=PROCESS_SECONDS,
+        check=False,
     )  # fmt: skip
     assert (ended.returncode, json.loads(ended.stdout)) == (0, [])

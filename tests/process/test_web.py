@@ -13,10 +13,10 @@ from urllib.request import urlopen
 import pytest
 
 from pipeline.commands.web import _watch_and_serve
-from tests.support.program import Run, Spawn
+from tests.support.program import PROCESS_SECONDS, Run, Spawn
 from tests.support.projects import UserProject, eventually
 
-SECONDS = 60.0
+SECONDS = PROCESS_SECONDS
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from run import main
 
 ROOT = Path(__file__).resolve().parents[2]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PROCESS_SECONDS = 120.0  # generous: other work may run on the machine
+PROCESS_SECONDS = 240.0  # generous: other work may run on the machine
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _end(process: subprocess.Popen[str]) -> None:
     """Kill the process and those that it started, and close its pipes."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(PROCESS_SECONDS)
     for pipe in (process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 LONG_AGO = 1_500_000_000  # seconds since the epoch: nobody is writing such a file
-DEADLINE_SECONDS = 120.0  # generous: other work may run on the machine
+DEADLINE_SECONDS = 240.0  # generous: other work may run on the machine
 LOOK_SECONDS = 0.1  # between two looks: opening a store takes a part of a core
 
 
