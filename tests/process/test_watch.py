@@ -215,8 +215,10 @@ def test_a_terminal_that_is_closed_lets_it_finish_what_is_in_hand(
         # In a few words: nobody reads the other end, and a full one would stop the process.
         flags = ("--config", held.config, *ONE_AT_A_TIME, "--log-format", "json")
         process = spawn(
-            *flags, "watch", "--json", env=late.environment(), stdout=stdout, stderr=stderr
-        )
+            *flags, "watch", "--json", env=late.environment(), stdout=stdout, stderr=stderr,
+            # The tests themselves may be started by `nohup`, which has it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        )  # fmt: skip
     os.close(stderr)
     watching = Watching(held, process)
     wait_until_held(watching, late)

@@ -71,10 +71,16 @@ PLAY = """async ([url, at]) => {
   const sought = heard("seeked");
   video.currentTime = at;
   await sought;
-  await new Promise(requestAnimationFrame);
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
-  canvas.getContext("2d").drawImage(video, 0, 0);
+  const pen = canvas.getContext("2d");
+  const isBlack = () => pen.getImageData(0, 0, canvas.width, canvas.height).data
+    .every((value, place) => place % 4 === 3 || value < 16);
+  const until = performance.now() + 10000;
+  do {  // on a busy machine the picture may be painted later than the event comes
+    await new Promise(requestAnimationFrame);
+    pen.drawImage(video, 0, 0);
+  } while (isBlack() && performance.now() < until);
   return [null, canvas.toDataURL("image/png").split(",")[1]];
 }"""
 
