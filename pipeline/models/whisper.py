@@ -31,7 +31,7 @@ MIN_MEAN_LOGPROB = -1.0
 # A token or two pass that in the company of timestamps, which are easy to guess: "you" in noise.
 MIN_WORD_LOGPROB = -3.7
 MAX_SEGMENTS_AFTER_END = 1  # more of them are a loop, which the end of the sound does not stop
-SEVERAL = 4  # segments, of which half repeat others, are a loop, too
+SEVERAL = 3  # segments, of which half repeat others, are a loop, too
 
 SURE_OF_LANGUAGE = 0.6  # 95% of windows with speech get it, and a third of those without
 
