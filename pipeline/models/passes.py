@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.errors import VideoError
+from pipeline.models.decoded import Decoded, Language
 from pipeline.models.speech_windows import LONGEST, halves, head, join, tail, video_times
-from pipeline.models.whisper import WINDOW, Decoded, Language, Task
+from pipeline.models.whisper import WINDOW, Task
 from pipeline.records import SAMPLE_RATE_HZ, SpeechStatus, SpeechWindow, Transcript
 from store.schema import Segment
 

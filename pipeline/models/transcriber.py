@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.errors import ModelError, Stage, VideoError
+from pipeline.models.decoded import Decoded, Language
 from pipeline.models.passes import (
     Answer,
     Clip,
@@ -27,7 +28,7 @@ from pipeline.models.passes import (
     translation_request,
 )
 from pipeline.models.speech_windows import join
-from pipeline.models.whisper import Decoded, Language, Whisper, take
+from pipeline.models.whisper import Whisper, take
 from pipeline.records import ENGLISH, SpeechWindow, Transcript
 
 WHOLE_WINDOWS = 20  # joined with full windows, so that features of hours are never made

@@ -7,16 +7,14 @@ serves both. What remains is decoding, which takes hardly longer for several win
 
 from __future__ import annotations
 
-import math
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
 
 from pipeline.errors import SettingsError
+from pipeline.models.decoded import TIMESTAMP_SECONDS, Decoded, Language, read_tokens
 from pipeline.models.translation import ENGLISH_ONLY, cannot_translate
 from pipeline.models.whisper_weights import load_whisper
 from pipeline.records import ENGLISH, SAMPLE_RATE_HZ
@@ -24,97 +22,14 @@ from store.schema import Segment
 
 WINDOW = 30 * SAMPLE_RATE_HZ  # the longest input of the encoder, which it was trained on, samples
 
-# Beyond these a decoding has failed; openai-whisper's thresholds (transcribe.py).
-MAX_COMPRESSION_RATIO = 2.4
-MIN_MEAN_LOGPROB = -1.0
-
-# A token or two pass that in the company of timestamps, which are easy to guess: "you" in noise.
-MIN_WORD_LOGPROB = -3.7
-MAX_SEGMENTS_AFTER_END = 1  # more of them are a loop, which the end of the sound does not stop
-SEVERAL = 3  # segments, of which half repeat others, are a loop, too
-
-SURE_OF_LANGUAGE = 0.6  # 95% of windows with speech get it, and a third of those without
-
 HOP = 160  # samples from one mel frame to the next
 SAMPLES_PER_STATE = 320  # from one state of the encoder's output to the next
 TAIL_STATES = 50  # one second
-TIMESTAMP_SECONDS = 0.02
-MAX_INITIAL_TIMESTAMP = 1.0  # seconds; the first words begin no later
 MAX_TOKENS = 224  # of one pass: openai-whisper's limit, half of the decoder's context
-
+MAX_INITIAL_TIMESTAMP = 1.0  # seconds; the first words begin no later
 
 Task = Literal["transcribe", "translate"]
 """What Whisper is to write: what was said, or the same in English."""
-
-
-@dataclass(frozen=True)
-class Language:
-    """A language.
-
-    Args:
-        code: ISO 639-1.
-        probability: from detection; None where the language was given.
-    """
-
-    code: str
-    probability: float | None = None
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether it was detected with little confidence."""
-        return self.probability is not None and self.probability < SURE_OF_LANGUAGE
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """The outcome of decoding one window.
-
-    Args:
-        segments: the words, with times in seconds of the window.
-        compression_ratio: of the text by zlib; high for repetitions.
-        mean_logprob: mean log-probability of a token.
-        word_logprob: log-probability of the whole text, with its language and timestamps, divided
-            by the number of its words' tokens.
-        segments_after_end: number of segments that begin after the end of the window.
-        is_cut: whether the limit of tokens ended the text. `segments` are then the ones before the
-            last timestamp, and more speech may follow.
-        is_loop: whether it was cut and the same words recur up to there.
-    """
-
-    segments: tuple[Segment, ...]
-    compression_ratio: float
-    mean_logprob: float
-    word_logprob: float
-    segments_after_end: int = 0
-    is_cut: bool = False
-    is_loop: bool = False
-
-    @property
-    def until(self) -> float:
-        """End of the last word, seconds of the window."""
-        return self.segments[-1].end if self.segments else 0.0
-
-    @property
-    def is_guess(self) -> bool:
-        """Whether the words are improbable, or the decoder never came to their end."""
-        return (
-            self.mean_logprob < MIN_MEAN_LOGPROB
-            or self.word_logprob < MIN_WORD_LOGPROB
-            or self.segments_after_end > MAX_SEGMENTS_AFTER_END
-            or self.is_loop
-        )
-
-    @property
-    def is_repetition(self) -> bool:
-        """Whether the same words recur many times, or half of several segments repeat others."""
-        texts = [segment.text for segment in self.segments]
-        repeats = len(texts) >= SEVERAL and 2 * len(set(texts)) <= len(texts)
-        return repeats or self.compression_ratio > MAX_COMPRESSION_RATIO
-
-    @property
-    def goes_round(self) -> bool:
-        """Whether it repeats itself, up to its end or without one."""
-        return self.is_repetition or self.is_loop
 
 
 class Whisper:
@@ -234,7 +149,13 @@ class Whisper:
             max_initial_timestamp_index=round(MAX_INITIAL_TIMESTAMP / TIMESTAMP_SECONDS),
             suppress_tokens=self._suppressed,
         )
-        return [self._decoded(*one) for one in zip(results, languages, lengths, strict=True)]
+        tokenizer = self._tokenizer(ENGLISH)  # the words' tokens are the same in every language
+        decoded = []
+        for result, language, length in zip(results, languages, lengths, strict=True):
+            (tokens,), (score,) = result.sequences_ids, result.scores
+            seconds, is_cut = length / SAMPLE_RATE_HZ, len(tokens) >= MAX_TOKENS
+            decoded.append(read_tokens(tokens, score, tokenizer, language, seconds, is_cut=is_cut))
+        return decoded
 
     def transcribe(
         self, samples: np.ndarray, language: Language | None, task: Task = "transcribe"
@@ -281,29 +202,6 @@ class Whisper:
             )
         return self._tokenizers[code, task]
 
-    def _decoded(self, result: Any, language: Language, length: int) -> Decoded:
-        from faster_whisper.transcribe import get_compression_ratio
-
-        tokens = result.sequences_ids[0]
-        tokenizer = self._tokenizer(ENGLISH)  # the words' tokens are the same in every language
-        # CTranslate2 averages over the words' tokens; Whisper counts the end of the text, too.
-        logprob = result.scores[0] * len(tokens)
-        words = sum(token < tokenizer.timestamp_begin for token in tokens)
-        text = tokenizer.decode(tokens).strip()
-        is_cut = len(tokens) >= MAX_TOKENS
-        whole = _up_to_last_timestamp(tokens, tokenizer.timestamp_begin) if is_cut else tokens
-        seconds = length / SAMPLE_RATE_HZ
-        runs = list(_runs(whole, tokenizer, seconds))
-        return Decoded(
-            tuple(_segments(runs, seconds)),
-            get_compression_ratio(text),
-            mean_logprob=logprob / (len(tokens) + 1),
-            word_logprob=(logprob + math.log(language.probability or 1)) / max(words, 1),
-            segments_after_end=sum(run.start >= seconds and bool(run.text) for run in runs),
-            is_cut=is_cut,
-            is_loop=is_cut and _repeats(text),
-        )
-
 
 def take(encoded: Any, places: Sequence[int]) -> Any:
     """Take some windows of what `Whisper.encode` gave; all of them without a copy."""
@@ -320,47 +218,3 @@ def _storage(array: np.ndarray) -> Any:
 
 def _float32(samples: np.ndarray) -> np.ndarray:
     return samples.astype(np.float32) / np.float32(32768)
-
-
-def _runs(tokens: Sequence[int], tokenizer: Any, seconds: float) -> Iterator[Segment]:
-    """Split tokens at their timestamps: `<0.00> words <7.60><7.60> words <10.60>`."""
-    begin = tokenizer.timestamp_begin
-    start, words = 0.0, list[int]()
-    for token in [*tokens, begin + round(seconds / TIMESTAMP_SECONDS)]:
-        if token < begin:
-            words.append(token)
-            continue
-        time = (token - begin) * TIMESTAMP_SECONDS
-        yield Segment(start, time, tokenizer.decode(words).strip())
-        start, words = time, []
-
-
-def _segments(runs: Iterable[Segment], seconds: float) -> Iterator[Segment]:
-    """Cut what was decoded to the length of its window.
-
-    Left out are segments without a letter or digit, and two kinds that come from the padding: those
-    that begin after the end of the window, and repetitions of the segment before that go past it.
-    """
-    before = ""
-    for run in runs:
-        end = min(run.end, seconds)
-        is_echo = run.text == before and run.end > seconds
-        if run.start < end and any(map(str.isalnum, run.text)) and not is_echo:
-            yield Segment(run.start, end, run.text)
-        before = run.text or before
-
-
-def _up_to_last_timestamp(tokens: Sequence[int], timestamp_begin: int) -> Sequence[int]:
-    """Leave out the words that no timestamp ends, unless there is none at all."""
-    last = max((at for at, token in enumerate(tokens) if token >= timestamp_begin), default=0)
-    return tokens[: last + 1] if last else tokens
-
-
-def _repeats(text: str) -> bool:
-    """Tell whether a text that fills a pass repeats itself.
-
-    openai-whisper's compression ratio counts bytes. By that, prose of 200 characters is a
-    repetition where a character has three bytes: Hindi 2.4, Georgian 2.7. By characters, both are
-    1.0, Spanish is 1.4, and a loop 4 or more.
-    """
-    return len(text) > MAX_COMPRESSION_RATIO * len(zlib.compress(text.encode()))

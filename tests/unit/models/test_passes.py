@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.models.decoded import Decoded, Language
 from pipeline.models.passes import Answer, Clip, Request, batches, judge, translation_request
-from pipeline.models.whisper import Decoded, Language
 from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow, Transcript
 from store.schema import Segment
 

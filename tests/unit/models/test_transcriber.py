@@ -6,7 +6,6 @@ import tracemalloc
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -14,9 +13,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ModelError, VideoError
+from pipeline.models.decoded import Decoded, Language, _repeats, read_tokens
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
-from pipeline.models.whisper import Decoded, Language, _repeats
 from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechStatus, SpeechWindow, Transcript
 from tests.support.words import ASK_NOT, error_rate, words
 
@@ -255,8 +254,7 @@ def decoded(transcriber: Transcriber, language: Language, seconds: float, text: 
     """What becomes of such a text, whose tokens have a log-probability of -0.9 each."""
     tokenizer = transcriber._whisper._tokenizer("en")
     tokens = tokenizer.tokenizer.encode(text, add_special_tokens=False).ids
-    result = SimpleNamespace(sequences_ids=[tokens], scores=[-0.9])
-    return transcriber._whisper._decoded(result, language, seconds_of(seconds))
+    return read_tokens(tokens, -0.9, tokenizer, language, seconds, is_cut=False)
 
 
 def test_a_lone_word_in_a_doubtful_language_is_a_guess(transcriber: Transcriber) -> None:
@@ -273,6 +271,13 @@ def test_words_that_go_on_after_the_end_of_the_sound_are_a_guess(transcriber: Tr
     assert not decoded(transcriber, Language("en", 0.9), 20, text).is_guess
     assert decoded(transcriber, Language("en", 0.9), 12, text).is_guess
     assert decoded(transcriber, Language("en", 0.9), 12, text).until == 12
+
+
+def test_three_times_the_same_words_are_a_repetition(transcriber: Transcriber) -> None:
+    again, other = "<|0.00|> 1.5% of it<|4.00|>", "<|0.00|> half of it<|4.00|>"
+    assert decoded(transcriber, Language("en", 0.9), 20, again * 3).is_repetition
+    assert not decoded(transcriber, Language("en", 0.9), 20, again * 2).is_repetition
+    assert not decoded(transcriber, Language("en", 0.9), 20, again * 2 + other).is_repetition
 
 
 @pytest.mark.parametrize("start", [0.2, 3.2, 8.0])
