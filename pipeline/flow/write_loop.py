@@ -73,6 +73,7 @@ class WriteLoop:
             else:
                 is_tidy = not self.tidy(idle=True)  # what is too young to go now goes next time
             note_times(busy=time.perf_counter() - began, cpu=time.thread_time() - used)
+            del batch  # its pictures, while it waits for the next
 
     def write(self, batch: Sequence[Written]) -> None:
         """Commit one batch: files first, since what is missing may have landed elsewhere."""
