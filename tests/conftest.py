@@ -15,11 +15,6 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from pipeline.demo.videos import RECORDING
-from pipeline.demo.weights import TINY_CLIP
-from tests.support import media, models
-from tests.support.meaning.collection import Known, planned, write
-from tests.support.pages import make_collection
 from tests.support.program import ROOT, Run, Spawn, run_here, run_in_process, spawning
 from tests.support.projects import UserProject
 
@@ -27,6 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from pipeline.models.clip import ClipEncoder
+    from tests.support.meaning.collection import Known
 
 ASSETS = ROOT / "tests" / "assets"
 
@@ -45,6 +41,7 @@ LEAK_GRACE_SECONDS = 5.0
 # Tests of a folder have its markers.
 MARKERS = {
     "process": {"process"},
+    "runs": {"process"},
     "quality": {"model"},
     "web": {"browser", "process"},
     "cluster": {"cluster", "process"},
@@ -78,6 +75,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("process")  # both are processes
         if USES_MODELS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("model")
+    # One worker takes the last tests: of two, the other one does without torch.
+    items.sort(key=lambda item: "torch" in vars(getattr(item, "module", item)))
 
 
 def _folder(item: pytest.Item) -> str:
@@ -99,18 +98,24 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 @pytest.fixture(scope="session")
 def whisper_dir() -> Path:
     """Whisper base, for faster-whisper."""
+    from tests.support import models
+
     return models.whisper_base()
 
 
 @pytest.fixture(scope="session")
 def clip_dir() -> Path:
     """ViT-B/32 with random weights: a folder for open_clip's `local-dir:`. D = 1024."""
+    from tests.support import models
+
     return models.clip_folder("base")
 
 
 @pytest.fixture(scope="session")
 def small_clip_dir() -> Path:
     """A CLIP of two layers for 64 pixel pictures, where only the flow matters. D = 64."""
+    from tests.support import models
+
     return models.clip_folder("small")
 
 
@@ -125,6 +130,8 @@ def small_clip(small_clip_dir: Path) -> ClipEncoder:
 @pytest.fixture(scope="session")
 def jfk_flac() -> Path:
     """11 s of clear English: "And so, my fellow Americans, ask not ..."."""
+    from pipeline.demo.videos import RECORDING
+
     return RECORDING
 
 
@@ -142,23 +149,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """`made(name)`: a clip of the catalogue in tests.support.media. Do not change it.
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`made(name)`: a clip of the catalogue in tests.support.media. Do not change it."""
+    from tests.support import media
 
-    A clip is made when it is first asked for, once for all workers.
-    """
-    unfinished = tmp_path_factory.mktemp("media")
-
-    @functools.cache
-    def made(name: str) -> Path:
-        clip = shared / "media" / name
-        with FileLock(shared / f"{name}.lock"):
-            if not clip.exists():
-                clip.parent.mkdir(exist_ok=True)
-                media.make(unfinished, name).rename(clip)
-        return clip
-
-    return made
+    return functools.cache(functools.partial(media.make, tmp_path_factory.mktemp("media")))
 
 
 @pytest.fixture(scope="session")
@@ -167,6 +162,9 @@ def known(run: Run, whisper_dir: Path, shared: Path) -> Known:
 
     They are made and scanned once for all workers.
     """
+    from pipeline.demo.weights import TINY_CLIP
+    from tests.support.meaning.collection import Known, planned, write
+
     collection = planned(seed=1)
     folder = shared / "known"
     with FileLock(shared / "known.lock"):
@@ -185,6 +183,8 @@ def collection(made: Callable[[str], Path], whisper_dir: Path, shared: Path) -> 
 
     They are made once for all workers.
     """
+    from tests.support.pages import make_collection
+
     folder = shared / "collection"
     with FileLock(shared / "collection.lock"):
         if folder.is_dir():

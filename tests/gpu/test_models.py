@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from faster_whisper.audio import decode_audio
 from PIL import Image
 
@@ -17,9 +16,12 @@ from pipeline.models.clip import ClipEncoder
 from pipeline.models.transcriber import Transcriber
 from pipeline.records import Span, SpeechWindow, Transcript
 from store.arrays import unit_length
+from tests.support.late import late
 from tests.support.pictures import draw
 from tests.support.program import ROOT
 from tests.support.words import ASK_NOT, error_rate
+
+torch = late("torch")
 
 TEXTS = [
     "a red square",

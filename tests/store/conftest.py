@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture
-def filled(tmp_path: Path) -> Store:
+def filled(store: Store, tmp_path: Path) -> Store:
     """The same, to be changed."""
-    return fill(tmp_path)
+    return Store.open(str(shutil.copytree(store.uri, tmp_path / "store")), writer=True)
 
 
 @pytest.fixture(scope="module")

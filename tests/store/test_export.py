@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 
 from store.analysis.vectors import of_recipe, read_embeddings, read_rows
 from store.artifacts import export as exporting
@@ -21,7 +20,10 @@ from store.schema import Recipe, Row
 from store.table import snapshot
 from store.table.store import Store
 from tests.support.disks import largest_file
+from tests.support.late import late
 from tests.support.rows import D, make_row
+
+torch = late("torch")
 
 RECIPE = Recipe("clip A", "whisper A", "clip A, whisper A")
 DATA_DIR = "data/Favorites/videos"

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,9 +25,12 @@ from store.artifacts.subtitles import SubtitlesSummary, srt, timestamp, vtt, wri
 from store.schema import Recipe, Row, Segment
 from store.table.store import Store
 from tests.support.clusters import Clusters, fill, jpeg, vectors_of
+from tests.support.late import late
 from tests.support.program import Run
 from tests.support.projects import UserProject
 from tests.support.rows import D, make_row
+
+torch = late("torch")
 
 RECIPE = Recipe("clip A", "whisper A", "clip A, whisper A")
 

@@ -12,15 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from store.errors import StoreError
 from store.schema import Row
 from store.table.store import Store
 from tests.store.test_export import write
 from tests.support.disks import fill, small_disk
+from tests.support.late import late
 from tests.support.program import ROOT
 from tests.support.rows import assert_same, make_row
+
+torch = late("torch")
 
 pytestmark = pytest.mark.process
 

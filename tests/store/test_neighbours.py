@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from store.analysis import neighbours
 from store.analysis.duplicates import connected
 from store.analysis.neighbours import nearest, nearest_within
+from tests.support.late import late
+
+sparse = late("scipy.sparse")
+csgraph = late("scipy.sparse.csgraph")
 
 
 def crowd(rng: np.random.Generator, n: int, width: int, noise: float) -> np.ndarray:
@@ -71,7 +73,8 @@ def test_what_hangs_together_has_one_number(contents: int, pairs: list[tuple[int
     there = [pair for pair in pairs if max(pair) < contents]
     graph = np.array(there, np.int64).reshape(-1, 2)
     weights = (np.ones(len(graph)), graph.T)
-    _, wanted = connected_components(coo_array(weights, shape=(contents, contents)), directed=False)
+    joined = sparse.coo_array(weights, shape=(contents, contents))
+    _, wanted = csgraph.connected_components(joined, directed=False)
     assert connected(graph, contents).tolist() == wanted.tolist()
 
 

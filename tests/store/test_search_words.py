@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +23,10 @@ def paths(hits: list[Hit]) -> list[str]:
     return [hit.path for hit in hits]
 
 
-@pytest.fixture
-def spoken(tmp_path: Path) -> Store:
-    store = Store.open(str(tmp_path / "spoken"), writer=True)
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """What five videos say. Do not change it."""
+    store = Store.open(str(tmp_path_factory.mktemp("spoken") / "store"), writer=True)
     said = {
         "kennedy": ["And so, my fellow Americans,", "ask not what your", "country can do for you."],
         "german": ["Über die Brücke gehen", "und dann die Treppe hinunter"],
@@ -77,7 +79,10 @@ def test_some_of_the_words_will_do_when_asked(spoken: Store) -> None:
     assert nothing_matches([fox, kennedy])
 
 
-def test_words_are_found_at_once_and_no_more_when_they_have_changed(spoken: Store) -> None:
+def test_words_are_found_at_once_and_no_more_when_they_have_changed(
+    spoken: Store, tmp_path: Path
+) -> None:
+    spoken = Store.open(str(shutil.copytree(spoken.uri, tmp_path / "own")), writer=True)
     for upkeep in (False, True):
         spoken.upsert([replace(make_row("new", 9), transcript="a purple zebra")])
         assert paths(search(Store.open(spoken.uri), Words('"purple zebra"'))) == ["new"]

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import open_clip
 import pytest
-import torch
+
+from tests.support.late import late
+
+open_clip = late("open_clip")
+torch = late("torch")
 
 SMALL_TEXT = {"width": 32, "heads": 2, "layers": 2}
 SMALL_PICTURE = {"width": 64, "layers": 2}

@@ -3,12 +3,18 @@
     make_video(path, seconds=2, fps=25, codec="hevc", audio="speech", rotation=90)
     make(folder, "vp9.webm")      one of CATALOGUE
 
+Each is encoded once for all test runs.
+
 Every frame carries its number: `read_frame_number` (of tests/support/pictures.py) reads it.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import inspect
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -20,10 +26,18 @@ import av
 import numpy as np
 
 from pipeline.demo.videos import speech_samples
+from tests.support.cache import made_once
 from tests.support.pictures import draw, read_frame_number
 
 __all__ = [
-    "BROKEN", "CATALOGUE", "VIDEOS", "frame_times", "make", "make_audio", "make_video",
+    "BROKEN",
+    "CATALOGUE",
+    "VIDEOS",
+    "encode_video",
+    "frame_times",
+    "make",
+    "make_audio",
+    "make_video",
     "read_frame_number",
 ]  # fmt: skip
 
@@ -48,7 +62,22 @@ AUDIO_ENCODERS = {".webm": "libopus", ".mkv": "libopus", ".avi": "pcm_s16le"}  #
 VARIABLE_DURATIONS = (1, 1, 6, 1, 4, 2)
 
 
-def make_video(
+def make_video(path: Path, **options: Any) -> np.ndarray:
+    """Write a video, of which all is as `encode_video` says."""
+    made = [path.suffix, *sorted(options.items()), av.__version__, *_sources()]
+    name = hashlib.sha256(repr(made).encode()).hexdigest()[:16] + path.suffix
+    shutil.copyfile(made_once(f"clips/{name}", partial(encode_video, **options)), path)
+    return frame_times(**options)
+
+
+@functools.cache
+def _sources() -> list[str]:
+    """What decides how a video looks and sounds."""
+    sources = (inspect.getfile(each) for each in (read_frame_number, speech_samples, make_video))
+    return [Path(source).read_text(encoding="utf-8") for source in sources]
+
+
+def encode_video(
     path: Path,
     *,
     seconds: float = 2.0,

@@ -1,22 +1,16 @@
 """The models that the tests run: real ones where weights can be had, real architectures where not.
 
-Made once, into `.cache/models` of the project (or `$XDG_CACHE_HOME/video-vectors-tests`), whole or
-not at all, so that two test runs may start at the same time.
+They are made once for all test runs.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.demo.weights import write_whisper_base
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.cache import made_once
 
 CLIP_CONFIGS: dict[str, dict[str, Any]] = {
     # open_clip's ViT-B-32-quickgelu: the architecture of OpenAI's ViT-B/32. 605 MB of float32.
@@ -54,12 +48,17 @@ def whisper_base() -> Path:
     Raises:
         ModelError: the joined weights are not the ones that the tests were written for.
     """
-    return _made_once("whisper-base", write_whisper_base)
+
+    def write(folder: Path) -> None:
+        folder.mkdir()
+        write_whisper_base(folder)
+
+    return made_once("whisper-base", write)
 
 
 def clip_folder(size: Literal["base", "small"]) -> Path:
     """A folder for open_clip's `local-dir:`, with the same random weights every time."""
-    return _made_once(f"clip-{size}-1", lambda folder: _write_clip(folder, CLIP_CONFIGS[size]))
+    return made_once(f"clip-{size}-1", lambda folder: _write_clip(folder, CLIP_CONFIGS[size]))
 
 
 def _write_clip(folder: Path, config: dict[str, Any]) -> None:
@@ -72,6 +71,7 @@ def _write_clip(folder: Path, config: dict[str, Any]) -> None:
     import torch
     from safetensors.torch import save_file
 
+    folder.mkdir()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(20)
         model = open_clip.CLIP(**config)
@@ -79,26 +79,3 @@ def _write_clip(folder: Path, config: dict[str, Any]) -> None:
     save_file(weights, folder / "open_clip_model.safetensors")
     text = json.dumps({"model_cfg": config, "preprocess_cfg": {}}, indent=2)
     (folder / "open_clip_config.json").write_text(text, encoding="utf-8")
-
-
-def _made_once(name: str, write: Callable[[Path], None]) -> Path:
-    """`name` in the cache, made by `write(folder)` where it is not there yet."""
-    folder = _cache() / name
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=folder.parent))
-    try:
-        write(unfinished)
-        unfinished.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another test run was faster
-            raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return folder
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return Path(base) / "video-vectors-tests" if base else ROOT / ".cache" / "models"

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import pipeline
 from pipeline import PipelineError, Session, SettingsError
 from pipeline.search.question import RemarkKind
 from tests.support.clusters import Clusters, fill
+from tests.support.late import late
 from tests.support.meaning.collection import Known
 from tests.support.program import Run
 from tests.support.projects import UserProject
+
+torch = late("torch")
 
 
 @pytest.fixture

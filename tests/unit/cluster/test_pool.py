@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,10 @@ from pipeline.cluster.actors import Answer
 from pipeline.cluster.placement import Place
 from pipeline.cluster.pool import Lost, Pool
 from pipeline.errors import PipelineError
+from tests.support.late import late
 
-ray = pytest.importorskip("ray")
+ray = late("ray")
+pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
 
 PLACE = Place("node", 0, 1.0)
 

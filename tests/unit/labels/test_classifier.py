@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from pipeline.labels.classifier import (
     SHRINKAGE,
@@ -18,6 +17,9 @@ from pipeline.labels.classifier import (
     leave_one_folder_out,
     leave_one_out,
 )
+from tests.support.late import late
+
+sklearn = late("sklearn.discriminant_analysis")
 
 FOLDERS = 4
 
@@ -36,7 +38,9 @@ def test_it_is_the_discriminant_of_scikit_learn(solver: str, clips: int, width: 
     vectors, labels = drawn(1, clips, width)
     queries, _ = drawn(2, 50, width)
     found = ShrunkLda(Moments.of(vectors, labels, FOLDERS)).predict(queries)
-    theirs = LinearDiscriminantAnalysis(solver=solver, shrinkage=SHRINKAGE).fit(vectors, labels)
+    theirs = sklearn.LinearDiscriminantAnalysis(solver=solver, shrinkage=SHRINKAGE).fit(
+        vectors, labels
+    )
     # Ours has equal priors, and divides the covariance by n - folders where theirs divides by n.
     scores = theirs.decision_function(queries) - np.log(theirs.priors_)
     scores *= (clips - FOLDERS) / clips

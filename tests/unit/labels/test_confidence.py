@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from pipeline.labels.confidence import PlattScaling
+from tests.support.late import late
+
+sklearn = late("sklearn.linear_model")
 
 
 def test_platt_scaling_gives_the_share_of_right_answers() -> None:
@@ -30,7 +32,7 @@ def test_the_line_is_that_of_scikit_learn(clips: int) -> None:
     found = PlattScaling.fit(margin, right, weight)
     good, bad = weight[right].sum(), weight[~right].sum()
     target = np.where(right, (good + 1) / (good + 2), 1 / (bad + 2))
-    theirs = LogisticRegression(C=10.0, tol=1e-10, max_iter=1_000).fit(
+    theirs = sklearn.LogisticRegression(C=10.0, tol=1e-10, max_iter=1_000).fit(
         np.tile(margin / margin.mean(), 2)[:, None],
         np.repeat([True, False], clips),
         np.concatenate([weight * target, weight * (1 - target)]),

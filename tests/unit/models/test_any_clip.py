@@ -9,24 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import open_clip
 import pytest
-import torch
 from PIL import Image
 
 from pipeline.errors import ModelError
 from pipeline.models import text_files
 from pipeline.models.clip import ClipEncoder
+from pipeline.models.names import clip_config
 from pipeline.models.preprocess import read_preprocess
 from pipeline.models.text_windows import text_windows
 from store.schema import Segment
 from tests.support.clips import SMALL, WORDS, narrow_towers, plain_model, write_small_clip
+from tests.support.late import late
 from tests.support.pictures import draw
 
+open_clip = late("open_clip")
+torch = late("torch")
+
 TEXTS = [*WORDS.splitlines(), "", "word " * 100, "FÜSSE, 北京! 🎬 #7", "a", "b"]
-WITH_TRANSFORMERS = {
-    name for name in SMALL if "hf_tokenizer_name" in open_clip.get_model_config(name)["text_cfg"]
-}
+WITH_TRANSFORMERS = {name for name in SMALL if "hf_tokenizer_name" in clip_config(name)["text_cfg"]}
 CONTEXTS = {
     "ViT-B-16-SigLIP2": 64,
     "ViT-SO400M-14-SigLIP2": 64,

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import open_clip
 import pytest
-import torch
 from PIL import Image
 
 from pipeline.errors import ModelError, SettingsError
 from pipeline.models.clip import ClipEncoder
 from pipeline.models.names import resolve_clip
+from tests.support.late import late
 from tests.support.models import CLIP_CONFIGS
 from tests.support.pictures import draw
+
+open_clip = late("open_clip")
+torch = late("torch")
 
 CPU = {"device": "cpu", "precision": "float32"}
 
@@ -140,8 +142,6 @@ def test_a_checkpoint_that_cannot_be_loaded_is_named(
 def test_pictures_are_encoded_as_open_clip_does_it(
     clip: ClipEncoder, small_clip_dir: Path, pictures: list[Image.Image]
 ) -> None:
-    import open_clip
-
     model, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{small_clip_dir}")
     with torch.no_grad():
         expected = model.eval().encode_image(torch.stack([preprocess(p) for p in pictures]))
@@ -155,8 +155,6 @@ def test_pictures_are_encoded_as_open_clip_does_it(
 def test_texts_are_encoded_as_open_clip_does_it_and_of_unit_length(
     clip: ClipEncoder, small_clip_dir: Path
 ) -> None:
-    import open_clip
-
     texts = ["ask not what your country can do", "", "Füße 北京 🎬", "word " * 100, "a", "b"]
     name = f"local-dir:{small_clip_dir}"
     model, _ = open_clip.create_model_from_pretrained(name)
@@ -189,7 +187,7 @@ class SmallMemory(ClipEncoder):
         super().__init__(*args, **options)
         self.sizes.clear()
 
-    def _encode(self, method: Any, batch: torch.Tensor) -> torch.Tensor:
+    def _encode(self, method: Any, batch: Any) -> Any:
         self.sizes.append(len(batch))
         if len(batch) > self.room:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -237,6 +235,6 @@ def test_a_bad_batch_is_told_from_a_device_that_is_lost(
 
     monkeypatch.setattr(clip, "_encode_pixels", fails)
     if lost:
-        monkeypatch.setattr(torch, "ones", fails)
+        monkeypatch.setattr("torch.ones", fails)
     with pytest.raises(ModelError if lost else RuntimeError, match="launch failure"):
         clip.encode_frames(np.zeros((1, 64, 64, 3), np.uint8))

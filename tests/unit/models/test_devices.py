@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from pipeline.config import load
 from pipeline.errors import ModelError
@@ -23,17 +22,25 @@ from pipeline.models.devices import (
     share_cores,
 )
 from pipeline.settings import Settings
+from tests.support.late import late
 from tests.support.program import ROOT
 
-HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
+torch = late("torch")
+
 TWO_GPUS = ("cuda:0", "cuda:1")
+
+
+@pytest.fixture
+def _no_gpu() -> None:
+    if torch.cuda.is_available() or torch.backends.mps.is_available():
+        pytest.skip("this machine has a GPU")
 
 
 def with_settings(*overrides: str) -> Settings:
     return load(ROOT / "config.toml", overrides)
 
 
-@pytest.mark.skipif(HAS_GPU, reason="this machine has a GPU")
+@pytest.mark.usefixtures("_no_gpu")
 def test_without_a_gpu_everything_runs_on_the_cpu() -> None:
     assert found_devices() == ()
     chosen = "bfloat16" if multiplies_bfloat16() else "float32"
@@ -64,7 +71,7 @@ def test_the_processor_is_asked_for_bfloat16_and_not_its_name() -> None:
     assert multiplies_bfloat16() == bool(flags & {"avx512_bf16", "amx_bf16"})
 
 
-@pytest.mark.skipif(HAS_GPU, reason="this machine has a GPU")
+@pytest.mark.usefixtures("_no_gpu")
 @pytest.mark.parametrize("device", ["cuda", "cuda:1", "mps"])
 def test_a_forced_device_that_is_not_there_is_an_error(device: str) -> None:
     with pytest.raises(ModelError, match=rf"^device = {device}: .*only cpu; set device to auto"):

@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import open_clip
 import pytest
 from huggingface_hub import close_session, constants
-from open_clip.pretrained import _PRETRAINED
 
 from pipeline.config import load
 from pipeline.demo.weights import TINY_CLIP
@@ -30,8 +28,11 @@ from pipeline.settings import Settings
 from store.table.store import Store
 from tests.support.disks import small_disk
 from tests.support.hub import Hub, serving
+from tests.support.late import late
 from tests.support.program import Run
 from tests.support.projects import UserProject
+
+open_clip = late("open_clip")
 
 TEMPLATE = "/{repo_id}/resolve/{revision}/{filename}"
 NOBODY = "http://127.0.0.1:9"  # nobody listens there
@@ -295,7 +296,11 @@ def tagged(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "Tiny", config["model_cfg"])
     place = {"hf_hub": "us/tagged/", "url": "", "quick_gelu": False}
     ours = {"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6), "interpolation": "bilinear"}
-    monkeypatch.setitem(_PRETRAINED, "Tiny", {"drawn": place | ours | {"resize_mode": "squash"}})
+    monkeypatch.setitem(
+        open_clip.pretrained._PRETRAINED,
+        "Tiny",
+        {"drawn": place | ours | {"resize_mode": "squash"}},
+    )
     (tmp_path / "tagged").mkdir()
     shutil.copy(TINY_CLIP / "open_clip_model.safetensors", tmp_path / "tagged")
     hub.repositories["us/tagged"] = tmp_path / "tagged"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import open_clip
 import pytest
-import torch
 
 from pipeline.models.known import RECOMMENDED, KnownModel, _parameters, known_models
 from pipeline.models.names import clip_config
+from tests.support.late import late
 from tests.support.program import Run
+
+open_clip = late("open_clip")
+torch = late("torch")
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,15 @@ def test_the_parameters_of_every_model_are_known(models: dict[str, KnownModel]) 
     assert all(model.download_bytes for model in models.values())
 
 
+@pytest.fixture
+def _unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights without first values: on the device `meta` to draw them takes most of the time."""
+    for name in ("normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "xavier_uniform_"):
+        monkeypatch.setattr(f"torch.nn.init.{name}", lambda tensor, *_, **__: tensor)
+    monkeypatch.setattr("timm.layers.weight_init._trunc_normal_", lambda tensor, *_: tensor)
+
+
+@pytest.mark.usefixtures("_unset")
 @pytest.mark.parametrize("name", [*RECOMMENDED, "coca_ViT-B-32", "PE-Core-S-16-384"])
 def test_the_figures_are_those_of_the_model(models: dict[str, KnownModel], name: str) -> None:
     """On the device `meta`, where tensors have shapes and no numbers."""

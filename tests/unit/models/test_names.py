@@ -7,17 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import open_clip
 import pytest
-from faster_whisper import available_models
-from faster_whisper.tokenizer import _LANGUAGE_CODES
-from faster_whisper.utils import _MODELS
 
 from pipeline.config import load
 from pipeline.errors import SettingsError
 from pipeline.models import names
 from pipeline.models.names import check_names, resolve_clip
 from pipeline.settings import Settings
+from tests.support.late import late
+
+open_clip = late("open_clip")
+tokenizer = late("faster_whisper.tokenizer")
+whisper_models = late("faster_whisper.utils")
 
 LIBRARIES = ("torch", "open_clip", "faster_whisper", "ctranslate2")
 SettingsWith = Callable[..., Settings]
@@ -33,6 +34,8 @@ def settings_with(tmp_path: Path) -> SettingsWith:
 @pytest.fixture
 def no_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Importing a library of the models raises."""
+    import faster_whisper  # noqa: F401 - what the tests compare with
+
     original = builtins.__import__
 
     def checked(name: str, *rest: Any, **named: Any) -> Any:
@@ -63,16 +66,16 @@ def test_a_good_name_costs_no_import(settings_with: SettingsWith, override: str)
 
 @pytest.mark.usefixtures("no_libraries")
 def test_all_names_are_found_in_the_libraries_sources(settings_with: SettingsWith) -> None:
-    for model in available_models():
+    for model in whisper_models.available_models():
         check_names(settings_with(f"whisper.model={model}"))
-    for code in _LANGUAGE_CODES:
+    for code in tokenizer._LANGUAGE_CODES:
         check_names(settings_with(f"whisper.language={code}"))
 
 
 @pytest.mark.usefixtures("no_libraries")
 def test_where_a_model_is_on_the_hub_costs_no_import() -> None:
-    for model in available_models():
-        assert names.whisper_repository(model) == _MODELS[model]
+    for model in whisper_models.available_models():
+        assert names.whisper_repository(model) == whisper_models._MODELS[model]
     repository, file = names.clip_repository("ViT-B/32", "openai")
     assert (repository, file) == ("timm/vit_base_patch32_clip_224.openai", "")
 
@@ -117,7 +120,7 @@ def test_a_library_whose_source_looks_different_judges_itself(
     names.clip_tags.cache_clear()
     monkeypatch.setattr(names, "_source", nothing)
     check_names(settings_with("whisper.language=de"))
-    assert names.whisper_repository("base") == _MODELS["base"]
+    assert names.whisper_repository("base") == whisper_models._MODELS["base"]
     assert names.clip_repository("ViTamin-S", "datacomp1b")[1] == "pytorch_model.bin"
     with pytest.raises(SettingsError, match="near: base"):
         check_names(settings_with("whisper.model=bsae"))

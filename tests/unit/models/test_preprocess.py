@@ -6,11 +6,10 @@ import json
 import pickle
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import open_clip
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -19,7 +18,11 @@ from pipeline.demo.weights import TINY_CLIP
 from pipeline.errors import ModelError
 from pipeline.models.names import resolve_clip
 from pipeline.models.preprocess import Preprocess, read_preprocess
+from tests.support.late import late
 from tests.support.pictures import draw
+
+open_clip = late("open_clip")
+torch = late("torch")
 
 SIZES = [(160, 120), (90, 160), (300, 300), (30, 20), (333, 77)]
 
@@ -35,21 +38,19 @@ NAMED = [
 ]
 
 
-def whole_model(
-    name: str, pretrained: str | None, monkeypatch: pytest.MonkeyPatch
-) -> torch.nn.Module:
+def whole_model(name: str, pretrained: str | None, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The model as open_clip creates it, without memory for its weights."""
     monkeypatch.setattr(open_clip.factory, "download_pretrained", lambda *_, **__: "not fetched")
     with torch.device("meta"):
         return open_clip.create_model(name, pretrained, load_weights=False, device="meta")
 
 
-def transform_of(model: torch.nn.Module) -> torch.nn.Module:
+def transform_of(model: Any) -> Any:
     config = open_clip.transform.PreprocessCfg(**model.visual.preprocess_cfg)
     return open_clip.transform.image_transform_v2(config, is_train=False)
 
 
-def assert_same(ours: Preprocess, theirs: torch.nn.Module) -> None:
+def assert_same(ours: Preprocess, theirs: Any) -> None:
     for seed, size in enumerate(SIZES):
         picture = Image.fromarray(draw(seed, *size, seed=seed))
         prepared = ours(picture)

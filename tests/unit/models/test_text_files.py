@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import open_clip
 import pytest
 from huggingface_hub import constants
-from open_clip.pretrained import _PRETRAINED
 
 from pipeline.config import load
 from pipeline.doctor import weights as doctor
@@ -25,9 +24,14 @@ from pipeline.models.weights import find_clip
 from pipeline.settings import Settings
 from tests.support.clips import write_small_clip
 from tests.support.hub import Hub, serving
+from tests.support.late import late
 from tests.unit.models.test_fetch import ignore, use
 
-pytest.importorskip("transformers")
+open_clip = late("open_clip")
+
+pytestmark = pytest.mark.skipif(
+    find_spec("transformers") is None, reason="transformers is not installed"
+)
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     (tmp_path / "Words.json").write_text(json.dumps(config))
     open_clip.add_model_config(tmp_path / "Words.json")
     place = {"hf_hub": "us/weights/", "url": "", "quick_gelu": False}
-    monkeypatch.setitem(_PRETRAINED, "Words", {"drawn": place})
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "Words", {"drawn": place})
     whisper = tmp_path / "whisper"
     whisper.mkdir()
     for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"):

@@ -1,0 +1,26 @@
+"""Libraries that tests import when they use them.
+
+Every worker collects every test: what stands at the top of a module is imported by all of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def late(name: str) -> Any:
+    """The module `name`, imported when something is first looked up in it."""
+    return _Late(name)
+
+
+class _Late:
+    __slots__ = ("_name",)  # to patch this in place of the module is an error
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__") or attribute == "_mock_name":
+            raise AttributeError(attribute)  # pytest looks for these in all that a module holds
+        return getattr(import_module(self._name), attribute)
