@@ -48,6 +48,7 @@ MARKERS = {
     "gpu": {"gpu"},
 }
 USES_MODELS = {"known"}  # fixtures
+USE_TORCH = {"doctor", "gpu", "models", "search", "stages", "web"}  # folders
 
 # The longest tests come first, so that workers end at about the same time. Each worker begins with
 # an equal share of all tests in a row, and takes others from the ends of those that have more left.
@@ -75,8 +76,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("process")  # both are processes
         if USES_MODELS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("model")
-    # One worker takes the last tests: of two, the other one does without torch.
-    items.sort(key=lambda item: "torch" in vars(getattr(item, "module", item)))
+    items.sort(key=_uses_torch)  # one worker takes the last ones, and the others do without it
+
+
+def _uses_torch(item: pytest.Item) -> bool:
+    return item.path.parent.name in USE_TORCH or "torch" in vars(getattr(item, "module", item))
 
 
 def _folder(item: pytest.Item) -> str:

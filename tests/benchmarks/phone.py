@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.benchmarks.measure import ROOT
 from tests.benchmarks.recordings import PAUSE_SECONDS, read_sound, recordings
-from tests.support.media import RATE_HZ, Sound, synthesise
+from tests.support.sounds import RATE_HZ, Sound, synthesise
 
 CLIPS = ROOT / ".cache" / "benchmarks" / "clips"
 MARGIN = 160  # pixels around the picture that the camera moves in

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import av
 import numpy as np
@@ -28,6 +28,7 @@ import numpy as np
 from pipeline.demo.videos import speech_samples
 from tests.support.cache import made_once
 from tests.support.pictures import draw, read_frame_number
+from tests.support.sounds import Sound, SoundTrack, synthesise
 
 __all__ = [
     "BROKEN",
@@ -41,10 +42,6 @@ __all__ = [
     "read_frame_number",
 ]  # fmt: skip
 
-Sound = Literal["silence", "tone", "music", "speech"]
-
-RATE_HZ = 16_000  # of what is synthesised; the files have 48 kHz stereo
-
 os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder writes to stderr: errors only
 
 # Quick to encode, and good enough that frame numbers and colours survive.
@@ -55,8 +52,7 @@ ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     "av1": ("libsvtav1", {"preset": "10", "crf": "25"}),
     "mpeg4": ("mpeg4", {"qmin": "2", "qmax": "4"}),
 }
-# Uncompressed in AVI: there an encoder's delay would push the pictures off their times.
-AUDIO_ENCODERS = {".webm": "libopus", ".mkv": "libopus", ".avi": "pcm_s16le"}  # else AAC
+
 
 # Frame durations of a variable rate, in frames of the nominal one: 2.5 on average.
 VARIABLE_DURATIONS = (1, 1, 6, 1, 4, 2)
@@ -73,7 +69,10 @@ def make_video(path: Path, **options: Any) -> np.ndarray:
 @functools.cache
 def _sources() -> list[str]:
     """What decides how a video looks and sounds."""
-    sources = (inspect.getfile(each) for each in (read_frame_number, speech_samples, make_video))
+    sources = (
+        inspect.getfile(each)
+        for each in (read_frame_number, synthesise, speech_samples, make_video)
+    )
     return [Path(source).read_text(encoding="utf-8") for source in sources]
 
 
@@ -136,7 +135,7 @@ def encode_video(
             video.codec_context.sample_aspect_ratio = sample_aspect_ratio
         if rotation or is_mirrored:
             video.set_display_rotation(rotation, hflip=is_mirrored)
-        sound = _SoundTrack(container, audio, path, seconds, start_seconds) if audio else None
+        sound = SoundTrack(container, audio, path, seconds, start_seconds) if audio else None
         look = {"seed": pictures, "pixel_aspect": float(sample_aspect_ratio or 1)}
         for index, step in enumerate(steps):
             shown = (width, height) if rotation % 180 == 0 else (height, width)
@@ -167,7 +166,7 @@ def frame_times(
 def make_audio(path: Path, *, seconds: float = 2.0, audio: Sound = "speech") -> None:
     """Write a file with an audio stream and no video stream."""
     with av.open(path, "w", options={"fflags": "+bitexact"}) as container:
-        _SoundTrack(container, audio, path, seconds, 0.0).close()
+        SoundTrack(container, audio, path, seconds, 0.0).close()
 
 
 @contextmanager
@@ -198,63 +197,6 @@ def _steps(seconds: float, fps: int, variable_rate: bool) -> list[int]:
 def _stored(seen: np.ndarray, rotation: int, *, is_mirrored: bool) -> np.ndarray:
     """The frame as it is stored: what is seen, mirrored back and turned back clockwise."""
     return np.rot90(seen[:, ::-1] if is_mirrored else seen, -rotation // 90).copy()
-
-
-class _SoundTrack:
-    """An audio stream that is written piece by piece, to lie between the pictures."""
-
-    def __init__(
-        self, container: Any, sound: Sound, path: Path, seconds: float, start_seconds: float
-    ) -> None:
-        self._container = container
-        codec = AUDIO_ENCODERS.get(path.suffix, "aac")
-        options = {"aac_coder": "fast"} if codec == "aac" else {}
-        self._stream = container.add_stream(codec, rate=48_000, layout="stereo", options=options)
-        self._samples = synthesise(sound, seconds)
-        self._offset = round(start_seconds * RATE_HZ)
-        self._written = 0
-
-    def write_until(self, seconds: float) -> None:
-        """Write what sounds before `seconds` from the start, in pieces of 1024 samples."""
-        end = min(round(seconds * RATE_HZ), len(self._samples))
-        while self._written + 1024 <= end or self._written < end == len(self._samples):
-            piece = self._samples[self._written : min(self._written + 1024, end)]
-            frame = av.AudioFrame.from_ndarray(piece[None], format="s16", layout="mono")
-            frame.sample_rate, frame.time_base = RATE_HZ, Fraction(1, RATE_HZ)
-            frame.pts = self._offset + self._written
-            self._container.mux(self._stream.encode(frame))
-            self._written += len(piece)
-
-    def close(self) -> None:
-        """Write the rest."""
-        self.write_until(len(self._samples) / RATE_HZ)
-        self._container.mux(self._stream.encode(None))
-
-
-def synthesise(sound: Sound, seconds: float) -> np.ndarray:
-    """int16 `[n]` at RATE_HZ: silence, a 440 Hz tone, chords, or the JFK speech over and over."""
-    times = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-    if sound == "speech":
-        return np.resize(np.append(speech_samples(), np.zeros(RATE_HZ, np.int16)), len(times))
-    if sound == "silence":
-        wave = np.zeros(len(times))
-    elif sound == "tone":
-        wave = np.sin(2 * np.pi * 440 * times)
-    else:
-        wave = _chords(times)
-    return (0.3 * 32767 * wave).astype(np.int16)
-
-
-def _chords(times: np.ndarray) -> np.ndarray:
-    """A cadence of plucked triads with overtones, a chord a half second: C, F, G, C."""
-    roots = np.array([0, 5, 7, 0])[(times * 2).astype(int) % 4]
-    fade = np.exp(-3 * (times * 2 % 1))
-    wave = np.zeros(len(times))
-    for interval in (0, 4, 7):
-        pitch = 261.63 * 2 ** ((roots + interval) / 12)
-        for overtone in (1, 2, 3):
-            wave += np.sin(2 * np.pi * pitch * overtone * times) / (3 * overtone)
-    return fade * wave / 2
 
 
 def _cut(path: Path, share: float, **options: Any) -> None:

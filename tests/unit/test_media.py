@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.media import BROKEN, VIDEOS, encode_video, frame_times, synthesise
+from tests.support.media import BROKEN, VIDEOS, encode_video, frame_times
 from tests.support.pictures import draw, read_frame_number
+from tests.support.sounds import synthesise
 
 Made = Callable[[str], Path]
 

@@ -1,0 +1,28 @@
+"""Recordings of speech, and Whisper to hear them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.models.transcriber import Transcriber
+from tests.support.speech import (
+    sound_of,
+)
+
+
+@pytest.fixture(scope="module")
+def jfk(jfk_flac: Path) -> np.ndarray:
+    return sound_of(jfk_flac)
+
+
+@pytest.fixture(scope="module")
+def nasa(clips: tuple[Path, ...]) -> np.ndarray:
+    return sound_of(next(clip for clip in clips if clip.name == "nasa_13013.mp4"))
+
+
+@pytest.fixture(scope="module")
+def transcriber(whisper_dir: Path) -> Transcriber:
+    return Transcriber(str(whisper_dir), threads=2)
