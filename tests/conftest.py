@@ -48,11 +48,13 @@ MARKERS = {
     "gpu": {"gpu"},
 }
 USES_MODELS = {"known"}  # fixtures
-USE_TORCH = {"doctor", "gpu", "models", "search", "stages", "web"}  # folders
 
 # The longest tests come first, so that workers end at about the same time. Each worker begins with
 # an equal share of all tests in a row, and takes others from the ends of those that have more left.
-FIRST = ("cluster", "process", "web", "quality")
+FIRST = ("cluster", "process", "web", "quality", "runs")
+
+# Folders whose tests need torch come last: of two workers, one does without it.
+USE_TORCH = {"doctor", "gpu", "models", "search", "stages", "web"}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -66,9 +68,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(
-        key=lambda item: FIRST.index(_folder(item)) if _folder(item) in FIRST else len(FIRST)
-    )
+    items.sort(key=_turn)
     for item in items:
         for marker in MARKERS.get(_folder(item), ()):
             item.add_marker(marker)
@@ -76,11 +76,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("process")  # both are processes
         if USES_MODELS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("model")
-    items.sort(key=_uses_torch)  # one worker takes the last ones, and the others do without it
 
 
-def _uses_torch(item: pytest.Item) -> bool:
-    return item.path.parent.name in USE_TORCH or "torch" in vars(getattr(item, "module", item))
+def _turn(item: pytest.Item) -> int:
+    if _folder(item) in FIRST:
+        return FIRST.index(_folder(item))
+    in_folder = item.path.parent.name in USE_TORCH
+    return len(FIRST) + (in_folder or "torch" in vars(getattr(item, "module", item)))
 
 
 def _folder(item: pytest.Item) -> str:
