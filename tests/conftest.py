@@ -53,8 +53,8 @@ USES_MODELS = {"known"}  # fixtures
 # an equal share of all tests in a row, and takes others from the ends of those that have more left.
 FIRST = ("cluster", "process", "web", "quality", "runs")
 
-# Folders whose tests need torch come last: of two workers, one does without it.
-USE_TORCH = {"doctor", "gpu", "models", "search", "stages", "web"}
+# Folders and modules whose tests need torch come last: of two workers, one does without it.
+USE_TORCH = {"doctor", "gpu", "models", "search", "stages", "test_guards", "web"}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -81,8 +81,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _turn(item: pytest.Item) -> int:
     if _folder(item) in FIRST:
         return FIRST.index(_folder(item))
-    in_folder = item.path.parent.name in USE_TORCH
-    return len(FIRST) + (in_folder or "torch" in vars(getattr(item, "module", item)))
+    named = {item.path.parent.name, item.path.stem} & USE_TORCH
+    return len(FIRST) + (bool(named) or "torch" in vars(getattr(item, "module", item)))
 
 
 def _folder(item: pytest.Item) -> str:
