@@ -89,6 +89,13 @@ def test_words_that_go_on_after_the_end_of_the_sound_are_a_guess(transcriber: Tr
     assert decoded(transcriber, Language("en", 0.9), 12, text).until == 12
 
 
+def test_three_times_the_same_words_are_a_repetition(transcriber: Transcriber) -> None:
+    again, other = "<|0.00|> 1.5% of it<|4.00|>", "<|0.00|> half of it<|4.00|>"
+    assert decoded(transcriber, Language("en", 0.9), 20, again * 3).is_repetition
+    assert not decoded(transcriber, Language("en", 0.9), 20, again * 2).is_repetition
+    assert not decoded(transcriber, Language("en", 0.9), 20, again * 2 + other).is_repetition
+
+
 @pytest.mark.parametrize("start", [0.2, 3.2, 8.0])
 def test_a_word_or_two_are_heard(transcriber: Transcriber, jfk: np.ndarray, start: float) -> None:
     """A short yield needs better evidence than a sentence does, which clear speech has."""
