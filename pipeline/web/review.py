@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ from pipeline.web.site import Site
 
 if TYPE_CHECKING:
     from pipeline.labels.check import CheckResult, Duplicates, Misplaced, Overlap
+
+
+MOST_CASES = 500
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Review:
     """What is to be decided.
 
     Args:
-        groups: videos, one case each.
+        left: number of cases that are not decided, by kind: `duplicate`, `misplaced`, `overlap`.
+        groups: the first of each kind that is about videos, one case each.
         overlaps: folders that look alike.
         small: folders with few clips.
         decided: cases that were decided, and are left out.
@@ -70,6 +75,7 @@ class Review:
         version: of the table that was checked.
     """
 
+    left: Mapping[str, int]
     groups: list[Case]
     overlaps: list[Alike]
     small: list[dict[str, Any]]
@@ -78,17 +84,34 @@ class Review:
     version: int
 
 
-def review(site: Site) -> Review:
-    """List the cases that are not decided."""
+@dataclass(frozen=True)
+class _Found:
+    """A case whose videos are not described yet."""
+
+    case: Case
+    paths: Sequence[str]
+
+
+def review(site: Site, *, limit: int) -> Review:
+    """List the cases that are not decided, of each kind the first ones."""
     overview = site.overview()
     result, version = site.checked.get(overview.version)
     decisions = site.judgements.now().decisions
-    groups = [*_duplicates(site, overview, result), *_misplaced(site, overview, result)]
-    overlaps = [_alike(each) for each in result.overlapping]
-    everything = {each.id for each in groups} | {each.id for each in overlaps}
+    found = [*_duplicates(overview, result), *_misplaced(overview, result)]
+    alike = [_alike(each) for each in result.overlapping]
+    everything = {each.case.id for each in found} | {each.id for each in alike}
+    overlaps = [each for each in alike if each.id not in decisions]
+    left, shown = Counter({"overlap": len(overlaps)}), list[Case]()
+    for each in found:
+        if each.case.id not in decisions:
+            left[each.case.kind] += 1
+            if left[each.case.kind] <= limit:
+                videos = site.videos_at(overview, each.paths)
+                shown.append(replace(each.case, videos=videos))
     return Review(
-        [each for each in groups if each.id not in decisions],
-        [each for each in overlaps if each.id not in decisions],
+        left,
+        shown,
+        overlaps,
         [{"folder": each.label, "clips": each.clips} for each in result.small],
         len(everything & decisions.keys()),
         None if len(overview) else NOTHING_EMBEDDED,
@@ -108,12 +131,13 @@ def take_decision_back(site: Site, *, id: str) -> dict[str, Any]:  # noqa: A002 
     return {"id": id, "decision": None}
 
 
-def _duplicates(site: Site, overview: Overview, result: CheckResult) -> Iterator[Case]:
+def _duplicates(overview: Overview, result: CheckResult) -> Iterator[_Found]:
     for each in (*result.in_two_folders, *result.labeled_and_unlabeled):
-        videos = site.videos_at(overview, [place.path for place in each.videos])
-        if len({video.folder for video in videos}) > 1:
-            case = _case_of("duplicate", {video.content for video in videos})
-            yield Case(case, "duplicate", videos, _about(each))
+        content = {place.path: overview.content_of(place.path) for place in each.videos}
+        paths = [path for path in content if content[path] is not None]
+        if len({_folder(path) for path in paths}) > 1:
+            case = _case_of("duplicate", {*filter(None, content.values())})
+            yield _Found(Case(case, "duplicate", [], _about(each)), paths)
 
 
 def _about(each: Duplicates) -> str:
@@ -124,17 +148,22 @@ def _about(each: Duplicates) -> str:
     return f"{what} in {folders[0]} and in no folder."
 
 
-def _misplaced(site: Site, overview: Overview, result: CheckResult) -> Iterator[Case]:
+def _misplaced(overview: Overview, result: CheckResult) -> Iterator[_Found]:
     for each in result.misplaced:
-        videos = site.videos_at(overview, [each.path, *each.neighbours])
-        if videos and videos[0].path == each.path and videos[0].folder == each.label:
-            case = _case_of("misplaced", {videos[0].content, each.label})
-            yield _wrong(case, videos, each)
+        content = overview.content_of(each.path)
+        if content is not None and _folder(each.path) == each.label:
+            case = _case_of("misplaced", {content, each.label})
+            yield _Found(_wrong(case, each), [each.path, *each.neighbours])
 
 
-def _wrong(case: str, videos: list[Video], each: Misplaced) -> Case:
+def _folder(path: str) -> str | None:
+    top, slash, _ = path.partition("/")
+    return top if slash else None
+
+
+def _wrong(case: str, each: Misplaced) -> Case:
     text = f"It is in {each.label}, and looks like those in {each.looks_like}."
-    return Case(case, "misplaced", videos, text, each.label, each.looks_like, each.confidence)
+    return Case(case, "misplaced", [], text, each.label, each.looks_like, each.confidence)
 
 
 def _alike(each: Overlap) -> Alike:
@@ -157,6 +186,11 @@ ROUTES = (
         "/api/review",
         "what would harm a classifier and is not decided; 202 while it is checked",
         review,
+        query={
+            "limit": Parameter(
+                routes.count(1, MOST_CASES), f"how many of each kind, at most {MOST_CASES}", 50
+            )
+        },
     ),
     Route(
         "POST",

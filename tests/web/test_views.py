@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.browsers import fulfil
 from tests.support.pages import FOLDERS, IN_FOLDER, UNLABELED
@@ -37,6 +37,22 @@ def test_review_keeps_a_decision(open_page: Callable[..., Page]) -> None:
     page.reload()
     expect(page.locator(".tabs, .notice h2").first).to_be_visible()
     expect(page.get_by_text("copy.mp4")).to_have_count(0)
+
+
+def test_review_asks_for_the_cases_after_the_first_ones(open_page: Callable[..., Page]) -> None:
+    def only_one(page: Page) -> None:
+        page.route("**/api/review*", answer)
+
+    def answer(route: Route) -> None:
+        review = route.fetch().json()
+        route.fulfill(json=review | {"groups": review["groups"][:1]})
+
+    page = open_page("/?view=review", before=only_one)
+    expect(page.locator(".case")).to_contain_text("copy.mp4")
+    expect(page.locator(".answered")).to_have_text("1 of 2")
+    page.keyboard.press("k")
+    expect(page.locator(".case")).to_contain_text("looks-like-a-rocket.mp4")
+    expect(page.locator(".answered")).to_have_text("1 of 1")
 
 
 def test_review_undoes_a_decision(open_page: Callable[..., Page]) -> None:
@@ -70,7 +86,8 @@ def test_review_shows_folders_that_look_alike(open_page: Callable[..., Page]) ->
         "share": 0.4,
         "text": "They look alike.",
     }
-    review = {"groups": [], "overlaps": [alike], "small": [], "remark": None}
+    left = {"overlap": 1}
+    review = {"left": left, "groups": [], "overlaps": [alike], "small": [], "remark": None}
     page = open_page("/?view=review", before=fulfil("review", 200, review))
     expect(page.locator(".overlap")).to_contain_text("40% look alike")
     with page.expect_request(lambda request: request.method == "POST") as asked:

@@ -16,17 +16,23 @@ import { attempt, toast } from "./toast.js";
 const KINDS = { duplicate: "Same clip", misplaced: "Misplaced", overlap: "Look alike" };
 const TITLES = { duplicate: "The same clip in two places", misplaced: "Probably in the wrong folder", overlap: "Folders that look alike" };
 
+const STEP = 50; // cases of each kind that are asked for at once
+const MOST = 500;
+
 export const title = "Review";
 
 export function mount(root, address) {
   const body = el("div", { class: "body" });
-  const left = el("p", { class: "answered", role: "status" });
+  const place = el("p", { class: "answered", role: "status" });
   const kinds = el("div", { class: "tabs", role: "group", "aria-label": "Kinds" });
-  const view = el("div", { class: "view review" }, el("div", { class: "bar" }, left, kinds), body);
+  const view = el("div", { class: "view review" }, el("div", { class: "bar" }, place, kinds), body);
   root.append(view);
   const control = new AbortController();
   const decided = [];
-  let cases = [];
+  let cases = []; // the first of each kind
+  let left = {}; // how many of each kind are not decided
+  let limit = STEP;
+  let saved = Promise.resolve();
   let small = [];
   let remark = null;
   let at = address;
@@ -35,8 +41,10 @@ export function mount(root, address) {
   const open = () => (at.kind ? cases.filter(({ kind }) => kind === at.kind) : cases);
   const current = () => open().find(({ id }) => id === at.item) ?? open()[0];
 
-  const ask = () => load(body, "/api/review", (answer) => {
-    remark = answer.remark;
+  const total = (kind) => (kind ? left[kind] ?? 0 : Object.values(left).reduce((sum, n) => sum + n, 0));
+
+  const ask = () => load(body, `/api/review?limit=${limit}`, (answer) => {
+    ({ remark, left } = answer);
     small = answer.small ?? [];
     cases = [...answer.groups, ...answer.overlaps.map((each) => ({ ...each, kind: "overlap", videos: [] }))];
     ready = true;
@@ -46,10 +54,14 @@ export function mount(root, address) {
   function draw() {
     if (!ready) return;
     const item = current();
+    if (!item && total(at.kind) > 0) {
+      saved.then(ask); // for those that follow
+      return;
+    }
     const number = open().indexOf(item) + 1;
-    left.textContent = item ? `${count(number)} of ${count(open().length)}` : "";
+    place.textContent = item ? `${count(number)} of ${count(total(at.kind))}` : "";
     fill(kinds, cases.length > 0 && [[null, "All"], ...Object.entries(KINDS)].map(([kind, text]) => {
-      const n = kind ? cases.filter((each) => each.kind === kind).length : cases.length;
+      const n = total(kind);
       return (n > 0 || at.kind === kind) && el("a", { href: href({ kind, item: null }), "aria-current": String((at.kind ?? null) === kind) },
         text, el("small", {}, count(n)));
     }));
@@ -120,7 +132,13 @@ export function mount(root, address) {
 
   function step(by) {
     const all = open();
-    const next = all[(all.indexOf(current()) + by + all.length) % all.length];
+    const place = all.indexOf(current()) + by;
+    if (place === all.length && total(at.kind) > all.length && limit < MOST) {
+      limit += STEP;
+      ask().then(() => step(by));
+      return;
+    }
+    const next = all[(place + all.length) % all.length];
     if (next) go({ item: next.id }, { replace: true });
   }
 
@@ -129,6 +147,7 @@ export function mount(root, address) {
     const all = open();
     const next = all[all.indexOf(item) + 1] ?? all[all.indexOf(item) - 1];
     decided.push({ item, place: cases.indexOf(item), ...done });
+    left[item.kind] -= 1;
     cases = cases.filter((each) => each !== item);
     if ((next?.id ?? null) === (at.item ?? null)) draw();
     else go({ item: next?.id ?? null }, { replace: true });
@@ -136,13 +155,16 @@ export function mount(root, address) {
 
   function restore({ item, place }) {
     cases.splice(place, 0, item);
+    left[item.kind] = (left[item.kind] ?? 0) + 1;
     if (at.item === item.id) draw();
     else go({ item: item.id }, { replace: true });
   }
 
   async function keepIt(item) {
+    const keeping = attempt(() => post("/api/decisions", { id: item.id, decision: "keep" }));
+    saved = keeping;
     settle(item, { kept: true });
-    if (await attempt(() => post("/api/decisions", { id: item.id, decision: "keep" }))) {
+    if (await keeping) {
       toast("Kept; it does not come back.", { action: ["Undo", back, "u"] });
     } else {
       restore(decided.pop());

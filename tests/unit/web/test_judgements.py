@@ -18,6 +18,10 @@ def test_decisions_are_kept_by_content(own: UserProject) -> None:
         }
         assert kinds["misplaced"]["videos"][0]["path"] == "cats/looks-like-a-rocket.mp4"
         assert kinds["misplaced"]["likely"] == "rockets"
+        assert review["left"].items() >= {"duplicate": 1, "misplaced": 1}.items()
+        first = page.get("/api/review?limit=1")
+        assert first["left"] == review["left"]
+        assert len(first["groups"]) == 2, "the first of each kind"
         page.post("/api/decisions", id=kinds["duplicate"]["id"], decision="keep")
     kept = json.loads((own.store / "judgements.json").read_text(encoding="utf-8"))
     assert kept["decisions"] == {kinds["duplicate"]["id"]: "keep"}
