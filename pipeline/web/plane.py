@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.project import NOTHING_EMBEDDED
-from pipeline.web.overview import Filters
+from pipeline.web.overview import Filters, Overview
 from pipeline.web.routes import Route
 from pipeline.web.site import Site
+
+if TYPE_CHECKING:
+    from pipeline.plot.places import Places
 
 DIGITS = 4  # of a coordinate: finer than a pixel
 
@@ -44,10 +47,17 @@ class Plane:
 
 def show_map(site: Site) -> Plane:
     """Give the map as it was last laid out, with the folders that the videos are in now."""
+    overview = site.overview()
+    laid_out, version = site.laid_out.get(overview.what_is_shown)
+    plane: Plane = site.plane.get(
+        (overview.version, version), lambda: _in_plane(overview, laid_out)
+    )
+    return plane
+
+
+def _in_plane(overview: Overview, laid_out: Places) -> Plane:
     from pipeline.plot.legend import UNLABELED, groups
 
-    overview = site.overview()
-    laid_out, _ = site.laid_out.get(overview.what_is_shown)
     rows_of: dict[str, list[int]] = {}
     for row, content in enumerate(laid_out.rows.hashes):
         rows_of.setdefault(content, []).append(row)

@@ -71,6 +71,7 @@ class Site:
         previews: how videos play, and what stands in for those that do not.
         judgements: what was rejected and decided.
         queue: the videos to sort, with what was learned of them.
+        plane: the map as the page takes it.
         advice: the folders that are suggested.
         checked: what would harm a classifier.
         laid_out: the map.
@@ -103,6 +104,7 @@ class Site:
             files, partial(_examine, project), EXAMINING
         )
         self.queue: Latest[Any, Any] = Latest()
+        self.plane: Latest[Any, Any] = Latest()
         self._overview: Overview | None = None
         self._reading = threading.Lock()
         self._following: Future[None] | None = None  # the rows of the newest moves

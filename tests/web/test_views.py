@@ -40,19 +40,28 @@ def test_review_keeps_a_decision(open_page: Callable[..., Page]) -> None:
 
 
 def test_review_asks_for_the_cases_after_the_first_ones(open_page: Callable[..., Page]) -> None:
-    def only_one(page: Page) -> None:
-        page.route("**/api/review*", answer)
+    asked: list[str] = []
 
     def answer(route: Route) -> None:
+        asked.append(route.request.url)
         review = route.fetch().json()
-        route.fulfill(json=review | {"groups": review["groups"][:1]})
+        (case,) = (each for each in review["groups"] if each["kind"] == "misplaced")
+        case |= {"id": f"misplaced-{len(asked)}", "text": f"Case {len(asked)}"}
+        left = {"misplaced": 3 - len(asked)}
+        route.fulfill(json=review | {"left": left, "groups": [case], "overlaps": []})
 
-    page = open_page("/?view=review", before=only_one)
-    expect(page.locator(".case")).to_contain_text("copy.mp4")
+    def before(page: Page) -> None:
+        page.route("**/api/review*", answer)
+        page.route("**/api/decisions", lambda route: route.fulfill(json={}))
+
+    page = open_page("/?view=review", before=before)
+    expect(page.locator(".case")).to_contain_text("Case 1")
     expect(page.locator(".answered")).to_have_text("1 of 2")
-    page.keyboard.press("k")
-    expect(page.locator(".case")).to_contain_text("looks-like-a-rocket.mp4")
+    page.keyboard.press("1")
+    expect(page.locator(".case")).to_contain_text("Case 2")
     expect(page.locator(".answered")).to_have_text("1 of 1")
+    page.keyboard.press("1")
+    expect(page.locator(".notice")).to_contain_text("Nothing to review")
 
 
 def test_review_undoes_a_decision(open_page: Callable[..., Page]) -> None:
