@@ -73,7 +73,7 @@ PLAY = """async ([url, at]) => {
   await sought;
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
-  const pen = canvas.getContext("2d");
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
   const isBlack = () => pen.getImageData(0, 0, canvas.width, canvas.height).data
     .every((value, place) => place % 4 === 3 || value < 16);
   const until = performance.now() + 10000;
