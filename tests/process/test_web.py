@@ -33,6 +33,8 @@ def test_web_watches_serves_and_ends_at_ctrl_c(project: UserProject, spawn: Spaw
     new_key = moved["moved"][0]["new_key"]
     assert (project.videos / "cats" / name).is_file()
     eventually(lambda: _is_there(f"{address}api/videos/{new_key}"))  # the watch has followed
+    findings = eventually(lambda: _get(f"{address}api/doctor").get("findings"))
+    assert {"ok"} == {each["state"] for each in findings if each["part"] in ("clip", "whisper")}
     host, port = address.removeprefix("http://").rstrip("/").split(":")
     stream = HTTPConnection(host, int(port), timeout=SECONDS)
     stream.request("GET", "/api/events")
@@ -99,9 +101,13 @@ def test_where_the_watch_ends_the_page_does(monkeypatch: pytest.MonkeyPatch) -> 
     assert page.is_stopped
 
 
+def _get(url: str) -> Any:
+    with urlopen(url, timeout=SECONDS) as answer:
+        return json.load(answer)
+
+
 def _first_unlabeled(address: str) -> tuple[str, str]:
-    with urlopen(f"{address}api/videos?unlabeled=1&limit=1", timeout=SECONDS) as answer:
-        (video,) = json.load(answer)["videos"]
+    (video,) = _get(f"{address}api/videos?unlabeled=1&limit=1")["videos"]
     return video["key"], video["name"]
 
 
