@@ -36,7 +36,7 @@ def left(page: Page, number: int) -> None:
 
 
 def is_there(file: Path) -> Any:
-    return eventually(file.is_file, within=20)
+    return eventually(file.is_file)
 
 
 def test_likely_folders_come_with_witnesses_that_play(sort: Page) -> None:
@@ -90,7 +90,7 @@ def test_two_moves_are_undone_one_after_the_other(sort: Page, project: UserProje
     second = name(sort)
     sort.keyboard.press("2")
     assert is_there(project.videos / folder / first)
-    eventually(lambda: not (project.videos / second).exists(), within=20)
+    eventually(lambda: not (project.videos / second).exists())
     expect(sort.locator("#toast")).to_contain_text(second)
     sort.keyboard.press("u")
     expect(sort.locator(".watch h2")).to_have_text(second)
