@@ -30,6 +30,7 @@ from store.errors import StoreError
 from store.files import durable, mapped_array, replacing
 from store.schema import RECIPE_COLUMNS, Recipe
 from store.table.lance import translated
+from store.table.snapshot import Snapshot
 from store.table.store import Store
 
 _BATCH_ROWS = 10_000
@@ -103,18 +104,13 @@ def export(
         raise StoreError(
             f"nothing to export: none of {len(rest)} videos is there and made with these settings"
         )
-    is_labeled = pc.is_valid(videos.column("label"))
-    masks = (is_labeled, pc.invert(is_labeled))
     manifest = _manifest(version, recipe, models, rest, root)
     with (
         translated(f"{out}: the export cannot be written"),
         replacing(out) as staging,
         mapped_array(staging, (len(videos), width_of(snapshot))) as features,
     ):
-        labeled, unlabeled = _parts(videos, masks, features, root)
-        row_ids = [part.rows.column("_rowid").to_numpy() for part in (labeled, unlabeled)]
-        for places, block in read_embeddings(snapshot, np.concatenate(row_ids)):
-            features[places] = block
+        labeled, unlabeled = _parts(snapshot, videos, features, root)
         if train_share:
             own = Vectors(labeled.rows, labeled.features, snapshot)
             labeled = replace(labeled, trains=training_rows(own, train_share))
@@ -137,12 +133,17 @@ def export(
 
 
 def _parts(
-    videos: pa.Table, masks: Sequence[pa.ChunkedArray], features: np.ndarray, root: str
+    snapshot: Snapshot, videos: pa.Table, features: np.ndarray, root: str
 ) -> tuple[Part, Part]:
-    """Divide videos into the labeled and the others; features have the labeled first."""
+    """Divide videos into the labeled and the others, and fill in features: the labeled first."""
+    is_labeled = pc.is_valid(videos.column("label"))
+    masks = (is_labeled, pc.invert(is_labeled))
     rows = videos.drop_columns(["transcript"])
     transcripts = videos.column("transcript")
     labeled, unlabeled = ((rows.filter(mask), partial(transcripts.filter, mask)) for mask in masks)
+    row_ids = [part.column("_rowid").to_numpy() for part, _ in (labeled, unlabeled)]
+    for places, block in read_embeddings(snapshot, np.concatenate(row_ids)):
+        features[places] = block
     first, others = np.split(features, [len(labeled[0])])
     return (
         Part(first, *labeled, root, is_labeled=True),

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pipeline import config
-from pipeline.flow.flow import Flow
 from pipeline.flow.progress import Report
-from pipeline.project import Project
 from tests.support.disks import small_disk
+from tests.support.flows import watching
 from tests.support.projects import UserProject, eventually, put
 from tests.support.scans import Scan, offline, rows
 
@@ -61,21 +57,6 @@ def test_a_label_that_is_an_empty_mount_point_comes_back_with_its_drive(
     assert offline(project) == []
 
 
-@contextmanager
-def watch(project: UserProject, *overrides: str) -> Iterator[None]:
-    """A watch in a thread of its own."""
-    settings = config.load(project.config, ["watch.settle_seconds=0.2", *overrides])
-    with Project.open_to_scan(settings) as opened:
-        flow = Flow(opened, Report())
-        thread = threading.Thread(target=flow.watch)
-        thread.start()
-        try:
-            yield
-        finally:
-            flow.stop()
-            thread.join()
-
-
 def test_after_a_move_of_the_folder_a_watch_removes_what_is_deleted(
     project: UserProject, scan: Scan, made: Made
 ) -> None:
@@ -83,7 +64,7 @@ def test_after_a_move_of_the_folder_a_watch_removes_what_is_deleted(
     project.add(made("portrait.mp4"), "b.mp4")
     assert scan().counts == {"embedded": 2}
     elsewhere = project.videos.rename(project.folder / "elsewhere")
-    with watch(project, "data.dir=elsewhere"):
+    with watching(project, None, Report(), "data.dir=elsewhere"):
         (elsewhere / "b.mp4").unlink()
         eventually(lambda: rows(project).keys() == {"a.mp4"})
 
@@ -96,7 +77,7 @@ def test_a_watch_knows_a_drive_again_that_was_away_for_long(
     scan()
     away = (project.videos / "pets").rename(project.folder / "away")
     (project.videos / "pets").symlink_to(project.folder / "drive")
-    with watch(project, "watch.rescan_seconds=0.2"):
+    with watching(project, None, Report(), "watch.rescan_seconds=0.2"):
         eventually(lambda: offline(project) == ["pets/b.mp4"])
         capsys.readouterr()
         lines: list[str] = []

@@ -6,7 +6,6 @@ import os
 import shutil
 import struct
 import tempfile
-import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from pipeline.flow.progress import Report
 from pipeline.models.loaded import Models
 from pipeline.project import Project
 from store.table.store import Store
+from tests.support.flows import watching
 from tests.support.media import make_video
 from tests.support.projects import LONG_AGO, UserProject, eventually
 
@@ -230,29 +230,13 @@ def test_a_video_from_the_far_future_is_one_like_any_other(
 def test_a_watch_takes_a_video_from_the_far_future(
     project: UserProject, models: Models, far_away: Path
 ) -> None:
-    with watch(project, models):
+    with watching(project, models, Report()):
         eventually(lambda: rows(project) == {"far/away.mp4"})
         far_away.rename(project.videos / "moved.mp4")
         eventually(lambda: rows(project) == {"moved.mp4"})
 
 
 # files that change places
-
-
-@contextmanager
-def watch(project: UserProject, models: Models) -> Iterator[None]:
-    """A watch in a thread of its own."""
-    settings = config.load(project.config, ["watch.settle_seconds=0.2"])
-    with Project.open_to_scan(settings) as opened:
-        report = Report()
-        flow = Flow(opened, report, LocalEngine(settings, report.say, models=models))
-        thread = threading.Thread(target=flow.watch)
-        thread.start()
-        try:
-            yield
-        finally:
-            flow.stop()
-            thread.join()
 
 
 def become_a_folder(file: Path) -> None:
@@ -277,7 +261,7 @@ def test_a_watch_follows_a_file_that_becomes_a_folder_of_its_name(
     project: UserProject, models: Models, made: Made
 ) -> None:
     file = project.add(made("portrait.mp4"), "a.mp4")
-    with watch(project, models):
+    with watching(project, models, Report()):
         eventually(lambda: rows(project) == {"a.mp4"})
         become_a_folder(file)
         eventually(lambda: rows(project) == {"a.mp4/a.mp4"})

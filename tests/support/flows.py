@@ -86,10 +86,13 @@ def opened(project: UserProject, models: Any, report: Report, *overrides: str) -
 
 
 @contextmanager
-def watching(project: UserProject, models: Any, report: Report) -> Iterator[None]:
-    """A watch in a thread of its own; what it raises is raised at the end."""
+def watching(project: UserProject, models: Any, report: Report, *overrides: str) -> Iterator[None]:
+    """A watch in a thread of its own; what it raises is raised at the end.
+
+    Without models it loads those of the project.
+    """
     raised: list[BaseException] = []
-    with opened(project, models, report, RESCAN, "watch.settle_seconds=0.2") as flow:
+    with opened(project, models, report, RESCAN, "watch.settle_seconds=0.2", *overrides) as flow:
 
         def watch() -> None:
             try:
