@@ -23,9 +23,9 @@ export const title = "Review";
 
 export function mount(root, address) {
   const body = el("div", { class: "body" });
-  const place = el("p", { class: "answered", role: "status" });
+  const position = el("p", { class: "answered", role: "status" });
   const kinds = el("div", { class: "tabs", role: "group", "aria-label": "Kinds" });
-  const view = el("div", { class: "view review" }, el("div", { class: "bar" }, place, kinds), body);
+  const view = el("div", { class: "view review" }, el("div", { class: "bar" }, position, kinds), body);
   root.append(view);
   const control = new AbortController();
   const decided = [];
@@ -59,7 +59,7 @@ export function mount(root, address) {
       return;
     }
     const number = open().indexOf(item) + 1;
-    place.textContent = item ? `${count(number)} of ${count(total(at.kind))}` : "";
+    position.textContent = item ? `${count(number)} of ${count(total(at.kind))}` : "";
     fill(kinds, cases.length > 0 && [[null, "All"], ...Object.entries(KINDS)].map(([kind, text]) => {
       const n = total(kind);
       return (n > 0 || at.kind === kind) && el("a", { href: href({ kind, item: null }), "aria-current": String((at.kind ?? null) === kind) },
