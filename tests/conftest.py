@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -43,18 +44,22 @@ MARKERS = {
     "process": {"process"},
     "runs": {"process"},
     "quality": {"model"},
+    "models": {"model"},
     "web": {"browser", "process"},
     "cluster": {"cluster", "process"},
-    "gpu": {"gpu"},
+    "gpu": {"gpu", "model"},
 }
 USES_MODELS = {"known"}  # fixtures
 
 # The longest tests come first, so that workers end at about the same time. Each worker begins with
 # an equal share of all tests in a row, and takes others from the ends of those that have more left.
-FIRST = ("cluster", "process", "web", "quality", "runs")
+FIRST = ("cluster", "process", "web", "quality", "runs", "models")
 
-# Folders and modules whose tests need torch come last: of two workers, one does without it.
-USE_TORCH = {"doctor", "gpu", "models", "search", "stages", "test_guards", "web"}
+# Modules whose tests need torch come last: of two workers, one does without it.
+USE_TORCH = {"test_devices", "test_export", "test_export_formats", "test_gpu"}
+
+# Takes 7 s of a core to import. So the quick loop does without it, but for what is marked.
+SLOW_IMPORT, MAY_IMPORT = "open_clip", {"model", "process"}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -81,8 +86,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _turn(item: pytest.Item) -> int:
     if _folder(item) in FIRST:
         return FIRST.index(_folder(item))
-    named = {item.path.parent.name, item.path.stem} & USE_TORCH
-    return len(FIRST) + (bool(named) or "torch" in vars(getattr(item, "module", item)))
+    return len(FIRST) + (item.path.stem in USE_TORCH)
 
 
 def _folder(item: pytest.Item) -> str:
@@ -241,6 +245,15 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("HF_", "HUGGING_FACE_", "HUGGINGFACE_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def _no_slow_import(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The test that makes the quick loop slow is named."""
+    before = SLOW_IMPORT in sys.modules
+    yield
+    marked = any(map(request.node.get_closest_marker, MAY_IMPORT))
+    assert before or marked or SLOW_IMPORT not in sys.modules, f"mark {SLOW_IMPORT}'s users `model`"
 
 
 @pytest.fixture(autouse=True)

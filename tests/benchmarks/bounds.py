@@ -73,11 +73,13 @@ class Core:
         torch.set_num_threads(1)
         a, b = torch.rand(MATRIX, MATRIX), torch.rand(MATRIX, MATRIX)
         c, d = (torch.randint(-127, 128, (MATRIX, MATRIX), dtype=torch.int8) for _ in range(2))
+        layer = torch.ao.nn.quantized.dynamic.Linear(MATRIX, MATRIX)
         array = torch.rand(ARRAY)
         operations = 2 * MATRIX**3
         return cls(
             operations * _rate(lambda: torch.mm(a, b)),
-            operations * _rate(lambda: torch._int_mm(c, d)),
+            # The first is slow where there is but AVX2, the second knows no AMX.
+            operations * max(_rate(lambda: torch._int_mm(c, d)), _rate(lambda: layer(a))),
             4 * ARRAY * _rate(array.sum),
         )
 

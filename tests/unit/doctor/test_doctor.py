@@ -57,6 +57,7 @@ def test_problems_have_advice_and_an_exit_code(
     assert problems["whisper"]["advice"].startswith("correct the path")
 
 
+@pytest.mark.model
 def test_names_of_models_that_there_are_not() -> None:
     for change in ("whisper.model=huge", "clip.model=ViT-Z/1", "clip.pretrained=./no.pt"):
         settings = load(ROOT / "config.toml", [change])

@@ -56,8 +56,12 @@ def test_a_gpu_that_torch_does_not_find() -> None:
 def no_cublas(monkeypatch: pytest.MonkeyPatch) -> None:
     """cuBLAS 12 is neither installed by pip nor by the system."""
 
-    def load_library(name: str, **_: int) -> None:
-        raise OSError(f"{name}: cannot open shared object file")
+    load = ctypes.CDLL
+
+    def load_library(name: str, *rest: int, **named: int) -> ctypes.CDLL:
+        if "cublas" in name:
+            raise OSError(f"{name}: cannot open shared object file")
+        return load(name, *rest, **named)
 
     monkeypatch.setattr(whisper_weights, "find_spec", lambda _: None)
     monkeypatch.setattr(ctypes, "CDLL", load_library)

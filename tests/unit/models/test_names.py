@@ -80,6 +80,7 @@ def test_where_a_model_is_on_the_hub_costs_no_import() -> None:
     assert (repository, file) == ("timm/vit_base_patch32_clip_224.openai", "")
 
 
+@pytest.mark.model
 def test_tags_found_in_the_source_are_those_that_open_clip_lists() -> None:
     tags = names.clip_tags()
     for model, tag in open_clip.list_pretrained():
@@ -89,6 +90,7 @@ def test_tags_found_in_the_source_are_those_that_open_clip_lists() -> None:
             resolve_clip(model, tag)
 
 
+@pytest.mark.model
 @pytest.mark.parametrize(
     ("overrides", "setting", "near"),
     [
@@ -111,6 +113,7 @@ def test_a_wrong_name_is_refused_with_some_like_it(
         check_names(settings_with(*overrides))
 
 
+@pytest.mark.model
 def test_a_library_whose_source_looks_different_judges_itself(
     settings_with: SettingsWith, monkeypatch: pytest.MonkeyPatch
 ) -> None:

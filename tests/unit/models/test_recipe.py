@@ -83,6 +83,7 @@ def test_a_recipe_is_readable(recipe_with: RecipeWith) -> None:
     assert recipe.transcript in recipe.speech
 
 
+@pytest.mark.model
 @pytest.mark.parametrize(
     ("override", "near"),
     [

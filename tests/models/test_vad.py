@@ -6,14 +6,11 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import pytest
 
 from pipeline.models.vad import find_speech
 from tests.support.speech import (
     seconds_of,
 )
-
-pytestmark = pytest.mark.model
 
 
 def test_listening_is_the_same_from_several_threads(jfk: np.ndarray) -> None:

@@ -15,8 +15,6 @@ from tests.support.speech import (
 )
 from tests.support.words import ASK_NOT, error_rate, words
 
-pytestmark = pytest.mark.model
-
 
 class Counted:
     """Whisper, which counts what it encodes and decodes."""

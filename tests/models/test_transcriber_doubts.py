@@ -14,8 +14,6 @@ from tests.support.speech import (
 )
 from tests.support.words import ASK_NOT, error_rate, words
 
-pytestmark = pytest.mark.model
-
 
 def test_more_words_than_one_pass_holds_are_all_there(
     transcriber: Transcriber, jfk: np.ndarray, nasa: np.ndarray, monkeypatch: pytest.MonkeyPatch

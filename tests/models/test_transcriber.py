@@ -24,8 +24,6 @@ from tests.support.speech import (
 )
 from tests.support.words import ASK_NOT, error_rate, words
 
-pytestmark = pytest.mark.model
-
 
 def said_at(transcript: Transcript, second: float) -> set[str]:
     """Every two and three words in a row that were said about then, give or take a second."""

@@ -265,7 +265,6 @@ def test_the_doctor_tells_how_much_a_scan_would_fetch(hub: Hub, settings: Settin
 # What is fetched is what runs
 
 
-@pytest.mark.model
 def test_a_scan_fetches_both_models_and_needs_no_hub_from_then_on(
     hub: Hub, run: Run, whisper_dir: Path, made: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -331,7 +330,6 @@ def test_a_folder_for_another_machine_gives_the_vectors_of_the_named_model(
     )
 
 
-@pytest.mark.model
 def test_fetch_to_a_folder_prints_settings_that_a_scan_takes(
     hub: Hub, run: Run, whisper_dir: Path, made: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -11,8 +11,6 @@ import pytest
 from pipeline.errors import ModelError, SettingsError
 from pipeline.models.transcriber import Transcriber
 
-pytestmark = pytest.mark.model
-
 
 def test_a_language_that_the_model_does_not_know(whisper_dir: Path) -> None:
     with pytest.raises(SettingsError, match=r"whisper\.language = 'xx'"):

@@ -21,8 +21,6 @@ from tests.support.speech import (
 )
 from tests.support.words import error_rate
 
-pytestmark = pytest.mark.model
-
 
 def test_clips_do_not_change_each_other(transcriber: Transcriber, jfk: np.ndarray) -> None:
     clips = [jfk, jfk[: seconds_of(4)], noise(4000), jfk[: seconds_of(10.4)], jfk]
