@@ -32,7 +32,6 @@ def test_a_missing_folder_is_an_error_at_start(root: Path) -> None:
 # What events do not show
 
 
-@pytest.mark.process  # for seconds: a kernel keeps tens of thousands
 def test_lost_events_ask_for_a_rescan(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     with watching(root) as consumer:
         _overflow(root)
