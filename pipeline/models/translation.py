@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from pathlib import Path
 
 ENGLISH_ONLY = "knows English only"
@@ -14,6 +15,7 @@ DISTILLED = "is distilled, which was trained without translations"
 # large-v3, turbo among them, have a language more. All others have 50358.
 TRANSLATE_ENGLISH_ONLY, TRANSLATE_V3 = 50357, 50359
 TURBO_LAYERS = 4  # of the decoder, where large-v3 has 32
+DISTILLED_LAYERS = 2  # where the smallest of OpenAI's, tiny, has 4
 
 
 def cannot_translate(model: str, why: str) -> str:
@@ -47,12 +49,36 @@ def why_not_in(folder: Path) -> str:
     """
     try:
         tokens = json.loads((folder / "tokenizer.json").read_bytes())["added_tokens"]
-        heads = json.loads((folder / "config.json").read_bytes()).get("alignment_heads") or []
         task = next((each["id"] for each in tokens if each["content"] == "<|translate|>"), None)
-        layers = max((layer + 1 for layer, _ in heads), default=None)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        layers = _decoder_layers(folder / "model.bin")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
         return ""
     if task == TRANSLATE_ENGLISH_ONLY:
         return ENGLISH_ONLY
-    is_turbo = task == TRANSLATE_V3 and layers is not None and layers <= TURBO_LAYERS
+    if 0 < layers <= DISTILLED_LAYERS:
+        return DISTILLED
+    is_turbo = task == TRANSLATE_V3 and 0 < layers <= TURBO_LAYERS
     return TURBO if is_turbo else ""
+
+
+def _decoder_layers(file: Path) -> int:
+    """Count a decoder's layers in the names of its weights; those themselves are passed over.
+
+    The format is that of CTranslate2's `ModelSpec.save`.
+    """
+    with file.open("rb") as model:
+
+        def number(kind: str) -> int:
+            (value,) = struct.unpack(f"={kind}", model.read(struct.calcsize(f"={kind}")))
+            return int(value)
+
+        number("I")  # version of the format
+        model.seek(number("H"), 1)  # name of the kind of model
+        number("I")  # its version
+        layers = set()
+        for _ in range(number("I")):
+            name = model.read(number("H"))
+            layers |= set(re.findall(rb"^decoder/layer_(\d+)/", name))
+            model.seek(4 * number("B") + 1, 1)  # dimensions and type
+            model.seek(number("I"), 1)
+    return len(layers)

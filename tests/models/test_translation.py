@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from faster_whisper.utils import _MODELS
 from pipeline.config import load
 from pipeline.errors import SettingsError
 from pipeline.models.recipe import recipe_of
-from pipeline.models.translation import ENGLISH_ONLY, TURBO, why_not_in
+from pipeline.models.translation import DISTILLED, ENGLISH_ONLY, TURBO, why_not_in
 
 CANNOT = {name for name in _MODELS if name.endswith(".en") or "turbo" in name or "distil" in name}
 
@@ -41,8 +42,19 @@ def folder_of(folder: Path, *, task: int, layers: int) -> Path:
     """What tells the models apart, as the converter of CTranslate2 writes it."""
     tokens = [{"id": 50256, "content": "<|endoftext|>"}, {"id": task, "content": "<|translate|>"}]
     (folder / "tokenizer.json").write_text(json.dumps({"added_tokens": tokens}))
-    (folder / "config.json").write_text(json.dumps({"alignment_heads": [[0, 1], [layers - 1, 3]]}))
+    names = ["decoder/embeddings/weight"]
+    names += [f"decoder/layer_{n}/{part}/weight" for n in range(layers) for part in ("a", "b")]
+    names += ["encoder/layer_9/a/weight"]
+    with (folder / "model.bin").open("wb") as file:
+        file.write(struct.pack("=I", 6) + string("WhisperSpec") + struct.pack("=II", 3, len(names)))
+        for name in names:
+            file.write(string(name) + struct.pack("=BIIBI", 2, 3, 4, 0, 48) + bytes(48))
     return folder
+
+
+def string(text: str) -> bytes:
+    """As CTranslate2 writes it."""
+    return struct.pack("=H", len(text) + 1) + text.encode() + b"\0"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +62,9 @@ def folder_of(folder: Path, *, task: int, layers: int) -> Path:
     [
         (50357, 6, ENGLISH_ONLY),  # base.en
         (50359, 4, TURBO),  # large-v3-turbo
-        (50359, 26, ""),  # large-v3
+        (50359, 32, ""),  # large-v3
+        (50359, 2, DISTILLED),  # distil-large-v3
+        (50358, 2, DISTILLED),  # distil-large-v2
         (50358, 4, ""),  # tiny
     ],
 )
@@ -74,5 +88,5 @@ def test_a_folder_of_something_else_is_judged_where_it_is_loaded(
 ) -> None:
     if text is not None:
         (tmp_path / "tokenizer.json").write_text(text)
-        (tmp_path / "config.json").write_text(text)
+        (tmp_path / "model.bin").write_text(text)
     assert why_not_in(tmp_path) == ""
