@@ -28,7 +28,7 @@ def program_name() -> str:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse a command line; wrong usage ends the process with exit code 2."""
-    options = make_parser().parse_args(arguments)
+    options: argparse.Namespace = make_parser().parse_args(arguments)
     options.set = [*options.set, *options.set_after]
     return options
 
@@ -46,6 +46,14 @@ class _Parser(argparse.ArgumentParser):
 
     commands: argparse._SubParsersAction[_Parser] | None = None
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse a line; what is unknown in it is held against the flags of its command alone."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            parser = self.commands.choices[options.command] if self.commands else self
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return options
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self._error(message)}see: {self.prog} --help\n")
 
@@ -56,13 +64,9 @@ class _Parser(argparse.ArgumentParser):
         if wrong := re.match(r"argument COMMAND: invalid choice: '(.*?)'", message):
             return f"there is no command {wrong[1]}{_did_you_mean(wrong[1], NAMES)}"
         if wrong := re.match(r"unrecognized arguments: (--[\w-]+)$", message):
-            return f"there is no flag {wrong[1]}{_did_you_mean(wrong[1], self._flags())}"
+            flags = list(self._option_string_actions)
+            return f"there is no flag {wrong[1]}{_did_you_mean(wrong[1], flags)}"
         return message
-
-    def _flags(self) -> list[str]:
-        """Every flag of the parser and of its commands."""
-        commands = self.commands.choices.values() if self.commands else ()
-        return [flag for each in (self, *commands) for flag in each._option_string_actions]
 
 
 class LineParser(_Parser):

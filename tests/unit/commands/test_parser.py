@@ -45,6 +45,7 @@ def test_settings_before_and_after_add_up_and_the_last_counts() -> None:
     [
         (["scna"], "there is no command scna; did you mean scan?"),
         (["status", "--jsn"], "there is no flag --jsn; did you mean --json?"),
+        (["query", "--splti"], "there is no flag --splti\n"),  # --split is a flag of export
         (["qqq"], "there is no command qqq\n"),
     ],
 )
