@@ -20,8 +20,8 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 
 from store.errors import StoreError
-from store.schema import READABLE_VERSIONS, SCHEMA_VERSION, check_key
-from store.table.arrow import ADDED, VERSION_KEY, version_of
+from store.schema import check_key
+from store.table.arrow import ADDED
 from store.table.lazy_import import initialise_late
 
 os.environ.setdefault("LANCEDB_LOG", "error")  # else warnings flood stderr
@@ -101,6 +101,7 @@ class Database:
 
     Attributes:
         may_write: raises `StoreError` where it may not be changed any more.
+        when_opened: is given each table that was there, by its name.
     """
 
     def __init__(self, uri: str, *, writer: bool, options: Mapping[str, str] | None = None) -> None:
@@ -108,6 +109,7 @@ class Database:
         self.writer = writer
         self.folder = _local_folder(uri)
         self.may_write: Callable[[], None] = lambda: None
+        self.when_opened: Callable[[str, Table], None] = lambda _name, _table: None
         self._options = dict(options or {})
         self._connection: Any = None
         self._lock = threading.Lock()
@@ -123,7 +125,7 @@ class Database:
                 if "was not found" in str(error):
                     return None
                 raise
-            self._bring_up_to_date(name, table)
+            self.when_opened(name, table)
         return table
 
     def create(self, name: str, schema: pa.Schema) -> Table:
@@ -175,28 +177,6 @@ class Database:
                     session=session if self.writer else None,
                 )
             return self._connection
-
-    def _bring_up_to_date(self, name: str, table: Table) -> None:
-        from store.table.migrations import MIGRATIONS  # which imports this module
-
-        version = version_of(table.schema)
-        while self.writer and version is not None and version in MIGRATIONS:
-            MIGRATIONS[version](name, table)
-            version += 1
-            metadata = {VERSION_KEY.decode(): str(version)}
-            key = table.schema.field(0).name
-            table.update_field_metadata({"path": key, "metadata": metadata})
-        if version not in READABLE_VERSIONS:
-            written = "no version" if version is None else f"version {version}"
-            advice = (
-                "run `scan` once, which brings it up to date"
-                if version in MIGRATIONS
-                else "use the program that wrote it, or set another store.uri"
-            )
-            raise StoreError(
-                f"the store {self.uri}: its table {name} has {written} and this program needs "
-                f"version {SCHEMA_VERSION}; {advice}"
-            )
 
 
 class KeyedTable:

@@ -8,13 +8,54 @@ from typing import Any
 
 import pyarrow as pa
 
+from store.errors import StoreError
+from store.schema import READABLE_VERSIONS, SCHEMA_VERSION
 from store.table import index
-from store.table.arrow import TRANSLATION, WORDS, dimension_of, moment_fields, words_of
-from store.table.lance import Table
+from store.table.arrow import (
+    TRANSLATION,
+    VERSION_KEY,
+    WORDS,
+    dimension_of,
+    moment_fields,
+    version_of,
+    words_of,
+)
+from store.table.lance import Database, Table
 
 _BATCH_ROWS = 4_096
 
 _log = logging.getLogger(__name__)
+
+
+def bring_up_to_date(database: Database, name: str, table: Table) -> None:
+    """Take a writer's table to this version of the program, step by step, and check any other.
+
+    Args:
+        database: the database that it is in.
+        name: the table's name.
+        table: as it was opened.
+
+    Raises:
+        StoreError: it is of a version that this program cannot read.
+    """
+    version = version_of(table.schema)
+    while database.writer and version is not None and version in MIGRATIONS:
+        MIGRATIONS[version](name, table)
+        version += 1
+        metadata = {VERSION_KEY.decode(): str(version)}
+        table.update_field_metadata({"path": table.schema.field(0).name, "metadata": metadata})
+    if version in READABLE_VERSIONS:
+        return
+    written = "no version" if version is None else f"version {version}"
+    advice = (
+        "run `scan` once, which brings it up to date"
+        if version in MIGRATIONS
+        else "use the program that wrote it, or set another store.uri"
+    )
+    raise StoreError(
+        f"the store {database.uri}: its table {name} has {written} and this program needs "
+        f"version {SCHEMA_VERSION}; {advice}"
+    )
 
 
 def add_words(name: str, table: Table) -> None:

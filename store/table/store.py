@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,6 +30,7 @@ from store.table.arrow import (
 from store.table.lance import Database, KeyedTable, col, lit, translated
 from store.table.lease import Lease
 from store.table.lock import WriterLock
+from store.table.migrations import bring_up_to_date
 from store.table.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
@@ -67,7 +69,9 @@ class Store:
             StoreBusyError: it is to be written, and another process writes it.
             StoreError: it cannot be read, or is of another version.
         """
-        store = cls(Database(uri, writer=writer, options=options))
+        database = Database(uri, writer=writer, options=options)
+        database.when_opened = partial(bring_up_to_date, database)
+        store = cls(database)
         try:
             store._acquire()
             for each in store._tables:

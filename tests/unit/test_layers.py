@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,17 @@ def test_store_imports_from_lower_floors() -> None:
 def test_store_imports_no_pipeline() -> None:
     for path in (ROOT / "store").rglob("*.py"):
         assert not any(name.split(".")[0] == "pipeline" for name in _imports(path)), path
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Not even inside a function."""
+    files = [*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "store").rglob("*.py")]
+    named = {
+        path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): path for path in files
+    }
+    TopologicalSorter(
+        {name: named.keys() & {*_imports(path)} for name, path in named.items()}
+    ).prepare()  # raises CycleError, which names them
 
 
 @pytest.mark.parametrize("stage", ["stages", "decode", "models", "source"])
@@ -108,7 +120,9 @@ def _imports(path: Path) -> tuple[str, ...]:
     names: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and id(node) not in typing_only:
-            names.append(node.module)
+            for alias in node.names:  # a module of a package, or a name in a module
+                file = ROOT / node.module.replace(".", "/") / f"{alias.name}.py"
+                names.append(f"{node.module}.{alias.name}" if file.exists() else node.module)
         elif isinstance(node, ast.Import) and id(node) not in typing_only:
             names.extend(alias.name for alias in node.names)
     return tuple(names)
