@@ -16,9 +16,10 @@ import numpy as np
 import orjson
 
 from pipeline.labels.classifier import Clips
-from pipeline.labels.features import SHOWN_NEIGHBOURS, Features, neighbours, with_features
+from pipeline.labels.features import Features, with_features
 from pipeline.labels.judgement import FEW_CLIPS, MIN_CONFIDENCE, Judgement
 from pipeline.labels.judgement import SUBJECT as JUDGEMENT
+from pipeline.labels.witnesses import Witnesses
 from store.analysis.kept import Kept
 from store.analysis.vectors import read_present
 
@@ -194,9 +195,12 @@ def check_folders(project: Project) -> CheckResult:
         before = Judgement.from_arrays(arrays).updated(features) if arrays else None
         judgement = before or Judgement.make(features)
         kept.save(JUDGEMENT, judgement.to_arrays())
-        found = _check(features, judgement)
-        text = np.frombuffer(orjson.dumps(found), np.uint8)
-        kept.save(_SUBJECT, {"text": text, "digest": np.array(features.source.digest())})
+        found, witnesses = _check(
+            features, judgement, Witnesses.from_arrays(known) if known else None
+        )
+        text, digest = orjson.dumps(found), features.source.digest()
+        arrays = {"text": np.frombuffer(text, np.uint8), "digest": np.array(digest)}
+        kept.save(_SUBJECT, {**arrays, **witnesses.to_arrays()})
         return found
 
     kept = Kept(project.store, project.recipe)
@@ -210,15 +214,18 @@ def check_folders(project: Project) -> CheckResult:
 def check(vectors: Vectors) -> CheckResult:
     """Check the labels of the rows of one recipe."""
     features = Features.of(vectors)
-    return _check(features, Judgement.make(features))
+    return _check(features, Judgement.make(features))[0]
 
 
-def _check(features: Features, judgement: Judgement) -> CheckResult:
-    clips = features.clips()
+def _check(
+    features: Features, judgement: Judgement, before: Witnesses | None = None
+) -> tuple[CheckResult, Witnesses]:
+    """Say what was found, and by which witnesses; `before` are those of the last time."""
+    clips = features.clips
     confidence, winner = judgement.of(features, clips)
     overlapping = _overlaps(clips, winner)
     wrong = _wrong(clips, confidence, winner, overlapping)
-    near = _near(features, clips, wrong, winner)
+    witnesses = Witnesses.find(features, clips, clips.rows[wrong], winner[wrong], before)
     paths = features.source.paths
     misplaced = [
         Misplaced(
@@ -228,10 +235,10 @@ def _check(features: Features, judgement: Judgement) -> CheckResult:
             float(confidence[each]),
             tuple(paths[row] for row in rows if row >= 0),
         )
-        for each, rows in zip(wrong, near.tolist(), strict=True)
+        for each, rows in zip(wrong, witnesses.near_rows.tolist(), strict=True)
     ]
     duplicates = _duplicates(features)
-    return CheckResult(
+    result = CheckResult(
         videos=len(features.source),
         in_two_folders=tuple(each for each in duplicates if len(each.labels) > 1),
         labeled_and_unlabeled=tuple(each for each in duplicates if len(each.labels) == 1),
@@ -244,6 +251,7 @@ def _check(features: Features, judgement: Judgement) -> CheckResult:
         overlapping=overlapping,
         remark=features.remark(judgement.changes),
     )
+    return result, witnesses
 
 
 def _overlaps(clips: Clips, winner: np.ndarray) -> tuple[Overlap, ...]:
@@ -270,17 +278,6 @@ def _wrong(
         for each in np.flatnonzero(confidence >= MIN_CONFIDENCE).tolist()
         if frozenset((clips.names[clips.labels[each]], clips.names[winner[each]])) not in alike
     ]
-
-
-def _near(features: Features, clips: Clips, wrong: list[int], winner: np.ndarray) -> np.ndarray:
-    """Return the rows nearest to each misplaced clip in the folder that it looks like."""
-    near = np.full((len(wrong), SHOWN_NEIGHBOURS), -1, np.int64)
-    likely = winner[wrong]
-    for folder in np.unique(likely).tolist():
-        places = np.flatnonzero(likely == folder)
-        rows, others = clips.rows[np.array(wrong)[places]], clips.rows[clips.labels == folder]
-        near[places] = neighbours(features.centred(rows), features.centred(others), others)[0]
-    return near
 
 
 def _duplicates(features: Features) -> list[Duplicates]:

@@ -20,7 +20,6 @@ from pipeline.labels.classifier import Clips, LabeledClips
 from pipeline.labels.space import Space
 from store.analysis.duplicates import Thumbnails, connected, duplicate_pairs, duplicates_of
 from store.analysis.kept import Kept
-from store.analysis.neighbours import nearest
 from store.analysis.vectors import (
     Rows,
     Vectors,
@@ -33,8 +32,6 @@ from store.table.store import Store
 from store.threads import one_blas_thread
 
 T = TypeVar("T")
-
-SHOWN_NEIGHBOURS = 3
 
 FEW = 500
 """Of so many, what is to know is learned again at every change; that takes less than a second."""
@@ -207,8 +204,9 @@ class Features:
         """Return float `[q, r]` of rows, int64 `[q]`: what the classifier takes."""
         return self.space.reduced(self.embeddings(rows))
 
+    @cached_property
     def clips(self) -> Clips:
-        """Return the labeled clips; of the copies in one folder, the first stands for all."""
+        """The labeled clips; of the copies in one folder, the first stands for all."""
         labels = self.source.labels
         names = tuple(sorted({label for label in labels if label is not None}))
         index = {name: number for number, name in enumerate(names)}
@@ -217,6 +215,11 @@ class Features:
         key = self.groups[there] * max(len(names), 1) + numbers[there]
         rows = there[np.sort(np.unique(key, return_index=True)[1])]
         return Clips(numbers[rows], self.groups[rows], rows, names)
+
+    @cached_property
+    def clips_of_one_folder(self) -> Clips:
+        """The labeled clips without those in several folders, whose label is unknown."""
+        return self.clips.select(~self.clips.ambiguous)
 
     def labeled(self, clips: Clips) -> LabeledClips:
         """Return clips with their vectors."""
@@ -249,29 +252,6 @@ def with_features(store: Store, recipe: Recipe, rows: Rows, work: Callable[[Feat
             return work(Features.read(store, recipe, rows))
         except DamagedError:  # which was logged
             return work(Features.learn(store, recipe))
-
-
-def neighbours(
-    asked: np.ndarray, points: np.ndarray, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest of some rows, nearest first.
-
-    Args:
-        asked: float32 `[q, 2d]`, centred.
-        points: float32 `[n, 2d]`, centred vectors of the rows to choose from.
-        rows: int64 `[n]`, those.
-
-    Returns:
-        Rows, int64 `[q, SHOWN_NEIGHBOURS]`, -1 where there are fewer; and float32 scores.
-    """
-    indices = np.full((len(asked), SHOWN_NEIGHBOURS), -1, np.int64)
-    scores = np.zeros((len(asked), SHOWN_NEIGHBOURS), np.float32)
-    if len(asked) and len(rows):
-        found = nearest(asked, points, SHOWN_NEIGHBOURS)
-        width = found.indices.shape[1]
-        indices[:, :width] = np.where(found.indices < 0, -1, rows[found.indices])
-        scores[:, :width] = found.scores
-    return indices, scores
 
 
 def most_changes(learned: int) -> float:

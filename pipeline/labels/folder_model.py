@@ -109,7 +109,7 @@ class FolderModel:
     @classmethod
     def learn(cls, features: Features) -> Self:
         """Learn from the labeled videos, and measure how well that goes."""
-        clips = _to_learn_from(features)
+        clips = features.clips_of_one_folder
         labeled = features.labeled(clips)
         validation = CrossValidation(labeled, labeled.groups)
         tried = validation.predict()
@@ -121,7 +121,7 @@ class FolderModel:
 
     def updated(self, features: Features) -> Self | None:
         """Follow what changed; None where it has to be learned again."""
-        clips = _to_learn_from(features)
+        clips = features.clips_of_one_folder
         changed = len(self.clips.keys ^ set(keys_of(features, clips)))
         changes = self.changes + changed
         if self.clips.space != features.space.identity or changes > most_changes(len(self.margin)):
@@ -159,11 +159,6 @@ def keys_of(features: Features, clips: Clips) -> list[Key]:
     hashes = features.hashes.take(pa.array(features.content[clips.rows])).to_pylist()
     folders = [clips.names[label] for label in clips.labels.tolist()]
     return list(zip(hashes, folders, strict=True))
-
-
-def _to_learn_from(features: Features) -> Clips:
-    clips = features.clips()
-    return clips.select(~clips.ambiguous)
 
 
 def _numbers(place: Mapping[str, int], keys: Iterable[Key]) -> np.ndarray:

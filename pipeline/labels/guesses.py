@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 
 from pipeline.labels.confidence import PlattScaling
-from pipeline.labels.features import SHOWN_NEIGHBOURS, Features, neighbours
+from pipeline.labels.features import Features
 from pipeline.labels.folder_model import FolderModel
 from pipeline.labels.folder_names import EncodeTexts, encode_names, match_names
-from store.threads import on_all_cores
+from pipeline.labels.witnesses import NEAREST, Witnesses
 
 FOLDERS = 3
 """Folders that are named of each video."""
@@ -27,47 +28,63 @@ class Guesses:
         rows: int64 `[q]`.
         folders: int64 `[q, FOLDERS]` indices into `names`, likeliest first; -1 for none.
         probability: float64 `[q, FOLDERS]` that the row belongs there.
-        near: int64 `[q, FOLDERS, SHOWN_NEIGHBOURS]` nearest rows of each folder; -1 for none.
-        scores: float32, of those.
+        witnesses: the nearest labeled videos, of FOLDERS pairs a row.
     """
 
     names: tuple[str, ...]
     rows: np.ndarray
     folders: np.ndarray
     probability: np.ndarray
-    near: np.ndarray
-    scores: np.ndarray
+    witnesses: Witnesses
 
     @classmethod
-    def make(cls, features: Features, model: FolderModel, rows: np.ndarray) -> Self:
-        """Guess the folders of rows, int64 `[q]`."""
-        asked = features.centred(rows)
-        folders, probability = _classified(features, model, rows, asked)
-        near = np.full((*folders.shape, SHOWN_NEIGHBOURS), -1, np.int64)
-        scores = np.zeros(near.shape, np.float32)
-        clips = features.clips()
-        clips = clips.select(~clips.ambiguous)
-        points = features.centred(clips.rows)
+    def make(
+        cls,
+        features: Features,
+        model: FolderModel,
+        rows: np.ndarray,
+        before: Witnesses | None = None,
+    ) -> Self:
+        """Guess the folders of rows.
 
-        def find(number: int) -> None:
-            likely = folders == model.clips.names.index(clips.names[number])
-            there, some = likely.any(axis=1), clips.labels == number
-            found = neighbours(asked[there], points[some], clips.rows[some])
-            near[likely], scores[likely] = found  # a row has a folder once
+        Args:
+            features: of the collection.
+            model: classifier.
+            rows: int64 `[q]`.
+            before: witnesses of the last guesses.
+        """
+        folders, probability = _classified(features, model, rows)
+        clips, names = features.clips_of_one_folder, model.clips.names
+        number = {name: each for each, name in enumerate(clips.names)}
+        there = np.array([*(number.get(name, -1) for name in names), -1], np.int64)[folders.ravel()]
+        witnesses = Witnesses.find(features, clips, np.repeat(rows, FOLDERS), there, before)
+        return cls(names, rows, folders, probability, witnesses)
 
-        on_all_cores(find, range(len(clips.names)))
-        return cls(model.clips.names, rows, folders, probability, near, scores)
+    @cached_property
+    def near(self) -> np.ndarray:
+        """int64 `[q, FOLDERS, NEAREST]`: nearest rows of each folder; -1 for none."""
+        return self.witnesses.near_rows.reshape(-1, FOLDERS, NEAREST)
+
+    @cached_property
+    def scores(self) -> np.ndarray:
+        """float32, of those."""
+        return self.witnesses.scores.reshape(-1, FOLDERS, NEAREST)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return arrays to keep."""
-        arrays = {f"guess_{name}": getattr(self, name) for name in self.__dataclass_fields__}
-        return {**arrays, "guess_names": np.array(self.names, np.str_)}
+        columns = ("rows", "folders", "probability")
+        return {
+            "guess_names": np.array(self.names, np.str_),
+            **{f"guess_{name}": getattr(self, name) for name in columns},
+            **self.witnesses.to_arrays(),
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """Read what `to_arrays` gave."""
-        _, *columns = (arrays[f"guess_{name}"] for name in cls.__dataclass_fields__)
-        return cls(tuple(arrays["guess_names"].tolist()), *columns)
+        columns = (arrays[f"guess_{name}"] for name in ("rows", "folders", "probability"))
+        names = tuple(arrays["guess_names"].tolist())
+        return cls(names, *columns, Witnesses.from_arrays(arrays))
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,28 +162,20 @@ class NameGuesses:
 
 
 def _classified(
-    features: Features, model: FolderModel, rows: np.ndarray, asked: np.ndarray
+    features: Features, model: FolderModel, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the likeliest folders of rows and their probabilities, both `[q, FOLDERS]`.
-
-    Args:
-        features: of the collection.
-        model: classifier.
-        rows: int64 `[q]`.
-        asked: float32 `[q, 2d]`, their centred vectors.
-    """
+    """Return the likeliest folders of rows and their probabilities, both `[q, FOLDERS]`."""
     folders = np.full((len(rows), FOLDERS), -1, np.int64)
     probability = np.zeros((len(rows), FOLDERS))
     if not model.clips.keys or not len(rows):
         return folders, probability
-    found = model.lda.predict(features.space.reduce(asked))
+    found = model.lda.predict(features.reduced(rows))
     best = np.argsort(-found.scores, axis=1, kind="stable")[:, :FOLDERS]
     scores = np.take_along_axis(found.scores, best, axis=1)
     folders[:, : best.shape[1]] = np.where(np.isfinite(scores), best, -1)
     probability[:, : best.shape[1]] = model.probability.of_ranked(scores)
     known = np.full(int(features.groups.max(initial=0)) + 1, -1)
-    clips = features.clips()
-    clips = clips.select(~clips.ambiguous)
+    clips = features.clips_of_one_folder
     place = np.array([model.clips.names.index(name) for name in clips.names], np.int64)
     known[clips.groups] = place[clips.labels]
     copied = known[features.groups[rows]]  # a person has put a copy of this clip there

@@ -57,7 +57,7 @@ class Judgement:
     @classmethod
     def make(cls, features: Features) -> Self:
         """Judge all labeled clips together."""
-        clips = features.clips()
+        clips = features.clips
         confidence, predictions, noise = find_misplaced(features.labeled(clips))
         learned = LearnedClips.of(
             features, clips.select(~(clips.ambiguous | (confidence >= MIN_CONFIDENCE)))
@@ -72,7 +72,7 @@ class Judgement:
         Returns:
             None where all have to be judged again.
         """
-        clips = features.clips()
+        clips = features.clips
         keys = keys_of(features, clips)
         changes = self.changes + len(self.verdicts.keys() ^ set(keys))
         if self.learned.space != features.space.identity or changes > most_changes(

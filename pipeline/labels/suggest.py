@@ -18,6 +18,7 @@ from pipeline.labels.folder_model import SUBJECT as MODEL
 from pipeline.labels.folder_model import FolderModel
 from pipeline.labels.folder_names import EncodeTexts
 from pipeline.labels.guesses import Guesses, NameGuesses
+from pipeline.labels.witnesses import Witnesses
 from store.analysis.kept import Kept
 from store.analysis.vectors import Rows, read_present
 
@@ -128,7 +129,8 @@ def suggest_folders(
         model = _followed(features, kept)
         kept.save(MODEL, model.to_arrays())
         named = NameGuesses.from_arrays(arrays) if arrays else NameGuesses.none()
-        made = _answer(features, folders_of(features.source), load_encoder, model, named)
+        before = Witnesses.from_arrays(arrays) if arrays else None
+        made = _answer(features, folders_of(features.source), load_encoder, model, named, before)
         kept.save(_SUBJECT, made.to_arrays())
         return made
 
@@ -181,10 +183,11 @@ def _answer(
     load_encoder: Callable[[], EncodeTexts],
     model: FolderModel,
     named: NameGuesses,
+    before: Witnesses | None = None,
 ) -> Answer:
     rows = features.source
     unlabeled = np.flatnonzero([label is None for label in rows.labels])
-    guesses = Guesses.make(features, model, unlabeled)
+    guesses = Guesses.make(features, model, unlabeled, before)
     is_named = len(folders) > 1 and len(unlabeled) > 0 and bool(new_folders(rows, folders))
     named = named.made(features, folders, load_encoder) if is_named else named.without_rows()
     tried, remark = model.probability(model.margin), features.remark(model.changes)

@@ -23,7 +23,7 @@ import numpy as np
 from store.schema import Recipe
 from store.table.store import Store
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when what is kept changes its meaning."""
 
 FOLDER = "learned"

@@ -163,7 +163,7 @@ some_rows = st.sets(st.integers(0, len(FOLDERS) * SOME - 1), min_size=1)
 def test_sums_that_followed_are_those_of_all(
     features: Features, before: set[int], after: set[int]
 ) -> None:
-    clips = features.clips()
+    clips = features.clips
     some, others = (clips.select(np.isin(clips.rows, sorted(chosen))) for chosen in (before, after))
     followed = LearnedClips.of(features, some).updated(features, others)
     fresh = LearnedClips.of(features, others)
