@@ -222,7 +222,7 @@ def _check(
 ) -> tuple[CheckResult, Witnesses]:
     """Say what was found, and by which witnesses; `before` are those of the last time."""
     clips = features.clips
-    confidence, winner = judgement.of(features, clips)
+    confidence, winner = judgement.of(clips)
     overlapping = _overlaps(clips, winner)
     wrong = _wrong(clips, confidence, winner, overlapping)
     witnesses = Witnesses.find(features, clips, clips.rows[wrong], winner[wrong], before)

@@ -167,7 +167,7 @@ def _classified(
     """Return the likeliest folders of rows and their probabilities, both `[q, FOLDERS]`."""
     folders = np.full((len(rows), FOLDERS), -1, np.int64)
     probability = np.zeros((len(rows), FOLDERS))
-    if not model.clips.keys or not len(rows):
+    if not len(model.clips.keys) or not len(rows):
         return folders, probability
     found = model.lda.predict(features.reduced(rows))
     best = np.argsort(-found.scores, axis=1, kind="stable")[:, :FOLDERS]

@@ -10,7 +10,8 @@ import numpy as np
 
 from pipeline.labels.classifier import Clips, CrossValidation, LabeledClips, Predictions, ShrunkLda
 from pipeline.labels.features import Features, most_changes
-from pipeline.labels.folder_model import Key, LearnedClips, keys_of
+from pipeline.labels.folder_model import LearnedClips
+from pipeline.labels.keys import changes_of, clip_keys, places_of
 from pipeline.labels.label_noise import LabelNoise
 
 FEW_CLIPS = 3
@@ -25,31 +26,22 @@ ROUNDS = 8
 SUBJECT = "judgement"
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What is thought of a clip's label.
-
-    Args:
-        confidence: probability that it is wrong, 0 to 1.
-        winner: the likeliest folder; None where nothing is known.
-    """
-
-    confidence: float
-    winner: str | None
-
-
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """Verdicts on all labeled clips, and what they rest on.
+    """What is thought of the labels of `n` clips, and what that rests on.
 
     Args:
-        verdicts: by clip.
+        keys: bytes `[n]`, of the clips.
+        confidence: float64 `[n]` probability that the label is wrong.
+        winner: int64 `[n]` the likeliest folder, an index into the names of `learned`; -1 for none.
         learned: the clips that others are judged by.
         noise: how far scores are to be trusted; None where no clip could be judged.
         changes: clips that came or went since all were judged together.
     """
 
-    verdicts: Mapping[Key, Verdict]
+    keys: np.ndarray
+    confidence: np.ndarray
+    winner: np.ndarray
     learned: LearnedClips
     noise: LabelNoise | None
     changes: int = 0
@@ -62,9 +54,7 @@ class Judgement:
         learned = LearnedClips.of(
             features, clips.select(~(clips.ambiguous | (confidence >= MIN_CONFIDENCE)))
         )
-        verdicts = _verdicts(confidence, predictions.winner, clips.names)
-        keys = keys_of(features, clips)
-        return cls(dict(zip(keys, verdicts, strict=True)), learned, noise)
+        return cls(clip_keys(features, clips), confidence, predictions.winner, learned, noise)
 
     def updated(self, features: Features) -> Self | None:
         """Judge the clips that came by what was learned of others.
@@ -73,49 +63,50 @@ class Judgement:
             None where all have to be judged again.
         """
         clips = features.clips
-        keys = keys_of(features, clips)
-        changes = self.changes + len(self.verdicts.keys() ^ set(keys))
-        if self.learned.space != features.space.identity or changes > most_changes(
-            len(self.verdicts)
-        ):
+        keys = clip_keys(features, clips)
+        changes = self.changes + changes_of(keys, self.keys)
+        if self.noise is None or changes > most_changes(len(self.keys)):
             return None
-        stays = np.array([key in self.learned.keys for key in keys], bool)
+        stays = places_of(keys, self.learned.keys) >= 0
         learned = self.learned.updated(features, clips.select(stays))
-        if learned is None or self.noise is None:
+        if learned is None:
             return None
-        came = np.array([key not in self.verdicts for key in keys], bool)
-        verdicts = {key: self.verdicts[key] for key in keys if key in self.verdicts}
+        known = places_of(keys, self.keys)
+        number = [learned.names.index(name) for name in self.learned.names]
+        winner = np.array([*number, -1])[np.append(self.winner, -1)[known]]
+        confidence = np.append(self.confidence, 0.0)[known]
+        came = known < 0
         if came.any():
             new = clips.select(came)
             place = np.array([learned.names.index(name) for name in clips.names], np.int64)
             found = ShrunkLda(learned.moments).predict(features.reduced(new.rows))
             labels = place[new.labels]
-            known = _judged(clips)[came] & _comparable(found, labels)
-            confidence = np.zeros(len(new))
-            confidence[known] = self.noise.wrong(found.scores[known], labels[known])
-            confidence[found.winner == labels] = 0
-            judged = _verdicts(confidence, found.winner, learned.names)
-            verdicts |= zip(keys_of(features, new), judged, strict=True)
-        return replace(self, verdicts=verdicts, learned=learned, changes=changes)
+            some = _judged(clips)[came] & _comparable(found, labels)
+            wrong = np.zeros(len(new))
+            wrong[some] = self.noise.wrong(found.scores[some], labels[some])
+            wrong[found.winner == labels] = 0
+            confidence[came], winner[came] = wrong, found.winner
+        return replace(
+            self, keys=keys, confidence=confidence, winner=winner, learned=learned, changes=changes
+        )
 
-    def of(self, features: Features, clips: Clips) -> tuple[np.ndarray, np.ndarray]:
-        """Return the confidence, float64 `[n]`, and the likeliest folder, int64 `[n]`, of clips."""
+    def of(self, clips: Clips) -> tuple[np.ndarray, np.ndarray]:
+        """Return confidence, float64 `[n]`, and likeliest folder, int64 `[n]`, of the same clips.
+
+        Folders are indices into the names of `clips`; one that is no more counts as none.
+        """
         place = {name: number for number, name in enumerate(clips.names)}
-        found = [self.verdicts[key] for key in keys_of(features, clips)]
-        confidence = np.array([each.confidence for each in found], np.float64)
-        winner = np.array([place.get(each.winner or "", -1) for each in found], np.int64)
-        confidence[~_judged(clips) | (winner < 0)] = 0
-        return confidence, winner
+        winner = np.array([*(place.get(name, -1) for name in self.learned.names), -1])[self.winner]
+        return np.where(_judged(clips) & (winner >= 0), self.confidence, 0.0), winner
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return arrays to keep."""
         noise = self.noise or LabelNoise(np.empty(0), np.empty((0, 0)))
         return {
             **self.learned.to_arrays(),
-            "judged_hashes": np.array([content for content, _ in self.verdicts], np.bytes_),
-            "judged_folders": np.array([folder for _, folder in self.verdicts], np.str_),
-            "confidence": np.array([each.confidence for each in self.verdicts.values()]),
-            "winner": np.array([each.winner or "" for each in self.verdicts.values()], np.str_),
+            "judged": self.keys,
+            "confidence": self.confidence,
+            "winner": self.winner,
             "slopes": noise.slopes,
             "weights": noise.weights,
             "changes": np.array(self.changes),
@@ -124,14 +115,9 @@ class Judgement:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """Read what `to_arrays` gave."""
-        hashes = arrays["judged_hashes"].astype(np.str_).tolist()
-        keys = zip(hashes, arrays["judged_folders"].tolist(), strict=True)
-        found = zip(arrays["confidence"].tolist(), arrays["winner"].tolist(), strict=True)
-        verdicts = [Verdict(confidence, winner or None) for confidence, winner in found]
+        columns = (arrays[name] for name in ("judged", "confidence", "winner"))
         noise = LabelNoise(arrays["slopes"], arrays["weights"]) if len(arrays["slopes"]) else None
-        learned = LearnedClips.from_arrays(arrays)
-        by_key = dict(zip(keys, verdicts, strict=True))
-        return cls(by_key, learned, noise, int(arrays["changes"]))
+        return cls(*columns, LearnedClips.from_arrays(arrays), noise, int(arrays["changes"]))
 
 
 def find_misplaced(clips: LabeledClips) -> tuple[np.ndarray, Predictions, LabelNoise | None]:
@@ -180,8 +166,3 @@ def _comparable(predictions: Predictions, labels: np.ndarray) -> np.ndarray:
     own = predictions.scores[np.arange(len(labels)), labels]
     both: np.ndarray = np.isfinite(own) & np.isfinite(predictions.margin)
     return both
-
-
-def _verdicts(confidence: np.ndarray, winner: np.ndarray, names: tuple[str, ...]) -> list[Verdict]:
-    found = zip(confidence.tolist(), winner.tolist(), strict=True)
-    return [Verdict(each, names[best] if best >= 0 else None) for each, best in found]

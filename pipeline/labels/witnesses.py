@@ -8,16 +8,15 @@ the last digit of scores.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.labels.classifier import Clips
 from pipeline.labels.features import Features
+from pipeline.labels.keys import clip_keys, keys_of, places_of
 from store.analysis.neighbours import nearest
 from store.threads import on_all_cores
 
@@ -30,8 +29,8 @@ class Witnesses:
     """The nearest clips of a folder, for `q` pairs of a video and a folder.
 
     Args:
-        pairs: bytes `[q]`, content and folder of each pair.
-        clips: bytes `[m]`, content and folder of each clip that was to choose from.
+        pairs: bytes `[q]`, keys of the pairs.
+        clips: bytes `[m]`, keys of the clips to choose from.
         rows: int64 `[m]`, the rows of those.
         near: int64 `[q, NEAREST]` indices of clips, nearest first; -1 where there are fewer.
         scores: float32, cosines after centring; minus infinity there.
@@ -63,15 +62,15 @@ class Witnesses:
             folders: int64 `[q]`, its folder, an index into the names of `clips`; -1 for none.
             before: what was found last.
         """
-        pairs = _keys(features, rows, folders, clips.names)
-        there = _keys(features, clips.rows, clips.labels, clips.names)
+        pairs = keys_of(features, rows, folders, clips.names)
+        there = clip_keys(features, clips)
         near = np.full((len(rows), NEAREST), -1, np.int64)
         scores = np.full((len(rows), NEAREST), -np.inf, np.float32)
         is_known, is_new = np.zeros(len(rows), bool), np.ones(len(clips), bool)
         if before is not None and before.space == features.space.identity:
-            clip_now = _places(before.clips, there)
+            clip_now = places_of(before.clips, there)
             is_new[clip_now[clip_now >= 0]] = False
-            known = _places(pairs, before.pairs)
+            known = places_of(pairs, before.pairs)
             lost = np.append(clip_now < 0, False)[before.near].any(axis=1)
             is_known[known >= 0] = ~lost[known[known >= 0]]
             near[is_known] = np.append(clip_now, -1)[before.near[known[is_known]]]
@@ -106,19 +105,3 @@ class Witnesses:
         """Read what `to_arrays` gave."""
         *columns, space = (arrays[f"witness_{name}"] for name in cls.__dataclass_fields__)
         return cls(*columns, int(space))
-
-
-def _keys(
-    features: Features, rows: np.ndarray, folders: np.ndarray, names: Sequence[str]
-) -> np.ndarray:
-    """Name content and folder of each row, whatever the numbers of both: bytes `[n]`."""
-    hashes = features.hashes.take(pa.array(features.content[rows]))
-    folder = pa.array([*names, ""], pa.string()).take(pa.array(folders % (len(names) + 1)))
-    keys = pc.binary_join_element_wise(folder, hashes, "/").cast(pa.binary())
-    return np.array(keys.to_pylist(), np.bytes_)
-
-
-def _places(keys: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Find keys, bytes `[n]`, among others: int64 `[n]`; -1 where one is not there."""
-    found = pc.index_in(pa.array(keys.tolist(), pa.binary()), pa.array(among.tolist(), pa.binary()))
-    return np.asarray(found.fill_null(-1).to_numpy(), np.int64)
