@@ -6,6 +6,7 @@ placed in the layout of the others, until many have come; then all are laid out 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,13 +36,30 @@ class Places:
 
     Args:
         rows: paths, labels and content hashes, in path order.
-        points: float64 `[n, 2]`, -1 to 1.
+        contents: the different content hashes, `c` of them.
+        spots: float64 `[c, 2]`, where each content lies, -1 to 1.
         remark: how the picture differs from t-SNE of all videos; None where it does not.
     """
 
     rows: Rows
-    points: np.ndarray
+    contents: pa.Array
+    spots: np.ndarray
     remark: str | None = None
+
+    @property
+    def points(self) -> np.ndarray:
+        """float64 `[n, 2]`: where each row lies."""
+        return self.place(self.rows.hashes)[1]
+
+    def place(self, hashes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Place videos by content, copies side by side.
+
+        Returns:
+            Which of the videos have a place, bool `[n]`; and the places of those, float64 `[m, 2]`.
+        """
+        number = pc.index_in(pa.array(hashes, pa.string()), value_set=self.contents)
+        is_there = number.is_valid().to_numpy(zero_copy_only=False)
+        return is_there, beside(self.spots[number.drop_null().to_numpy()])
 
 
 def place_videos(project: Project) -> Places:
@@ -53,10 +71,9 @@ def place_videos(project: Project) -> Places:
     kept = Kept(project.store, project.recipe)
     rows = read_present(project.store, project.recipe)
     if not len(rows):
-        return Places(rows, np.empty((0, 2)))
+        return Places(rows, pa.array([], pa.string()), np.empty((0, 2)))
     encoded = rows.rows.column("content_hash").combine_chunks().dictionary_encode()
-    content = encoded.indices.to_numpy().astype(np.int64)
-    first = np.unique(content, return_index=True)[1]
+    first = np.unique(encoded.indices.to_numpy(), return_index=True)[1]
     found = _kept_places(kept, rows, encoded.dictionary, rows.row_ids[first])
     if found is None:
         vectors = read_vectors(project.store, project.recipe)
@@ -66,7 +83,7 @@ def place_videos(project: Project) -> Places:
         found = points, np.zeros(len(first), bool)
         _keep(kept, encoded.dictionary, plane, *found)
     points, is_late = found
-    return Places(rows, beside(points[content]), _remark(len(points), int(is_late.sum())))
+    return Places(rows, encoded.dictionary, points, _remark(len(points), int(is_late.sum())))
 
 
 def _kept_places(

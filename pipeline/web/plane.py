@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 DIGITS = 4  # of a coordinate: finer than a pixel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plane:
     """Points, one a video; every list but `folders` and `colours` has one entry a point.
 
     Args:
         keys: of the rows.
         contents: of the rows, for thumbnails.
-        x: coordinates, -1 to 1.
+        x: float64 coordinates, -1 to 1.
         y: likewise, upwards.
-        folder: index into `folders`.
+        folder: int64 indices into `folders`.
         folders: names; None for the videos in no folder.
         colours: of the folders, as `#rrggbb`.
         remark: what there is to know, a sentence.
@@ -36,9 +36,9 @@ class Plane:
 
     keys: list[str]
     contents: list[str]
-    x: list[float]
-    y: list[float]
-    folder: list[int]
+    x: np.ndarray
+    y: np.ndarray
+    folder: np.ndarray
     folders: list[str | None]
     colours: list[str]
     remark: str | None
@@ -58,27 +58,22 @@ def show_map(site: Site) -> Plane:
 def _in_plane(overview: Overview, laid_out: Places) -> Plane:
     from pipeline.plot.legend import UNLABELED, groups
 
-    rows_of: dict[str, list[int]] = {}
-    for row, content in enumerate(laid_out.rows.hashes):
-        rows_of.setdefault(content, []).append(row)
-    online = overview.select(Filters()).tolist()
-    there = [
-        (rows.pop(), place) for place in online if (rows := rows_of.get(overview.contents[place]))
-    ]
-    places = [place for _, place in there]
+    online = overview.select(Filters())
+    is_there, points = laid_out.place([overview.contents[place] for place in online])
+    places = online[is_there].tolist()
     labels = overview.labels(places)
     legend = groups(labels)
-    folder = np.zeros(len(places), int)
+    folder = np.zeros(len(places), np.int64)
     for number, group in enumerate(legend):
         folder[list(group.rows)] = number
-    points = laid_out.points[[row for row, _ in there]].round(DIGITS) if there else np.empty((0, 2))
+    x, y = points.round(DIGITS).T
     names: list[Any] = [None if group.name == UNLABELED else group.name for group in legend]
     return Plane(
         [overview.keys[place] for place in places],
         [overview.contents[place] for place in places],
-        points[:, 0].tolist(),
-        points[:, 1].tolist(),
-        folder.tolist(),
+        x.copy(),
+        y.copy(),
+        folder,
         names,
         [group.colour for group in legend],
         laid_out.remark if places else NOTHING_EMBEDDED,

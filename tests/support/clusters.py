@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipeline.models.recipe import recipe_of
 from pipeline.settings import Settings
 from store.analysis.vectors import Vectors, read_vectors
 from store.schema import Row
+from store.table.arrow import rows_to_arrow
 from store.table.store import Store
 from tests.support.projects import UserProject
 from tests.support.rows import make_row
@@ -68,6 +70,7 @@ class Clusters:
         return _unit(1.5 * draw() + draw(cluster) + 0.7 * self.noise * draw(cluster, number + 1))
 
 
+@cache
 def jpeg(shade: int) -> bytes:
     """A small picture."""
     buffer = io.BytesIO()
@@ -85,6 +88,13 @@ def vectors_of(folder: Path, rows: Iterable[Row]) -> Vectors:
         rows = list(rows)
         store.upsert(rows)
         return read_vectors(store, rows[0].recipe, ["transcript", "size", "mtime_ns"])
+
+
+def in_memory(rows: Iterable[Row]) -> Vectors:
+    """The rows as a store would give them, but for their pictures."""
+    ordered = sorted(rows, key=lambda row: row.path)
+    embeddings = np.stack([np.concatenate([row.visual, row.speech]) for row in ordered])
+    return Vectors(rows_to_arrow(ordered).select(["path", "label", "content_hash"]), embeddings)
 
 
 def fill(project: UserProject, rows: Iterable[Row]) -> list[Row]:

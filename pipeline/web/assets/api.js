@@ -1,6 +1,6 @@
 // Asks the server. An answer is its JSON; everything else is an ApiError with a sentence for people.
 
-const ASK_AGAIN_MS = 700;
+const ASK_AGAIN_MS = 250;
 
 export class ApiError extends Error {
   /** `status` is 0 where no answer came at all. */

@@ -16,7 +16,7 @@ from pipeline.labels.folder_names import EncodeTexts
 from pipeline.labels.suggest import suggest
 from store.schema import Row
 from store.table.store import Store
-from tests.support.clusters import Clusters, D, fill, vectors_of
+from tests.support.clusters import Clusters, D, fill, in_memory
 from tests.support.program import Run
 from tests.support.projects import UserProject
 
@@ -48,11 +48,9 @@ def right(each: Suggestion) -> bool:
 
 
 @pytest.mark.parametrize(("noise", "answered_at_least"), [(1.0, 0.9), (2.0, 0.3), (4.0, 0.0)])
-def test_what_is_suggested_is_right_or_nothing_is(
-    tmp_path: Path, noise: float, answered_at_least: float
-) -> None:
+def test_what_is_suggested_is_right_or_nothing_is(noise: float, answered_at_least: float) -> None:
     rows = collection(Clusters(1, noise), each=12, unlabeled=12, strangers=12)
-    advice = suggest(vectors_of(tmp_path, rows), FOLDERS, no_clip, CONFIDENCE)
+    advice = suggest(in_memory(rows), FOLDERS, no_clip, CONFIDENCE)
     known = [each for each in advice.suggestions if not each.path.startswith("none")]
     answered = [each for each in advice.suggestions if each.label]
     assert len(advice.suggestions) == 60
@@ -63,9 +61,9 @@ def test_what_is_suggested_is_right_or_nothing_is(
     assert measured.right >= 0.85 * measured.answered
 
 
-def test_the_neighbours_that_speak_for_it_are_named(tmp_path: Path) -> None:
+def test_the_neighbours_that_speak_for_it_are_named() -> None:
     rows = collection(Clusters(2), each=6, unlabeled=1)
-    for each in suggest(vectors_of(tmp_path, rows), FOLDERS, no_clip, CONFIDENCE).suggestions:
+    for each in suggest(in_memory(rows), FOLDERS, no_clip, CONFIDENCE).suggestions:
         scores = [neighbour.score for neighbour in each.neighbours]
         assert 1 <= len(scores) <= 3
         assert scores == sorted(scores, reverse=True)
@@ -73,9 +71,9 @@ def test_the_neighbours_that_speak_for_it_are_named(tmp_path: Path) -> None:
         assert all(n.path.startswith(f"{each.guess}/") for n in each.neighbours)
 
 
-def test_a_suggestion_is_the_same_alone_among_all_and_as_json(tmp_path: Path) -> None:
+def test_a_suggestion_is_the_same_alone_among_all_and_as_json() -> None:
     rows = collection(Clusters(2), each=6, unlabeled=3, strangers=2)
-    advice = suggest(vectors_of(tmp_path, rows), FOLDERS, no_clip, CONFIDENCE)
+    advice = suggest(in_memory(rows), FOLDERS, no_clip, CONFIDENCE)
     every = list(advice.suggestions)
     assert [advice.suggestions[place] for place in range(len(every))] == every
     assert advice.suggestions[-1] == every[-1]
@@ -88,11 +86,11 @@ def test_a_suggestion_is_the_same_alone_among_all_and_as_json(tmp_path: Path) ->
     assert [each.guess for each in every] == advice.suggestions.folders
 
 
-def test_confidence_is_the_share_of_right_guesses(tmp_path: Path) -> None:
+def test_confidence_is_the_share_of_right_guesses() -> None:
     found: list[Suggestion] = []
     for seed in range(4):
         rows = collection(Clusters(10 + seed, 2.5), each=25, unlabeled=20)
-        vectors = vectors_of(tmp_path / str(seed), rows)
+        vectors = in_memory(rows)
         found += suggest(vectors, FOLDERS, no_clip, 0.0).suggestions
     # Every one has a place in these folders, of which the confidence cannot know.
     mean = np.mean([each.confidence for each in found])
@@ -110,11 +108,11 @@ def names_as_vectors(texts: Sequence[str]) -> np.ndarray:
     return np.stack([half / np.linalg.norm(half) for half in halves]).astype(np.float32)
 
 
-def test_a_new_folder_is_known_by_its_name(tmp_path: Path) -> None:
+def test_a_new_folder_is_known_by_its_name() -> None:
     clusters = Clusters(3)
     rows = collection(clusters, each=8, unlabeled=2)
     rows += [clusters.row(f"chess-{i}.mp4", 4, i, spoken=False) for i in range(3)]
-    vectors = vectors_of(tmp_path, rows)
+    vectors = in_memory(rows)
     advice = suggest(vectors, [*FOLDERS, "chess"], lambda: names_as_vectors, 0.5)
     chess = [each for each in advice.suggestions if each.path.startswith("chess")]
     assert [(each.label, each.by) for each in chess] == [("chess", "name")] * 3
@@ -141,12 +139,10 @@ def random_texts(texts: Sequence[str]) -> np.ndarray:
 
 @pytest.mark.parametrize("paths", TINY)
 @pytest.mark.parametrize("same", [False, True])
-def test_a_tiny_collection_is_no_reason_to_be_sure(
-    tmp_path: Path, paths: list[str], same: bool
-) -> None:
+def test_a_tiny_collection_is_no_reason_to_be_sure(paths: list[str], same: bool) -> None:
     rows = [Clusters().row(path, 0, 0 if same else i) for i, path in enumerate(paths)]
     labels = sorted({path.partition("/")[0] for path in paths if "/" in path})
-    advice = suggest(vectors_of(tmp_path, rows), labels, lambda: random_texts, CONFIDENCE)
+    advice = suggest(in_memory(rows), labels, lambda: random_texts, CONFIDENCE)
     assert isinstance(advice, Advice)
     assert [each.path for each in advice.suggestions] == [p for p in paths if "/" not in p]
     # But the very same clip in one folder is one.
