@@ -284,7 +284,8 @@ def _duplicates(features: Features) -> list[Duplicates]:
     """Return the clips with more than one label, or with and without one, in path order."""
     members: defaultdict[int, list[int]] = defaultdict(list)
     source = features.source
-    for row, group in enumerate(features.groups.tolist()):
+    copies = np.flatnonzero(np.bincount(features.groups)[features.groups] > 1)
+    for row, group in zip(copies.tolist(), features.groups[copies].tolist(), strict=True):
         members[group].append(row)
     return [
         Duplicates(

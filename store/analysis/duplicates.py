@@ -110,7 +110,9 @@ def connected(pairs: np.ndarray, contents: int) -> np.ndarray:
     for one, other in pairs.tolist():
         low, high = sorted((lowest(one), lowest(other)))
         first[high] = low
-    together = np.array([lowest(each) for each in range(contents)], np.int64)
+    together = np.arange(contents)
+    some = np.unique(pairs)
+    together[some] = [lowest(each) for each in some.tolist()]
     return np.asarray(np.unique(together, return_inverse=True)[1], np.int64)
 
 
