@@ -72,19 +72,22 @@ class Guesses:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return arrays to keep."""
-        columns = ("rows", "folders", "probability")
         return {
             "guess_names": np.array(self.names, np.str_),
-            **{f"guess_{name}": getattr(self, name) for name in columns},
+            "guess_rows": self.rows,
+            "guess_folders": self.folders,
+            "guess_probability": self.probability,
             **self.witnesses.to_arrays(),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """Read what `to_arrays` gave."""
-        columns = (arrays[f"guess_{name}"] for name in ("rows", "folders", "probability"))
-        names = tuple(arrays["guess_names"].tolist())
-        return cls(names, *columns, Witnesses.from_arrays(arrays))
+        names, rows, folders, probability = (
+            arrays[f"guess_{name}"] for name in ("names", "rows", "folders", "probability")
+        )
+        witnesses = Witnesses.from_arrays(arrays)
+        return cls(tuple(names.tolist()), rows, folders, probability, witnesses)
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,9 +115,10 @@ class Judgement:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """Read what `to_arrays` gave."""
-        columns = (arrays[name] for name in ("judged", "confidence", "winner"))
+        keys, confidence, winner = (arrays[name] for name in ("judged", "confidence", "winner"))
         noise = LabelNoise(arrays["slopes"], arrays["weights"]) if len(arrays["slopes"]) else None
-        return cls(*columns, LearnedClips.from_arrays(arrays), noise, int(arrays["changes"]))
+        learned, changes = LearnedClips.from_arrays(arrays), int(arrays["changes"])
+        return cls(keys, confidence, winner, learned, noise, changes)
 
 
 def find_misplaced(clips: LabeledClips) -> tuple[np.ndarray, Predictions, LabelNoise | None]:

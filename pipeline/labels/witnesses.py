@@ -94,7 +94,8 @@ class Witnesses:
     @property
     def near_rows(self) -> np.ndarray:
         """int64 `[q, NEAREST]`: rows of the nearest clips; -1 where there are fewer."""
-        return np.append(self.rows, -1)[self.near]
+        rows: np.ndarray = np.append(self.rows, -1)[self.near]
+        return rows
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return arrays to keep."""
@@ -103,5 +104,7 @@ class Witnesses:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """Read what `to_arrays` gave."""
-        *columns, space = (arrays[f"witness_{name}"] for name in cls.__dataclass_fields__)
-        return cls(*columns, int(space))
+        pairs, clips, rows, near, scores, space = (
+            arrays[f"witness_{name}"] for name in cls.__dataclass_fields__
+        )
+        return cls(pairs, clips, rows, near, scores, int(space))
