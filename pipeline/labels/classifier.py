@@ -327,7 +327,7 @@ def leave_one_folder_out(clips: LabeledClips) -> Predictions:
 def _folds(keys: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the places of at most FOLDS parts, each place once; equal keys share a part."""
     unique, which = np.unique(keys, return_inverse=True)
-    parts = FOLDS if len(unique) <= MANY_FOLDED else FOLDS // 2
+    parts = FOLDS if len(keys) <= MANY_FOLDED else FOLDS // 2
     fold = (np.random.default_rng(_SEED).permutation(len(unique)) % parts)[which]
     order = np.argsort(fold, kind="stable")
     yield from np.split(order, np.flatnonzero(np.diff(fold[order])) + 1) if len(order) else ()

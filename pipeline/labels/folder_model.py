@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -127,7 +128,7 @@ class FolderModel:
         learned = self.clips.updated(features, clips)
         return replace(self, clips=learned, changes=changes) if learned else None
 
-    @property
+    @cached_property
     def lda(self) -> ShrunkLda:
         """The classifier; there has to be a clip."""
         return ShrunkLda(self.clips.moments)
