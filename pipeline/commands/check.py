@@ -34,7 +34,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         nothing = f"Nothing was found in {counted(result.videos, 'video')}."
         if not project.store.values("label"):
             nothing = NO_FOLDERS
-        nothing = project.why_empty() or nothing
+        if not result.videos:
+            nothing = project.why_empty() or nothing
     if options.json:
         print_json(result.as_document(project.shown))
         return 0

@@ -41,12 +41,13 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from pipeline.project import Project
 
     with Project.open(settings) as project:
-        has_folders = project.store.values("label") or project.folders()
-        nothing = project.why_empty() or (None if has_folders else NO_FOLDERS)
+        advice = suggest_folders(project, options.min_confidence, say)
+        rows = advice.suggestions.rows
+        has_folders = any(rows.labels) or bool(project.folders())
+        nothing = None if has_folders and len(rows) else project.why_empty() or NO_FOLDERS
         if nothing and not options.json:
             write(f"{nothing}\n")
             return 0
-        advice = suggest_folders(project, options.min_confidence, say)
         batch = MovedBatch()
         if options.move:
             batch = move_to_folders(project, advice.suggestions, say)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -135,21 +135,19 @@ class Suggestions(Sequence[Suggestion]):
         """
         names, paths = self.guesses.names, self.rows.paths
         columns = (self.guesses.rows, self.guesses.folders, self.guesses.probability)
-        rows, folders, probabilities = (column[places].tolist() for column in columns)
-        near = iter(self._neighbours(places, shown))
+        every = (np.arange(len(self)), self.confidence, *columns)
+        near = self._neighbours(places, shown)
         found = []
-        for at, row, *ranked in zip(
-            np.arange(len(self))[places].tolist(), rows, folders, probabilities, strict=True
+        for number, (at, confidence, row, *ranked) in enumerate(
+            zip(*(column[places].tolist() for column in every), strict=True)
         ):
+            witnesses = near[FOLDERS * number : FOLDERS * (number + 1)]
             likely = [
-                {"folder": names[folder], "probability": probability, "neighbours": witnesses}
-                for folder, probability, witnesses in zip(
-                    *ranked, islice(near, FOLDERS), strict=True
-                )
+                {"folder": names[folder], "probability": probability, "neighbours": few}
+                for folder, probability, few in zip(*ranked, witnesses, strict=True)
                 if folder >= 0
             ]
-            guess, confidence = self.folders[at], float(self.confidence[at])
-            by_name = bool(self.named[at])
+            guess, by_name = self.folders[at], bool(self.named[at])
             found.append(
                 {
                     "path": shown(paths[row]),
@@ -165,21 +163,18 @@ class Suggestions(Sequence[Suggestion]):
 
     def _neighbours(
         self, places: Sequence[int] | slice, shown: Callable[[str], str]
-    ) -> Iterator[list[dict[str, Any]]]:
-        """Yield the neighbours in each of the FOLDERS folders of each row."""
+    ) -> list[list[dict[str, Any]]]:
+        """Return the neighbours in each of the FOLDERS folders of each row, one row's in a row."""
         near, labels = self.guesses.near[places], self.rows.labels
-        path_of = {row: shown(self.rows.paths[row]) for row in np.unique(near[near >= 0]).tolist()}
-        flat = iter(
-            [
-                {"path": path_of[row], "label": labels[row], "score": score}
-                for row, score in zip(
-                    near.ravel().tolist(), self.guesses.scores[places].ravel().tolist(), strict=True
-                )
-                if row >= 0
-            ]
+        is_there = near >= 0
+        rows, scores = near[is_there].tolist(), self.guesses.scores[places][is_there].tolist()
+        path_of = {row: shown(self.rows.paths[row]) for row in set(rows)}
+        each = zip(
+            map(path_of.__getitem__, rows), map(labels.__getitem__, rows), scores, strict=True
         )
-        for count in (near >= 0).sum(axis=2).ravel().tolist():
-            yield list(islice(flat, count))
+        flat = [{"path": path, "label": label, "score": score} for path, label, score in each]
+        ends = np.cumsum(is_there.sum(axis=2)).tolist()
+        return [flat[begin:end] for begin, end in pairwise([0, *ends])]
 
     def _objects(self, places: Sequence[int]) -> list[Suggestion]:
         return [

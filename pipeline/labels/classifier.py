@@ -236,13 +236,17 @@ class ShrunkLda:
 
     def predict(self, queries: np.ndarray) -> Predictions:
         """Classify queries, float `[q, r]`."""
+        return Predictions.of(self.scores(queries))
+
+    def scores(self, queries: np.ndarray) -> np.ndarray:
+        """Return the scores of queries, float `[q, r]`: float64 `[q, folders]`."""
         scores = np.full((len(queries), self._folders), -np.inf)
         for start in range(0, len(queries), _BLOCK_ROWS):
             block = queries[start : start + _BLOCK_ROWS].astype(np.float64, copy=False)
             scores[start : start + _BLOCK_ROWS, self._present] = (
                 block @ self._weights + self._offsets
             )
-        return Predictions.of(scores)
+        return scores
 
 
 class CrossValidation:
@@ -297,7 +301,7 @@ class CrossValidation:
             rest.add_sums(twice, labels)
             if rest.counts.any():
                 lda = ShrunkLda(rest, twice)
-                scores[places] = lda.predict(clips.vectors[places]).scores
+                scores[places] = lda.scores(clips.vectors[places])
 
         on_all_cores(predict, self._parts)
         return Predictions.of(scores)

@@ -55,7 +55,7 @@ class Features:
         space: turns embeddings into features.
         groups: int64 `[n]`; rows of one number are copies of one clip.
         exact: whether no copy was missed.
-        checksum: of `known` where that is a file, which is checked when it is first used.
+        checksum: of `known` where that is a file, which is then checked when it is first used.
     """
 
     source: Rows
@@ -149,9 +149,9 @@ class Features:
         space = Space.from_arrays(arrays)
         usual = space.usual
         pairs = arrays["pairs"]
-        if len(new) and not kept.is_whole(known, checksum):
-            return None
         if len(new):
+            if not kept.is_whole(known, checksum):
+                return None
             among = duplicate_pairs(new, usual, _thumbnails(read, first, len(there)))
             beside = duplicates_of(new, known, usual, _thumbnails(read, first))
             pairs = np.concatenate([pairs, among.pairs + len(there), beside])
@@ -159,7 +159,8 @@ class Features:
         every = pa.concat_arrays([there, encoded.dictionary.filter(pa.array(is_new))])
         groups = _groups(pairs, every)[content]
         exact = bool(arrays["exact"])
-        return cls(read, content, known, new, every, space, groups, exact, checksum)
+        unchecked = None if len(new) else checksum
+        return cls(read, content, known, new, every, space, groups, exact, unchecked)
 
     def remark(self, changes: int) -> str | None:
         """Say in what an answer may differ from a whole new one; None where it does not.

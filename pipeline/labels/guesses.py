@@ -14,9 +14,12 @@ from pipeline.labels.features import Features
 from pipeline.labels.folder_model import FolderModel
 from pipeline.labels.folder_names import EncodeTexts, encode_names, match_names
 from pipeline.labels.witnesses import NEAREST, Witnesses
+from store.threads import on_all_cores
 
 FOLDERS = 3
 """Folders that are named of each video."""
+
+_BLOCK_ROWS = 2_048  # classified at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,11 +175,17 @@ def _classified(
     probability = np.zeros((len(rows), FOLDERS))
     if not len(model.clips.keys) or not len(rows):
         return folders, probability
-    found = model.lda.predict(features.reduced(rows))
-    best = np.argsort(-found.scores, axis=1, kind="stable")[:, :FOLDERS]
-    scores = np.take_along_axis(found.scores, best, axis=1)
-    folders[:, : best.shape[1]] = np.where(np.isfinite(scores), best, -1)
-    probability[:, : best.shape[1]] = model.probability.of_ranked(scores)
+    lda = model.lda
+
+    def classify(start: int) -> None:
+        part = slice(start, start + _BLOCK_ROWS)
+        found = lda.scores(features.reduced(rows[part]))
+        best = np.argsort(-found, axis=1, kind="stable")[:, :FOLDERS]
+        scores = np.take_along_axis(found, best, axis=1)
+        folders[part, : best.shape[1]] = np.where(np.isfinite(scores), best, -1)
+        probability[part, : best.shape[1]] = model.probability.of_ranked(scores)
+
+    on_all_cores(classify, range(0, len(rows), _BLOCK_ROWS))
     known = np.full(int(features.groups.max(initial=0)) + 1, -1)
     clips = features.clips_of_one_folder
     place = np.array([model.clips.names.index(name) for name in clips.names], np.int64)

@@ -36,8 +36,15 @@ def clip_keys(features: Features, clips: Clips) -> np.ndarray:
 
 def places_of(keys: np.ndarray, among: np.ndarray) -> np.ndarray:
     """Find keys among others: int64 `[n]`; -1 where one is not there."""
-    found = pc.index_in(pa.array(keys.tolist(), pa.binary()), pa.array(among.tolist(), pa.binary()))
+    width = max(keys.itemsize, among.itemsize)
+    found = pc.index_in(_as_arrow(keys, width), value_set=_as_arrow(among, width))
     return np.asarray(found.fill_null(-1).to_numpy(), np.int64)
+
+
+def _as_arrow(keys: np.ndarray, width: int) -> pa.Array:
+    same = keys.astype(f"S{width}", copy=False)  # shorter ones end with zeros
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(same))]
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(same), buffers)
 
 
 def changes_of(keys: np.ndarray, before: np.ndarray) -> int:

@@ -148,10 +148,8 @@ def duplicates_of(
         int64 `[p, 2]`.
     """
     d = known.shape[1] // 2
-    found = nearest(new[:, :d], known[:, :d], NEIGHBOURS)
-    far = found.scores < 1 - PICTURE_SHARE * usual.picture
-    near = Neighbours(np.where(far, -1, found.indices), found.scores)
-    return _confirmed(new, known, near, len(known), usual, thumbnails)
+    found = nearest(new[:, :d], known[:, :d], NEIGHBOURS, PICTURE_SHARE * usual.picture)
+    return _confirmed(new, known, found, len(known), usual, thumbnails)
 
 
 def usual_distance(embeddings: np.ndarray) -> UsualDistance:

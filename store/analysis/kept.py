@@ -22,6 +22,7 @@ import numpy as np
 
 from store.schema import Recipe
 from store.table.store import Store
+from store.threads import on_all_cores
 
 FORMAT = 3
 """Raise it when what is kept changes its meaning."""
@@ -30,6 +31,7 @@ FOLDER = "learned"
 
 _ABOUT = "about"
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error)
+_PARTS = 16
 _STALE_SECONDS = 86_400.0  # a file that is still being written is younger
 
 _log = logging.getLogger(__name__)
@@ -106,7 +108,7 @@ class Kept:
     @staticmethod
     def is_whole(matrix: np.ndarray, checksum: int) -> bool:
         """Whether a matrix is as it was kept."""
-        is_same = zlib.crc32(matrix.data) == checksum
+        is_same = _checksum(matrix) == checksum
         if not is_same:
             _log.warning("a matrix that was kept is damaged (%08x) and is made again", checksum)
         return is_same
@@ -114,7 +116,7 @@ class Kept:
     def save_matrix(self, name: str, matrix: np.ndarray) -> int:
         """Keep a matrix in place of the last one of that name, and return its checksum."""
         matrix = np.ascontiguousarray(matrix)
-        checksum = zlib.crc32(matrix.data)
+        checksum = _checksum(matrix)
         file = self._matrix(name, checksum)
         if file is not None:
             with _logged(file):
@@ -130,6 +132,12 @@ class Kept:
 
     def _matrix(self, name: str, checksum: int) -> Path | None:
         return self._folder / f"{name}-{checksum:08x}.npy" if self._folder is not None else None
+
+
+def _checksum(matrix: np.ndarray) -> int:
+    """Return a checksum of those of its parts, which all cores compute."""
+    parts = on_all_cores(lambda rows: zlib.crc32(rows.data), np.array_split(matrix, _PARTS))
+    return zlib.crc32(np.array(parts, np.uint32).data)
 
 
 @contextmanager

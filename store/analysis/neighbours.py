@@ -5,18 +5,21 @@ All of it is exact but for `nearest_within` among many vectors, which says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from store.arrays import unit_length
+from store.arrays import to_unit_length
 from store.threads import on_all_cores
 
 BLOCK_NUMBERS = 1 << 26
 """Most similarities in memory at a time: 256 MB of float32."""
 
-BLOCK_ROWS = 2_048  # of vectors that are moved at a time, in a processor's cache
+BLOCK_ROWS = 256  # of vectors that are moved at a time, in a processor's cache
+
+FEW = 1_000
+"""So many vectors are compared with each other without a screen; making one takes 0.1 s."""
 
 SCREEN_WIDTH = 64
 SCREEN_SAMPLE = 10_000
@@ -58,10 +61,6 @@ class Neighbours:
     exact: bool = True
 
 
-Apart = tuple[np.ndarray, np.ndarray]
-"""A key of each query and of each point: where they are equal, the point is no neighbour."""
-
-
 def means_of(embeddings: np.ndarray) -> np.ndarray:
     """Average each half over the embeddings that have it: float32 `[2d]` of `[n, 2d]`."""
     d = embeddings.shape[1] // 2
@@ -89,34 +88,33 @@ def centred(embeddings: np.ndarray, means: np.ndarray) -> np.ndarray:
     """
     d = embeddings.shape[1] // 2
     moved = np.empty_like(embeddings)
-    for half in (slice(None, d), slice(d, None)):
-        for start in range(0, len(embeddings), BLOCK_ROWS):
+    for start in range(0, len(embeddings), BLOCK_ROWS):
+        for half in (slice(None, d), slice(d, None)):
             block = embeddings[start : start + BLOCK_ROWS, half]
-            there = block.any(axis=1, keepdims=True)
-            moved[start : start + BLOCK_ROWS, half] = unit_length((block - means[half]) * there)
+            at = moved[start : start + BLOCK_ROWS, half]
+            np.subtract(block, means[half], out=at)
+            at *= block.any(axis=1, keepdims=True)
+            to_unit_length(at)
     return moved
 
 
-def nearest(
-    queries: np.ndarray, points: np.ndarray, k: int, apart: Sequence[Apart] = ()
-) -> Neighbours:
+def nearest(queries: np.ndarray, points: np.ndarray, k: int, reach: float = np.inf) -> Neighbours:
     """Find the `k` points of the largest `similarities` to each query, equals by index.
 
     Args:
         queries: float32 `[q, w]`.
         points: float32 `[n, w]`.
         k: how many to find of each query.
-        apart: pairs that are no neighbours.
+        reach: largest distance, 1 less the similarity.
     """
     k = min(k, len(points))
     indices = np.full((len(queries), k), -1, np.int64)
     scores = np.full((len(queries), k), -np.inf, np.float32)
     for block in blocks(len(queries), len(points)) if k else ():
         found = similarities(queries[block], points)
-        for of_query, of_point in apart:
-            found[of_query[block, None] == of_point[None, :]] = -np.inf
         indices[block], scores[block] = _best(found, k)
-    indices[np.isneginf(scores)] = -1
+    far = scores < 1 - reach
+    indices[far], scores[far] = -1, -np.inf
     return Neighbours(indices, scores)
 
 
@@ -133,11 +131,11 @@ def nearest_within(vectors: np.ndarray, k: int, reach: float) -> Neighbours:
         reach: largest distance (1 - cosine).
     """
     n, exact = len(vectors), len(vectors) <= MOST_COMPARED
+    if n <= FEW:
+        return nearest(vectors, vectors, k, reach)
     k = min(k, n)
     indices = np.full((n, k), -1, np.int64)
     scores = np.full((n, k), -np.inf, np.float32)
-    if not n:
-        return Neighbours(indices, scores)
     screen = _Screen.of(vectors, k, reach)
     tiles = _all_pairs(n) if exact else _in_cells(screen.short)
     found = on_all_cores(lambda tile: screen.pairs(*tile), tiles)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from store.arrays import dots, unit_length
+from store.arrays import dots, to_unit_length, unit_length
 
 
 def test_directions_and_zeros_are_kept() -> None:
@@ -13,6 +13,8 @@ def test_directions_and_zeros_are_kept() -> None:
     np.testing.assert_allclose(unit_length(vectors), expected, atol=1e-6)
     np.testing.assert_allclose(unit_length(vectors[0]), expected[0], atol=1e-6)
     assert unit_length(vectors.astype(np.float64)).dtype == np.float32
+    to_unit_length(vectors)
+    np.testing.assert_allclose(vectors, expected, atol=1e-6)
 
 
 def test_equal_vectors_have_equal_products_wherever_they_stand() -> None:

@@ -30,12 +30,16 @@ def crowd(rng: np.random.Generator, n: int, width: int, noise: float) -> np.ndar
     width=st.sampled_from([2, 70, 200]),
     reach=st.sampled_from([0.0, 0.01, 0.3, 2.0]),
     k=st.sampled_from([1, 3, 11]),
+    few=st.sampled_from([0, neighbours.FEW]),
 )
 def test_within_reach_are_the_nearest_that_are_not_farther(
-    seed: int, n: int, width: int, reach: float, k: int
+    seed: int, n: int, width: int, reach: float, k: int, few: int
 ) -> None:
     points = crowd(np.random.default_rng(seed), n, width, 0.05)
-    usual, found = nearest(points, points, k), nearest_within(points, k, reach)
+    usual = nearest(points, points, k)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "FEW", few)
+        found = nearest_within(points, k, reach)
     assert found.indices.shape == usual.indices.shape
     assert (np.isneginf(found.scores) == (found.indices < 0)).all()
     clear = np.abs(usual.scores - (1 - reach)) > 1e-5  # on the edge, rounding decides
@@ -79,6 +83,7 @@ def test_what_hangs_together_has_one_number(contents: int, pairs: list[tuple[int
 
 
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "FEW", 0)
     points = crowd(np.random.default_rng(1), 300, 100, 0.05)
     whole = nearest_within(points, 5, 0.05)
     monkeypatch.setattr(neighbours, "TILE", (7, 31))
