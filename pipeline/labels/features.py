@@ -248,6 +248,8 @@ def with_features(store: Store, recipe: Recipe, rows: Rows, work: Callable[[Feat
     Raises:
         StoreError: the store cannot be read.
     """
+    import scipy.linalg  # noqa: F401 - brings a BLAS, which `one_blas_thread` has to know of
+
     with one_blas_thread():
         try:
             return work(Features.read(store, recipe, rows))

@@ -30,12 +30,12 @@ def relabeled(row: Row, label: str) -> Row:
     return replace(row, path=f"{label}/from-{row.path.replace('/', '-')}", label=label)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_clean_collection(seed: int) -> None:
     assert check(in_memory(clean(Clusters(seed)))) == CheckResult(videos=20)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_planted_harm_is_found_and_nothing_else(tmp_path: Path, seed: int) -> None:
     clusters = Clusters(seed)
     rows = clean(clusters, each=6)
@@ -63,10 +63,10 @@ def test_of_many_misplaced_videos_most_are_found_and_few_others(
     noise: float, least_found: float
 ) -> None:
     found = wrong = right = 0
-    for seed in range(4):
+    for seed in range(3):
         clusters, dice = Clusters(seed, noise), random.Random(seed)
-        rows = clean(clusters, each=12)
-        planted = dice.sample(range(len(rows)), 5)
+        rows = clean(clusters, each=10)
+        planted = dice.sample(range(len(rows)), 4)
         for place in planted:
             others = [label for label in LABELS if label != rows[place].label]
             rows[place] = relabeled(rows[place], dice.choice(others))
@@ -77,7 +77,7 @@ def test_of_many_misplaced_videos_most_are_found_and_few_others(
     assert found >= 0.85 * wrong
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_where_folders_tell_nothing_no_video_is_called_misplaced(seed: int) -> None:
     """Folders of videos that have nothing in common, as people keep them by date or by device."""
     clusters, dice = Clusters(seed), random.Random(seed)
@@ -90,9 +90,9 @@ def test_where_folders_tell_nothing_no_video_is_called_misplaced(seed: int) -> N
 
 
 def test_where_folders_blend_hardly_any_video_is_called_misplaced() -> None:
-    found = [check(in_memory(clean(Clusters(seed, 3.0), each=12))).misplaced for seed in range(4)]
+    found = [check(in_memory(clean(Clusters(seed, 3.0), each=10))).misplaced for seed in range(3)]
     # With this noise leave-one-out puts a fifth of them elsewhere.
-    assert sum(map(len, found)) <= 0.05 * 4 * 48
+    assert sum(map(len, found)) <= 0.05 * 3 * 40
 
 
 def test_small_and_overlapping_folders() -> None:

@@ -38,10 +38,10 @@ def test_the_probability_is_the_share_of_wrong_labels(distance: float, share: fl
     assert (found >= 0.5)[wrong].mean() >= (0.95 if distance == 4 else 0.3)
 
 
-@pytest.mark.parametrize("n", [10, 25, 100, 1000])
-def test_scores_that_say_nothing_blame_hardly_any_label(n: int) -> None:
+@pytest.mark.parametrize(("n", "draws"), [(10, 20), (25, 16), (100, 6), (1000, 2)])
+def test_scores_that_say_nothing_blame_hardly_any_label(n: int, draws: int) -> None:
     blamed = []
-    for seed in range(20):
+    for seed in range(draws):
         rng = np.random.default_rng(seed)
         scores, labels = rng.standard_normal((n, FOLDERS)), rng.integers(FOLDERS, size=n)
         blamed.append((wrong_label_probability(scores, labels) >= MIN_CONFIDENCE).mean())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -88,8 +88,8 @@ def test_a_suggestion_is_the_same_alone_among_all_and_as_json() -> None:
 
 def test_confidence_is_the_share_of_right_guesses() -> None:
     found: list[Suggestion] = []
-    for seed in range(4):
-        rows = collection(Clusters(10 + seed, 2.5), each=25, unlabeled=20)
+    for seed in range(2):
+        rows = collection(Clusters(10 + seed, 2.5), each=20, unlabeled=20)
         vectors = in_memory(rows)
         found += suggest(vectors, FOLDERS, no_clip, 0.0).suggestions
     # Every one has a place in these folders, of which the confidence cannot know.
@@ -150,12 +150,19 @@ def test_a_tiny_collection_is_no_reason_to_be_sure(paths: list[str], same: bool)
     assert {each.label for each in advice.suggestions} <= {known}
 
 
-@pytest.fixture
-def project(tmp_path: Path, small_clip_dir: Path, whisper_dir: Path) -> UserProject:
+@pytest.fixture(scope="module")
+def filled(
+    new_project: Callable[..., UserProject], tmp_path_factory: pytest.TempPathFactory
+) -> UserProject:
     """A project whose rows are made up: no model can have run where they are still there."""
-    project = UserProject.make(tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir)
+    project = new_project(tmp_path_factory.mktemp("filled") / "project")
     fill(project, collection(Clusters(4), each=6, unlabeled=2))
     return project
+
+
+@pytest.fixture
+def project(filled: UserProject, tmp_path: Path) -> UserProject:
+    return filled.copied(tmp_path / "project")
 
 
 def rows_of(project: UserProject) -> dict[str, Row]:
@@ -202,8 +209,8 @@ def test_beside_a_writer_the_files_move_and_the_writer_follows(
     assert (project.videos / "soccer" / "soccer-1.mp4").exists()
 
 
-def test_confidence_from_the_command_line(project: UserProject, run: Run) -> None:
-    told = run("--config", project.config, "suggest", "--min-confidence", "1")
+def test_confidence_from_the_command_line(filled: UserProject, run: Run) -> None:
+    told = run("--config", filled.config, "suggest", "--min-confidence", "1")
     assert told.returncode == 0, told.stderr
     assert "tried on 24 labeled videos: 0 answers (100% sure)." in told.stderr
-    assert run("--config", project.config, "suggest", "--min-confidence", "2").returncode == 2
+    assert run("--config", filled.config, "suggest", "--min-confidence", "2").returncode == 2

@@ -51,7 +51,7 @@ change = st.tuples(st.integers(0, CONTENTS - 1), place)
 
 @given(
     places=st.lists(place, min_size=CONTENTS, max_size=CONTENTS),
-    steps=st.lists(st.lists(change, max_size=4), max_size=4),
+    steps=st.lists(st.lists(change, min_size=1, max_size=4), min_size=1, max_size=3),
 )
 def test_whatever_comes_goes_and_moves(
     places: list[str | None], steps: list[list[tuple[int, str | None]]]

@@ -87,12 +87,15 @@ def test_any_names_have_one_order(names: list[str], random: Random) -> None:
 
 def picture(places: list[list[float]], labels: list[str | None]) -> np.ndarray:
     png = to_png(np.array(places, float), groups(labels), caption(len(labels), "a_$folder$"))
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(np.int16)
 
 
 def coloured(pixels: np.ndarray) -> np.ndarray:
     """Bool `[h, w]`: whether a pixel is neither white, grey nor black."""
-    return np.ptp(pixels, axis=2) > 60
+    red, green, blue = np.moveaxis(pixels, 2, 0)  # a tenth of the time of `ptp` over the last axis
+    most, least = (each(each(red, green), blue) for each in (np.maximum, np.minimum))
+    found: np.ndarray = most - least > 60
+    return found
 
 
 def test_the_legend_of_the_picture_stands_beside_the_points() -> None:
@@ -114,9 +117,9 @@ def test_the_unlabeled_lie_behind() -> None:
     assert coloured(above).sum() == pytest.approx(coloured(alone).sum(), rel=0.1)
 
 
-@pytest.mark.parametrize("label", ["_hidden", "$\\frac{1}{$", "a\nb", "\\", None])
-def test_the_picture_takes_any_label(label: str | None) -> None:
-    assert picture([[0, 0]], [label]).size > 1_000_000
+def test_the_picture_takes_any_label() -> None:
+    labels = ["_hidden", "$\\frac{1}{$", "a\nb", "\\", None]
+    assert picture([[0, 0]] * 5, labels).size > 1_000_000
 
 
 def page_of(*points: Point, labels: list[str | None], folder: Folder | None = None) -> str:
@@ -155,24 +158,18 @@ def test_the_link_leads_from_the_page_to_the_folder(tmp_path: Path, name: str) -
         assert Path(unquote(urlsplit(linked).path)) == root
 
 
-@pytest.fixture
-def project(new_project: Callable[..., UserProject], tmp_path: Path) -> UserProject:
-    """Two videos in a store."""
+def test_a_place_that_cannot_be_written_is_an_error_line(
+    new_project: Callable[..., UserProject], tmp_path: Path, run: Run
+) -> None:
     project = new_project(tmp_path / "project")
     fill(project, [Clusters().row(path, 0, 0) for path in ("a.mp4", "x/1.mp4")])
-    return project
-
-
-@pytest.mark.parametrize("out", ["a file.html/x.png", "a file.html/y/x.html", "a folder.png"])
-def test_a_place_that_cannot_be_written_is_an_error_line(
-    project: UserProject, run: Run, out: str
-) -> None:
     (project.folder / "a file.html").write_text("of a person")
     (project.folder / "a folder.png").mkdir()
-    target = str(project.folder / out)
-    ended = run("--config", project.config, "plot", "--out", target)
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith(f"error: {target}: ")
+    for out in ("a file.html/x.png", "a file.html/y/x.html", "a folder.png"):
+        target = str(project.folder / out)
+        ended = run("--config", project.config, "plot", "--out", target)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert ended.stderr.startswith(f"error: {target}: ")
     assert (project.folder / "a file.html").read_text() == "of a person"
     assert not [*project.folder.glob(".new*")]
 
