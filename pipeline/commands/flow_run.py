@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.output import INTERRUPTED, print_json, write
 from pipeline.terminal import counted, json_line, printable
+from store import memory
 
 if TYPE_CHECKING:
     from pipeline.flow.engine import Engine
@@ -64,6 +65,8 @@ def run_flow(
     import logging
 
     from pipeline.flow.progress import LogLines, Report
+
+    memory.share_heap()  # before Ray, Arrow and LanceDB come
 
     report = Report(
         as_json=options.log_format == "json",

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from store import memory
 from store.errors import StoreError
 from store.schema import RECIPE_COLUMNS, Facts, FailedFile, Known, Recipe, Row, check_key
 from store.table import index, upkeep
@@ -289,6 +290,8 @@ class Store:
             except StoreError as error:
                 self.upkeep_failures += 1
                 _log.warning("%s", error)
+        if due:
+            memory.give_back()
         return bool(due)
 
     @property

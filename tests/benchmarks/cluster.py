@@ -36,7 +36,13 @@ What bounds it, in this order:
 - Claims and catalog: 0.4 kB a row in the driver, 4 GB for ten million.
 """
 
+# ruff: noqa: E402 - the memory of threads is arranged before anything starts one
+
 from __future__ import annotations
+
+from store import memory as heap
+
+heap.share_heap()  # as `scan` does
 
 import argparse
 import os
