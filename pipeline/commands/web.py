@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pipeline.commands.flow_run import run_flow
 from pipeline.commands.output import INTERRUPTED, write
 from pipeline.terminal import say
+from store import memory
 
 if TYPE_CHECKING:
     from pipeline.flow.flow import Flow, Summary
@@ -43,6 +44,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
+    if options.watch:
+        memory.share_heap()  # before Arrow and LanceDB come
     from pipeline.project import Project
     from pipeline.web.server import Page
     from pipeline.web.site import Site

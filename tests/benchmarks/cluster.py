@@ -27,10 +27,10 @@ What bounds it, in this order:
 - Frames stay on the node that decoded them where its own embedder takes them; else they are 0.75 MB
   on the network: 390 MB/s at most for 520 videos, a third of a 10 Gbit/s link, spread over ten.
 - The driver: three calls of Ray a video, in one process. With stages that take no time and on two
-  cores that the workers share and other work, too, it did 86 videos a second (`memory`): a sixth of
-  what ten GPUs want. What it bears on cores of its own has to be measured there; until then it is
-  what may bound ten machines first, and two drivers on halves of the collection, each with a store
-  of its own, are the way around it.
+  cores that the workers share it did 82 to 135 videos a second (`memory`): a fifth of what ten GPUs
+  want. What it bears on cores of its own has to be measured there; until then it is what may bound
+  ten machines first, and two drivers on halves of the collection, each with a store of its own, are
+  the way around it.
 - The writer: 5,700 rows a second in bulk, ten times what ten GPUs make. Rows of ten million videos
   take 200 GB; compaction rewrites a table below a million rows and only adds above.
 - Claims and catalog: 0.4 kB a row in the driver, 4 GB for ten million.
