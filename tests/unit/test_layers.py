@@ -27,7 +27,7 @@ FLOORS = {
     ],
     "store": [
         {"", "errors"},
-        {"schema", "files", "arrays", "threads", "pictures", "text"},
+        {"schema", "files", "arrays", "memory", "threads", "pictures", "text"},
         {"table"},
         {"retrieval", "analysis"},
         {"artifacts"},
