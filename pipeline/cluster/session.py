@@ -33,6 +33,7 @@ SHARED_MEMORY = Path("/dev/shm")
 _PREFIX = "vv-ray-"
 _LONGEST_BASE = 40  # bytes of the temporary folder; Ray's sockets below it may have 107 in all
 _ANSWER_SECONDS = 10.0
+_ONE_TRY = {"RAY_gcs_server_port_wait_time_s": "1"}  # whoever is refused is refused 20 times
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of calls for whose answer nobody waits any more
@@ -114,7 +115,7 @@ def _joined(address: str) -> Iterator[dict[str, Any]]:
         raise PipelineError(
             f"ray.address = {address}: cannot be joined: no cluster answers there ({error})"
         ) from error
-    with _environment(_QUIET):
+    with _environment(_QUIET | _ONE_TRY):
         yield {"address": address}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ray._private.authentication_test_utils import reset_auth_token_state
 
 from pipeline.cluster.examine import examine_cluster
 from pipeline.config import load
@@ -127,6 +129,29 @@ def test_nodes_that_have_the_videos_elsewhere_read_them_there(
         (failure,) = store.failures()
         assert (failure.path, failure.stage) == ("broken.mp4", "decode")
         assert str(elsewhere) not in failure.reason
+
+
+@pytest.fixture(params=["no token", "another token"])
+def stranger(request: pytest.FixtureRequest, cluster: Any) -> Iterator[None]:
+    """Who has not the token of the cluster."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        if request.param == "no token":
+            patch.delenv("RAY_AUTH_MODE")
+            patch.delenv("RAY_AUTH_TOKEN")
+        reset_auth_token_state()
+        yield
+    reset_auth_token_state()
+
+
+def test_a_stranger_is_told_of_the_token(
+    project: UserProject, on_cluster: tuple[str, ...], stranger: None, run: Run
+) -> None:
+    ended = run("--config", project.config, "scan", *on_cluster)
+    assert ended.returncode == 1
+    (line,) = [line for line in ended.stderr.splitlines() if "ray.address" in line]
+    assert "RAY_AUTH_TOKEN" in line
+    assert "Traceback" not in ended.stderr
 
 
 def test_no_cluster_at_the_address_is_an_error_line(project: UserProject, run: Run) -> None:
