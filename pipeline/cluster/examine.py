@@ -28,7 +28,7 @@ def examine_cluster(settings: Settings) -> Iterator[Finding]:
             with Project.open(settings) as project:
                 question = question_of(settings, project.collection.top)
             nodes, own = alive_nodes(ray), look_around(question)
-            answers = ask_nodes(ray, question, nodes)
+            answers = ask_nodes(ray, question, nodes, with_gpus=True)
             yield from (_finding(node, answers[node.id], own) for node in nodes)
     except PipelineError as error:
         yield Finding("ray", State.PROBLEM, str(error))

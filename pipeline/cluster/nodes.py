@@ -107,8 +107,17 @@ def look_around(question: Question, *, with_gpus: bool = False) -> Facts:
     )
 
 
-def ask_nodes(ray: Any, question: Question, nodes: Sequence[Node]) -> dict[str, Facts | str]:
-    """Ask every node; by id, what it has, or why it does not say."""
+def ask_nodes(
+    ray: Any, question: Question, nodes: Sequence[Node], *, with_gpus: bool = False
+) -> dict[str, Facts | str]:
+    """Ask every node; by id, what it has, or why it does not say.
+
+    Args:
+        ray: the package.
+        question: of the driver.
+        nodes: to ask.
+        with_gpus: have those with GPUs name them.
+    """
     task = ray.remote(look_around)
     asked = {}
     for node in nodes:
@@ -116,7 +125,7 @@ def ask_nodes(ray: Any, question: Question, nodes: Sequence[Node]) -> dict[str, 
         here = task.options(
             num_cpus=0, max_retries=0, scheduling_strategy=strategy(node.id, soft=False)
         )
-        asked[node.id] = here.remote(question, with_gpus=node.gpus > 0)
+        asked[node.id] = here.remote(question, with_gpus=with_gpus and node.gpus > 0)
     done, _ = ray.wait(list(asked.values()), num_returns=len(asked), timeout=ANSWER_SECONDS)
     return {
         node: _answer(ray, reference) if reference in done else "it does not answer"
