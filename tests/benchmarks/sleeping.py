@@ -56,7 +56,7 @@ class SleepingEmbedder(EmbedderActor):
 
     def embed(self, *videos: DecodedVideo) -> Answer:
         with self._gpu:
-            sleep(float(os.environ[EMBED_SECONDS]) * len(videos))
+            sleep(float(os.environ.get(EMBED_SECONDS, "0")) * len(videos))
         return Answer([_embedded(video) for video in videos])
 
     def encode_texts(self, texts: Any) -> Answer:

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.cluster import engine
+from pipeline.cluster.actors import Answer
+from pipeline.cluster.session import ray_session
+from pipeline.config import load
+from pipeline.flow.flow import Flow, Summary
+from pipeline.models.preprocess import Preprocess
+from pipeline.project import Project
 from store.table.store import Store
+from tests.benchmarks.sleeping import SleepingEmbedder
 from tests.cluster.conftest import MEGABYTE, NODE, AddNode
 from tests.support.disks import nobody_can_open
+from tests.support.flows import Tally
 from tests.support.held_files import Late
-from tests.support.program import PROCESS_SECONDS, Finished, Run, Spawn
+from tests.support.program import Run
 from tests.support.projects import UserProject, eventually
 
 Made = Callable[[str], Path]
-STUCK = "reading it has hung for longer than decode.timeout_seconds = 8"
+STUCK = "reading it has hung for longer than decode.timeout_seconds = 5"
 
 
 def kept(project: UserProject) -> tuple[set[str], dict[str, tuple[str, str]]]:
@@ -27,12 +37,17 @@ def kept(project: UserProject) -> tuple[set[str], dict[str, tuple[str, str]]]:
         return set(store.known()), {f.path: (f.stage, f.reason) for f in store.failures()}
 
 
-def summary(ended: Finished) -> dict[str, Any]:
-    """The one document on stdout of a scan that ended well."""
-    assert ended.returncode == 0, ended.stderr
-    assert "Traceback" not in ended.stderr
-    document: dict[str, Any] = json.loads(ended.stdout)
-    return document
+class LightEmbedder(SleepingEmbedder):
+    """Gives vectors without a model, whose libraries take an actor seconds to import."""
+
+    def read_preprocess(self) -> Answer:
+        return Answer(Preprocess((64, 64), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)))
+
+
+@pytest.fixture(autouse=True)
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines of this process have embedders without models."""
+    monkeypatch.setattr(engine, "EmbedderActor", LightEmbedder)
 
 
 def test_files_that_harm_an_actor_cost_themselves_only(
@@ -43,10 +58,12 @@ def test_files_that_harm_an_actor_cost_themselves_only(
     project.add(made("not_a_video.mp4"), "broken.mp4")
     with nobody_can_open(project.videos / "stuck.mp4"):
         ended = run(
-            "--config", project.config, "--set", "decode.timeout_seconds=8",
+            "--config", project.config, "--set", "decode.timeout_seconds=5",
             "scan", "--json", *on_cluster,
         )  # fmt: skip
-    document = summary(ended)
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+    document = json.loads(ended.stdout)
     assert (document["embedded"], document["failed"]) == (2, 3)
     rows, failures = kept(project)
     assert rows == {"a.mp4", "b/c.mp4"}
@@ -83,22 +100,32 @@ def test_a_node_that_dies_costs_no_video_and_one_that_joins_works_too(
     add_node: AddNode,
     late: Late,
     on_cluster: tuple[str, ...],
-    spawn: Spawn,
     made: Made,
 ) -> None:
     names = [*(f"{n}.mp4" for n in range(4)), *(f"late{n}.mp4" for n in range(12))]
     project.add_distinct(made("no_audio.mp4"), names)
-    second = add_node("second")
-    scan = spawn("--config", project.config, "scan", "--json", *on_cluster)
-    eventually(lambda: rows_so_far(project) and late.is_opened("second"))
-    cluster.remove_node(second, allow_graceful=False)
-    add_node("third")
-    eventually(lambda: late.is_opened("third"))
-    late.let_on()
-    stdout, stderr = scan.communicate(timeout=PROCESS_SECONDS)
-    assert summary(Finished(scan.returncode, stdout, stderr))["embedded"] == len(names)
-    assert "2 nodes" in stderr
+    second, said = add_node("second"), list[str]()
+    with ThreadPoolExecutor() as threads:
+        scan = threads.submit(scan_here, project, on_cluster[-1], said)
+        try:
+            eventually(lambda: scan.done() or (rows_so_far(project) and late.is_opened("second")))
+            cluster.remove_node(second, allow_graceful=False)
+            add_node("third")
+            eventually(lambda: scan.done() or late.is_opened("third"))
+        finally:
+            late.let_on()
+        assert scan.result().embedded == len(names)
+    assert late.is_opened("third")
+    assert "Ray: 2 nodes, 2 decoders, 2 embedders" in said
     assert kept(project) == (set(names), {})
+
+
+def scan_here(project: UserProject, address: str, said: list[str]) -> Summary:
+    """Scan in this process."""
+    settings = load(project.config, [address])
+    with ray_session(settings) as ray, Project.open_to_scan(settings) as opened:
+        made = engine.open_engine(ray, settings, project.videos, said.append)
+        return Flow(opened, Tally(), made).scan()
 
 
 def rows_so_far(project: UserProject) -> bool:

@@ -87,6 +87,11 @@ def test_a_watch_does_what_the_local_engine_does_behind_closed_doors(
 ) -> None:
     fill(project, made)
     watching = start_watch(project, spawn, "--set", "engine.name=ray")
+    # While its actors import what they need.
+    theirs = UserProject.make(tmp_path / "local", clip=TINY_CLIP, whisper=whisper_dir)
+    fill(theirs, made)
+    ended = run("--config", theirs.config, "scan", "--json")
+    assert ended.returncode == 0, ended.stderr
     watching.holds("said/a.mp4", "b.mp4", "copies/b.mp4")
 
     (folder,) = scratch.glob("vv-ray-*")
@@ -96,10 +101,6 @@ def test_a_watch_does_what_the_local_engine_does_behind_closed_doors(
     assert (summary["embedded"], summary["copied"], summary["failed"]) == (2, 1, 1)
     assert not list(scratch.glob("vv-ray-*"))
 
-    theirs = UserProject.make(tmp_path / "local", clip=TINY_CLIP, whisper=whisper_dir)
-    fill(theirs, made)
-    ended = run("--config", theirs.config, "scan", "--json")
-    assert ended.returncode == 0, ended.stderr
     local = json.loads(ended.stdout)
     assert summary.keys() == local.keys()
     assert all(summary[name] == local[name] for name in (*COUNTS, "left", "failures"))
