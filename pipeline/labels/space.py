@@ -13,7 +13,7 @@ from store.analysis.duplicates import UsualDistance, usual_distance
 from store.analysis.neighbours import centred, means_of
 
 SPACE_ARRAYS = ("means", "directions", "usual")
-_RANK_SAMPLE = 4  # times as many vectors as numbers in each tell whether any direction is unused
+_RANK_SAMPLE = 2  # times as many vectors as numbers in each tell whether any direction is unused
 
 
 @dataclass(frozen=True, eq=False)
