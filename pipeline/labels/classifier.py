@@ -25,7 +25,9 @@ FOLDS = 50
 
 MANY_FOLDED = 5_000
 """Beyond so many clips half as many folds do. Of 14,000 made-up clips, 25 folds predict 61.2% right
-and 50 folds 61.1%, and `check` finds 4,240 of the same misplaced ones, beside 38 and 66 others."""
+and 50 folds 61.1%, and `check` finds 4,240 of the same misplaced ones, beside 38 and 66 others.
+Their 50 folders are then left out two at a time: either way 52.9% are answered with a confidence of
+0.8, and 99.3% of these rightly."""
 
 _SEED = 42
 _BLOCK_ROWS = 4_096  # in double precision at a time
