@@ -53,6 +53,8 @@ def test_next_video_is_loaded_before_it_is_shown(sort: Page) -> None:
     expect(videos).to_have_count(2)
     expect(videos.nth(1)).to_be_hidden()
     expect(videos.nth(1)).to_have_js_property("readyState", 4)
+    # What is said of a video lies over its picture.
+    expect(sort.locator(".stage > :last-child")).to_have_class("over")
     following = videos.nth(1).get_attribute("src")
     sort.keyboard.press("s")
     expect(sort.locator(".stage video:visible")).to_have_attribute("src", following or "")

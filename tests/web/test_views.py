@@ -219,6 +219,22 @@ def test_usable_at_400_pixels(open_page: Callable[..., Page], view: str) -> None
         expect(link).to_be_in_viewport()
 
 
+def test_thousands_to_sort_fit_400_pixels(open_page: Callable[..., Page]) -> None:
+    def many(route: Any) -> None:
+        response = route.fetch()
+        found = response.json()
+        more = {"items": found.get("items", []) * 10, "total": 123_456}  # or it would be all
+        route.fulfill(response=response, json=found | more)
+
+    page = open_page(
+        "/?view=sort",
+        lambda page: page.route(lambda url: "/api/suggestions" in url, many),
+        viewport={"width": 400, "height": 700},
+    )
+    expect(page.locator(".answered")).to_have_text(re.compile("123,456"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
 def test_tab_reaches_every_view_and_enter_opens_it(open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.keyboard.press("Tab")

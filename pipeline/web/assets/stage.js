@@ -28,7 +28,7 @@ export function makeStage() {
       const element = film(video, { preload: "auto", muted: true, controls: true, hidden: true,
         say: (text) => { element.said = text; say(); } });
       players.set(video.key, element);
-      node.append(element);
+      note.before(element);
     }
   }
 
