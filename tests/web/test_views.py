@@ -219,6 +219,17 @@ def test_usable_at_400_pixels(open_page: Callable[..., Page], view: str) -> None
         expect(link).to_be_in_viewport()
 
 
+@pytest.mark.parametrize(
+    ("view", "route"), [("sort", "suggestions"), ("review", "review"), ("map", "map")]
+)
+def test_what_is_waited_for_is_said(open_page: Callable[..., Page], view: str, route: str) -> None:
+    """And stays, however often the server is asked meanwhile."""
+    waiting = fulfil(route, 202, {"waiting": "The videos are compared."})
+    page = open_page(f"/?view={view}", waiting)
+    expect(page.locator(".loading")).to_contain_text("The videos are compared.")
+    expect(page.locator(".loading")).to_have_css("opacity", "1")
+
+
 def test_thousands_to_sort_fit_400_pixels(open_page: Callable[..., Page]) -> None:
     def many(route: Any) -> None:
         response = route.fetch()

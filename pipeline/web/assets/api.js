@@ -23,13 +23,14 @@ export function query(params) {
 }
 
 /**
- * GET. While the server answers "not yet" (202), `waiting` hears why, and it is asked again.
+ * GET. While the server answers "not yet" (202), `waiting` hears why, once, and it is asked again.
  */
 export async function get(path, params = {}, { signal, waiting } = {}) {
-  for (;;) {
+  for (let said; ; ) {
     const answer = await send(path + query(params), { signal });
     if (answer.status !== 202) return answer.json();
-    waiting?.((await answer.json()).waiting);
+    const { waiting: why } = await answer.json();
+    if (why !== said) waiting?.((said = why));
     await pause(ASK_AGAIN_MS, signal);
   }
 }
