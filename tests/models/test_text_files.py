@@ -46,8 +46,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     config = json.loads((weights / "open_clip_config.json").read_text())["model_cfg"]
     config["text_cfg"] |= {"hf_model_name": "us/words", "hf_tokenizer_name": "us/words"}
     (weights / "open_clip_config.json").unlink()
-    (tmp_path / "Words.json").write_text(json.dumps(config))
-    open_clip.add_model_config(tmp_path / "Words.json")
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "Words", config)
     place = {"hf_hub": "us/weights/", "url": "", "quick_gelu": False}
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "Words", {"drawn": place})
     whisper = tmp_path / "whisper"

@@ -22,9 +22,9 @@ from tests.support.program import Spawn
 from tests.support.projects import UserProject, distinct_copy, put
 from tests.support.watching import start_watch
 
-GROWTH = 1.25
-"""Of what is held after the first videos. What allocators and LanceDB keep grows by up to 15%, and
-after some 450 videos no more; to hold on to one decoded picture of each is 60%."""
+GROWTH = 1.45
+"""Of what is held after the first videos. What an allocator has not given back yet differs from run
+to run, 10 to 31% (9 runs); with one decoded picture of each held on to it is 60% and more."""
 
 HOURS = 1
 ABOVE_THE_MODELS = 0.5e9  # bytes
