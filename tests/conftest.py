@@ -100,9 +100,14 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """No workers for the tests of one file, which take less time than workers take to start."""
+    """No workers for the tests of one file, which take less time than workers take to start.
+
+    One more than there are cores where no test starts a process: they wait for disks and threads.
+    """
     files = {argument.partition("::")[0] for argument in config.args}
-    return 0 if len(files) == 1 and files.pop().endswith(".py") else None
+    if len(files) == 1 and files.pop().endswith(".py"):
+        return 0
+    return (os.cpu_count() or 1) + 1 if "not process" in config.option.markexpr else None
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ with Store.open(sys.argv[1], writer=True) as store:
 @pytest.mark.skipif(
     not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not glibc: its heaps are others"
 )
+@pytest.mark.process
 def test_a_writers_memory_does_not_grow_with_its_table(tmp_path: Path) -> None:
     """It grows by 0.16 with caches of LanceDB, by 0.33 to 0.44 without `give_back`, else by 1.1."""
     command = [sys.executable, "-c", WRITE, tmp_path / "store"]
