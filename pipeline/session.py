@@ -115,24 +115,11 @@ class Session:
             StoreError: the store cannot be read.
             ValueError: no video can fulfil the filters, or a value is out of its range.
         """
-        if places not in (None, "picture", "speech", "both"):
-            raise ValueError(f"places {places!r}: it should be picture, speech or both")
-        if k < 1:
-            raise ValueError(f"k {k}: it should be 1 or more")
-        question = Question(
-            text=text,
-            image=None if image is None else Path(image),
-            video=None if video is None else self._file(video),
-            words=words,
-            places=places,
-            nearest=nearest,
-        )
-        if question.is_empty:
-            raise SettingsError("search: give a text, an image, a video or words")
+        picture = None if image is None else Path(image)
+        like = None if video is None else self._file(video)
+        question = Question(text, picture, like, words, places=places, nearest=nearest)
         only = Filter(label, unlabeled, language, min_seconds, max_seconds, since)
-        answer = self._searcher.ask(question, k=k, only=only)
-        shown = (replace(hit, path=self.project.shown(hit.path)) for hit in answer.hits)
-        return SearchResult(tuple(shown), answer.remark)
+        return self._answer(question, k, only)
 
     def training_data(self, *, split: float = 0.8) -> TrainingData:
         """Read vectors, labels and a split of them, as `export` writes them.
@@ -195,6 +182,17 @@ class Session:
     @cached_property
     def _searcher(self) -> Searcher:
         return Searcher(self.project)
+
+    def _answer(self, question: Question, k: int, only: Filter) -> SearchResult:
+        if question.places not in (None, "picture", "speech", "both"):
+            raise ValueError(f"places {question.places!r}: it should be picture, speech or both")
+        if k < 1:
+            raise ValueError(f"k {k}: it should be 1 or more")
+        if question.is_empty:
+            raise SettingsError("search: give a text, an image, a video or words")
+        answer = self._searcher.ask(question, k=k, only=only)
+        shown = (replace(hit, path=self.project.shown(hit.path)) for hit in answer.hits)
+        return SearchResult(tuple(shown), answer.remark)
 
     def _file(self, video: PathLike) -> Path:
         """Find the file of a video that is named as hits name it, or as any file is."""

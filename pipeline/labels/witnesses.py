@@ -2,8 +2,8 @@
 
 What was found once holds until one of the clips that were found goes: a clip that comes is compared
 with the videos that may belong in its folder, and only a video that lost a clip, or may belong in
-another folder now, looks among all clips of it. That gives what looking anew would give, but for
-the last digit of scores.
+another folder now, looks among all clips of it. That gives what a search among all clips would
+give, but for the last digit of scores.
 """
 
 from __future__ import annotations

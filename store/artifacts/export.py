@@ -120,13 +120,23 @@ def export(
             FORMATS[ending](staging / f"unlabeled_embeddings.{ending}", unlabeled)
         _write_documents(staging, _shown(videos, root), manifest)
         stale = _stale(out, staging)
-    split = manifest.get("split")
+    return _summary(out, labeled, unlabeled, len(rest), manifest.get("split"), stale)
+
+
+def _summary(
+    out: Path,
+    labeled: Part,
+    unlabeled: Part,
+    left_out: int,
+    split: Mapping[str, Any] | None,
+    stale: tuple[str, ...],
+) -> ExportSummary:
     return ExportSummary(
         out,
         labeled.features.shape,
         unlabeled.features.shape,
         dict(Counter(sorted(labeled.rows.column("label").to_pylist()))),
-        len(rest),
+        left_out,
         (len(split["train"]), len(split["validation"])) if split else None,
         stale,
     )
