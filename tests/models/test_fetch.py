@@ -58,14 +58,19 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     close_session()
 
 
+def whisper_like(folder: Path) -> Path:
+    """Make the files of a model of Whisper, 3 MB, and one that is none of it."""
+    folder.mkdir()
+    for name in ("config.json", "tokenizer.json", "vocabulary.txt", "README.md"):
+        (folder / name).write_text(name)
+    (folder / "model.bin").write_bytes(bytes(3_000_000))
+    return folder
+
+
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """A hub on this machine with two small models, and an empty cache."""
-    whisper = tmp_path / "whisper-like"
-    whisper.mkdir()
-    for name in ("config.json", "tokenizer.json", "vocabulary.txt", "README.md"):
-        (whisper / name).write_text(name)
-    (whisper / "model.bin").write_bytes(bytes(3_000_000))
+    whisper = whisper_like(tmp_path / "whisper-like")
     with serving() as server:
         use(monkeypatch, server.endpoint, tmp_path / "cache")
         server.repositories = {"us/clip": TINY_CLIP, "us/whisper": whisper}

@@ -22,7 +22,7 @@ from pipeline.models.loaded import Models
 from pipeline.models.text_files import find_texts
 from pipeline.models.weights import find_clip
 from pipeline.settings import Settings
-from tests.models.test_fetch import ignore, use
+from tests.models.test_fetch import ignore, use, whisper_like
 from tests.support.clips import write_small_clip
 from tests.support.hub import Hub, serving
 from tests.support.late import late
@@ -49,10 +49,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "Words", config)
     place = {"hf_hub": "us/weights/", "url": "", "quick_gelu": False}
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "Words", {"drawn": place})
-    whisper = tmp_path / "whisper"
-    whisper.mkdir()
-    for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"):
-        (whisper / name).write_text(name)
+    whisper_like(tmp_path / "whisper")
     with serving() as server:
         use(monkeypatch, server.endpoint, tmp_path / "cache")
         server.repositories = {"us/weights": weights, "us/words": words}
