@@ -72,13 +72,17 @@ class Decoded:
         return self.segments[-1].end if self.segments else 0.0
 
     @property
+    def never_ends(self) -> bool:
+        """Whether the decoder is in a loop, or did not stop at the end of the sound."""
+        return self.is_loop or self.segments_after_end > MAX_SEGMENTS_AFTER_END
+
+    @property
     def is_guess(self) -> bool:
         """Whether the words are improbable, or the decoder never came to their end."""
         return (
             self.mean_logprob < MIN_MEAN_LOGPROB
             or self.word_logprob < MIN_WORD_LOGPROB
-            or self.segments_after_end > MAX_SEGMENTS_AFTER_END
-            or self.is_loop
+            or self.never_ends
         )
 
     @property

@@ -7,7 +7,9 @@ serves both. What remains is decoding, which takes hardly longer for several win
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, Literal
 
@@ -26,6 +28,11 @@ HOP = 160  # samples from one mel frame to the next
 SAMPLES_PER_STATE = 320  # from one state of the encoder's output to the next
 TAIL_STATES = 50  # one second
 MAX_TOKENS = 224  # of one pass: openai-whisper's limit, half of the decoder's context
+
+# A decoder that never ends takes longest of all. So each window first gets the tokens that may be
+# said in it: in Latin letters it is 3 to 6 a second, with timestamps.
+MOST_A_SECOND, MOST_OF_ANY = 10, 20
+
 MAX_INITIAL_TIMESTAMP = 1.0  # seconds; the first words begin no later
 
 Task = Literal["transcribe", "translate"]
@@ -139,23 +146,51 @@ class Whisper:
             lengths: of each window before padding, samples.
             tasks: what to write of each window.
         """
-        each = zip(languages, tasks, strict=True)
-        results = self._model.generate(
+        prompts = [
+            self._tokenizer(language.code, task).sot_sequence
+            for language, task in zip(languages, tasks, strict=True)
+        ]
+        limit = max(map(_most_tokens, lengths))
+        results = self._generate(encoded, prompts, limit)
+        decoded = [
+            self._read(*each, limit) for each in zip(results, languages, lengths, strict=True)
+        ]
+        cut = [at for at, each in enumerate(decoded) if each.is_cut and not each.never_ends]
+        if cut and limit < MAX_TOKENS:
+            rest = self._generate(take(encoded, cut), [prompts[at] for at in cut], MAX_TOKENS)
+            for at, result in zip(cut, rest, strict=True):
+                decoded[at] = self._read(result, languages[at], lengths[at], MAX_TOKENS)
+        return decoded
+
+    def _generate(
+        self, encoded: Any, prompts: Sequence[Sequence[int]], limit: int
+    ) -> Sequence[Any]:
+        results: Sequence[Any] = self._model.generate(
             encoded,
-            [self._tokenizer(language.code, task).sot_sequence for language, task in each],
+            prompts,
             beam_size=1,
-            max_length=2 * MAX_TOKENS,  # CTranslate2 gives half of it to the words
+            max_length=2 * limit,  # CTranslate2 gives half of it to the words
             return_scores=True,
             max_initial_timestamp_index=round(MAX_INITIAL_TIMESTAMP / TIMESTAMP_SECONDS),
             suppress_tokens=self._suppressed,
         )
-        tokenizer = self._tokenizer(ENGLISH)  # the words' tokens are the same in every language
-        decoded = []
-        for result, language, length in zip(results, languages, lengths, strict=True):
-            (tokens,), (score,) = result.sequences_ids, result.scores
-            seconds, is_cut = length / SAMPLE_RATE_HZ, len(tokens) >= MAX_TOKENS
-            decoded.append(read_tokens(tokens, score, tokenizer, language, seconds, is_cut=is_cut))
-        return decoded
+        return results
+
+    def _read(self, result: Any, language: Language, length: int, limit: int) -> Decoded:
+        """Read up to where a window that never ends shows it, whatever else it was decoded with."""
+        (tokens,), (score,) = result.sequences_ids, result.scores
+        read = partial(
+            read_tokens,
+            score=score,
+            tokenizer=self._tokenizer(ENGLISH),  # words' tokens are the same in every language
+            language=language,
+            seconds=length / SAMPLE_RATE_HZ,
+        )
+        if len(tokens) >= (most := _most_tokens(length)):
+            start = read(tokens[:most], is_cut=True)
+            if start.never_ends:
+                return start
+        return read(tokens, is_cut=len(tokens) >= limit)
 
     def transcribe(
         self, samples: np.ndarray, language: Language | None, task: Task = "transcribe"
@@ -201,6 +236,11 @@ class Whisper:
                 self._whisper.hf_tokenizer, self._model.is_multilingual, task, code
             )
         return self._tokenizers[code, task]
+
+
+def _most_tokens(length: int) -> int:
+    """How many tokens may be said in so many samples."""
+    return min(MOST_OF_ANY + math.ceil(MOST_A_SECOND * length / SAMPLE_RATE_HZ), MAX_TOKENS)
 
 
 def take(encoded: Any, places: Sequence[int]) -> Any:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from pipeline.models.decoded import Decoded, Language, _repeats, read_tokens
 from pipeline.models.transcriber import Transcriber
-from tests.support.speech import (
-    NASA,
-    seconds_of,
-    spoken,
-)
+from pipeline.models.whisper import MAX_TOKENS, Whisper
+from tests.support.speech import NASA, has_no_words, noise, seconds_of, spoken
 from tests.support.words import ASK_NOT, error_rate, words
 
 
@@ -27,6 +27,35 @@ def test_more_words_than_one_pass_holds_are_all_there(
     assert error_rate(transcript.text, f"{ASK_NOT} {NASA}") < 0.15
     starts = [segment.start for segment in transcript.segments]
     assert starts == sorted(starts)
+
+
+def test_more_tokens_than_are_usual_are_all_there(
+    transcriber: Transcriber, jfk: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thai has 14 a second, where Latin letters have up to 6. Here more than 1 is unusual."""
+    usual = spoken(transcriber, jfk)
+    monkeypatch.setattr("pipeline.models.whisper.MOST_A_SECOND", 1)
+    monkeypatch.setattr("pipeline.models.whisper.MOST_OF_ANY", 3)
+    assert spoken(transcriber, jfk) == usual
+
+
+def test_a_decoder_that_never_ends_is_stopped_where_no_more_can_be_said(
+    transcriber: Transcriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in noise, where each processor has other words: a full pass would take seconds."""
+    limits: list[int] = []
+    endless = "".join(f"<|{2 * n}.00|> 1.5 g<|{2 * n + 2}.00|>" for n in range(14)) + " 1.5 g" * 40
+    tokenizer = transcriber._whisper._tokenizer("en").tokenizer
+    tokens = tokenizer.encode(endless, add_special_tokens=False).ids
+
+    def generate(self: Whisper, encoded: Any, prompts: Any, limit: int) -> Any:
+        limits.append(limit)
+        return [SimpleNamespace(sequences_ids=[tokens[:limit]], scores=[-0.5]) for _ in prompts]
+
+    monkeypatch.setattr(Whisper, "_generate", generate)
+    assert has_no_words(spoken(transcriber, noise(1000, 1), vad=False))
+    first, second = limits
+    assert first == second < MAX_TOKENS / 4
 
 
 @pytest.mark.parametrize(
