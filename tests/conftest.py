@@ -99,15 +99,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """No workers for the tests of one file, which take less time than workers take to start.
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker more than there are cores, as tests wait for processes, disks and threads.
 
-    One more than there are cores where no test starts a process: they wait for disks and threads.
+    No workers for the tests of one file, which take less time than workers take to start.
     """
     files = {argument.partition("::")[0] for argument in config.args}
-    if len(files) == 1 and files.pop().endswith(".py"):
-        return 0
-    return (os.cpu_count() or 1) + 1 if "not process" in config.option.markexpr else None
+    is_one_file = len(files) == 1 and files.pop().endswith(".py")
+    return 0 if is_one_file else (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

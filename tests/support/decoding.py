@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -49,23 +49,31 @@ def numbers(contents: Contents) -> list[int]:
 class Whole:
     """All frames of a video, decoded in order."""
 
-    frames: list[np.ndarray]
-    times: list[float]
+    frames: list[av.VideoFrame]
+    aspect: Fraction  # width of a pixel by its height
+
+    @property
+    def times(self) -> list[float]:
+        return [frame.time for frame in self.frames]
+
+    def prepared(self, numbers: Iterable[int]) -> list[np.ndarray]:
+        """Some of them, upright and with square pixels, as `prepare` gives each."""
+        return [prepare(self._seen(self.frames[number])) for number in numbers]
+
+    def _seen(self, frame: av.VideoFrame) -> Image.Image:
+        width = round(frame.width * self.aspect)
+        image = Image.fromarray(frame.to_ndarray(format="rgb24"))
+        if width != frame.width:
+            image = image.resize((width, frame.height), Image.Resampling.BICUBIC)
+        return image.rotate(frame.rotation, expand=True)
 
 
 def decode_all(path: Path) -> Whole:
     with av.open(str(path), metadata_errors="replace") as container:
         stream = container.streams.video[0]
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        frames, times = [], []
-        for frame in (frame for packet in container.demux(stream) for frame in decode(packet)):
-            width = round(frame.width * aspect)
-            image = Image.fromarray(frame.to_ndarray(format="rgb24"))
-            if width != frame.width:
-                image = image.resize((width, frame.height), Image.Resampling.BICUBIC)
-            frames.append(prepare(image.rotate(frame.rotation, expand=True)))
-            times.append(frame.time)
-    return Whole(frames, times)
+        frames = [frame for packet in container.demux(stream) for frame in decode(packet)]
+        return Whole(frames, aspect)
 
 
 def decode(packet: Any) -> list[av.VideoFrame]:

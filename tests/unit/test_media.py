@@ -146,6 +146,7 @@ def test_making_a_clip_leaves_the_priority_as_it_was(tmp_path: Path) -> None:
 
 
 def _seen(frame: av.VideoFrame, pixel_aspect: Fraction | None = None) -> np.ndarray:
-    """The frame as a player shows it: upright, with square pixels."""
+    """The frame as a player shows it: upright, with square pixels; its brightness."""
     width = round(frame.width * (pixel_aspect or 1))
-    return np.rot90(frame.to_ndarray(format="rgb24", width=width), frame.rotation // 90)
+    grey = frame.to_ndarray(format="gray", width=width)
+    return np.rot90(grey, frame.rotation // 90)[..., None]
