@@ -18,8 +18,9 @@ from pipeline.flow.crash_trial import crash_of, limit_seconds
 from pipeline.models.loaded import Models
 from pipeline.models.preprocess import Preprocess
 from pipeline.outcomes import Failure, Left
-from pipeline.records import DecodedVideo, EmbeddedVideo, Task, Transcript, VideoFile
+from pipeline.records import DecodedVideo, EmbeddedVideo, Task, VideoFile
 from pipeline.settings import Settings
+from pipeline.speech import Transcript
 from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder
 from pipeline.stages.read import decode_file, hash_file

@@ -21,7 +21,8 @@ from pipeline.flow.heartbeat import hung
 from pipeline.flow.intake import Intaken
 from pipeline.models.preprocess import Preprocess
 from pipeline.outcomes import Failure, Left, Result
-from pipeline.records import Task, Transcript, VideoFile
+from pipeline.records import Task, VideoFile
+from pipeline.speech import Transcript
 
 TOGETHER = 2  # losses, after which a file goes alone
 ALONE = 2  # actors that a file takes down alone, and is to blame

@@ -11,7 +11,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 
 from pipeline.decode.container import Packet, decoded
-from pipeline.records import SAMPLE_RATE_HZ
+from pipeline.speech import SAMPLE_RATE_HZ
 
 RESAMPLED_AT_ONCE = 16384
 """Samples; resampling one frame of a codec (1,024) costs as much as resampling these."""

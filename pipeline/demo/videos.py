@@ -19,7 +19,7 @@ import av
 import numpy as np
 
 from pipeline.demo.drawing import Scene, arrange, draw
-from pipeline.records import SAMPLE_RATE_HZ
+from pipeline.speech import SAMPLE_RATE_HZ
 
 FPS = 10
 NOISE = 4.0  # standard deviation, of 255

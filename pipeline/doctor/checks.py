@@ -238,7 +238,7 @@ def whisper(settings: Settings) -> Findings:
 
     from pipeline.doctor import weights
     from pipeline.models.loaded import Models
-    from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow
+    from pipeline.speech import SAMPLE_RATE_HZ, Span, SpeechWindow
 
     found = weights.whisper(settings)
     yield found

@@ -17,7 +17,8 @@ from pipeline.flow.heartbeat import Heartbeat
 from pipeline.flow.journal import Journal
 from pipeline.flow.workers import StageGroup
 from pipeline.outcomes import Failure, Left, Result, Written
-from pipeline.records import Task, Transcript, VideoFile
+from pipeline.records import Task, VideoFile
+from pipeline.speech import Transcript
 
 EncodeTexts = Callable[[Sequence[str]], np.ndarray]
 

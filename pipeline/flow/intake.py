@@ -16,7 +16,8 @@ from pipeline.errors import Stage
 from pipeline.flow.claims import Claims
 from pipeline.flow.engine import Decoded, Reader
 from pipeline.outcomes import Failure, Left, Reused
-from pipeline.records import Needs, Task, Transcript, VideoFile
+from pipeline.records import Needs, Task, VideoFile
+from pipeline.speech import Transcript
 
 Intaken = Decoded | Reused | Failure | Left
 """What the decode stage makes of a file."""

@@ -12,8 +12,9 @@ from pipeline.flow.workers import StageGroup
 from pipeline.models.devices import expects_gpu, share_cores, usable_cores
 from pipeline.models.loaded import Models
 from pipeline.outcomes import Failure, Left
-from pipeline.records import DecodedVideo, EmbeddedVideo, Task, Transcript, VideoFile
+from pipeline.records import DecodedVideo, EmbeddedVideo, Task, VideoFile
 from pipeline.settings import Settings
+from pipeline.speech import Transcript
 from pipeline.stages.decode import Decoder
 from pipeline.stages.embed import Embedder
 from pipeline.stages.read import decode_file, hash_file

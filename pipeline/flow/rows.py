@@ -8,15 +8,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.outcomes import Failure
-from pipeline.records import (
-    EmbeddedVideo,
-    EncodedMoments,
-    SpeechHalf,
-    SpeechStatus,
-    Transcript,
-    VideoFile,
-    VisualHalf,
-)
+from pipeline.records import EmbeddedVideo, EncodedMoments, SpeechHalf, VideoFile, VisualHalf
+from pipeline.speech import SpeechStatus, Transcript
 from store.schema import FailedFile, Known, Recipe, Row
 
 

@@ -13,8 +13,9 @@ from pipeline.flow.claims import Claims
 from pipeline.flow.replaced_rows import ReplacedRows
 from pipeline.flow.rows import failed_file, known_of, make_row, place_of, read_transcript
 from pipeline.outcomes import Failure, Left, Outcome, Result, Reused
-from pipeline.records import EmbeddedVideo, Transcript, VideoFile
+from pipeline.records import EmbeddedVideo, VideoFile
 from pipeline.source.presence import look_at
+from pipeline.speech import Transcript
 from store.errors import RecordError
 from store.schema import Recipe, Row
 from store.table.store import Store

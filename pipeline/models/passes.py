@@ -16,7 +16,7 @@ from pipeline.errors import VideoError
 from pipeline.models.decoded import Decoded, Language
 from pipeline.models.speech_windows import LONGEST, halves, head, join, tail, video_times
 from pipeline.models.whisper import WINDOW, Task
-from pipeline.records import SAMPLE_RATE_HZ, SpeechStatus, SpeechWindow, Transcript
+from pipeline.speech import SAMPLE_RATE_HZ, SpeechStatus, SpeechWindow, Transcript
 from store.schema import Segment
 
 # Without room after the last word the decoder may run into a loop. Lengths are rounded up to whole

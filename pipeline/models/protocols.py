@@ -11,7 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from pipeline.errors import VideoError
-from pipeline.records import Prepare, SpeechWindow, Transcript
+from pipeline.records import Prepare
+from pipeline.speech import SpeechWindow, Transcript
 
 
 class ImageTextEncoder(Protocol):

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow
+from pipeline.speech import SAMPLE_RATE_HZ, Span, SpeechWindow
 
 # Whisper's 30 s less some room after the last word, without which Whisper may leave the end out.
 LONGEST = 28 * SAMPLE_RATE_HZ

@@ -29,7 +29,7 @@ from pipeline.models.passes import (
 )
 from pipeline.models.speech_windows import join
 from pipeline.models.whisper import Whisper, take
-from pipeline.records import ENGLISH, SpeechWindow, Transcript
+from pipeline.speech import ENGLISH, SpeechWindow, Transcript
 
 WHOLE_WINDOWS = 20  # joined with full windows, so that features of hours are never made
 

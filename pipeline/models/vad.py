@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from pipeline.models.speech_windows import LONGEST, Stretch, lay
-from pipeline.records import SAMPLE_RATE_HZ, SpeechWindow
+from pipeline.speech import SAMPLE_RATE_HZ, SpeechWindow
 
 THRESHOLD = 0.5  # of the probability of speech; the default of the detector's authors
 SPEECH_MS = 250  # anything shorter is no word

@@ -19,7 +19,7 @@ from pipeline.errors import SettingsError
 from pipeline.models.decoded import TIMESTAMP_SECONDS, Decoded, Language, read_tokens
 from pipeline.models.translation import ENGLISH_ONLY, cannot_translate
 from pipeline.models.whisper_weights import load_whisper
-from pipeline.records import ENGLISH, SAMPLE_RATE_HZ
+from pipeline.speech import ENGLISH, SAMPLE_RATE_HZ
 from store.schema import Segment
 
 WINDOW = 30 * SAMPLE_RATE_HZ  # the longest input of the encoder, which it was trained on, samples

@@ -10,16 +10,9 @@ from dataclasses import dataclass, replace
 
 from pipeline.decode.video import Contents, read_video
 from pipeline.models.vad import find_speech
-from pipeline.records import (
-    DecodedVideo,
-    MediaFacts,
-    Prepare,
-    SpeechStatus,
-    SpeechWindow,
-    Task,
-    Transcript,
-)
+from pipeline.records import DecodedVideo, MediaFacts, Prepare, Task
 from pipeline.settings import Settings
+from pipeline.speech import SpeechStatus, SpeechWindow, Transcript
 
 
 def _no_beat() -> None:

@@ -17,15 +17,9 @@ from pipeline.models.loaded import Models
 from pipeline.models.protocols import ImageTextEncoder, SpeechRecogniser
 from pipeline.models.text_windows import in_spoken_words, text_windows
 from pipeline.outcomes import Failure
-from pipeline.records import (
-    DecodedVideo,
-    EmbeddedVideo,
-    EncodedMoments,
-    SpeechHalf,
-    Transcript,
-    VisualHalf,
-)
+from pipeline.records import DecodedVideo, EmbeddedVideo, EncodedMoments, SpeechHalf, VisualHalf
 from pipeline.settings import Settings
+from pipeline.speech import Transcript
 from store.arrays import unit_length
 from store.schema import Segment
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pipeline.decode.content import content_hash
 from pipeline.errors import VideoError
 from pipeline.outcomes import Failure, Left
-from pipeline.records import DecodedVideo, Task, Transcript, VideoFile
+from pipeline.records import DecodedVideo, Task, VideoFile
 from pipeline.source.presence import Unknown, look_at
+from pipeline.speech import Transcript
 from pipeline.stages.decode import Decoder
 from store.schema import Stamp
 

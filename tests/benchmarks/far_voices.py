@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
-from pipeline.records import SAMPLE_RATE_HZ, Transcript
+from pipeline.speech import SAMPLE_RATE_HZ, Transcript
 from tests.benchmarks.measure import publish
 from tests.benchmarks.recordings import Recording, recordings
 from tests.benchmarks.speech import rate

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.demo.videos import RECORDING
-from pipeline.records import SAMPLE_RATE_HZ
+from pipeline.speech import SAMPLE_RATE_HZ
 from tests.benchmarks.measure import ROOT
 
 PAUSE_SECONDS = 0.7

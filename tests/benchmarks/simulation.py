@@ -31,18 +31,9 @@ from pipeline.flow.flow import Flow
 from pipeline.flow.progress import Report
 from pipeline.models.vad import find_speech
 from pipeline.project import Project
-from pipeline.records import (
-    SAMPLE_RATE_HZ,
-    DecodedVideo,
-    Frames,
-    MediaFacts,
-    Span,
-    SpeechStatus,
-    SpeechWindow,
-    Task,
-    Transcript,
-)
+from pipeline.records import DecodedVideo, Frames, MediaFacts, Task
 from pipeline.settings import Settings
+from pipeline.speech import SAMPLE_RATE_HZ, Span, SpeechStatus, SpeechWindow, Transcript
 from pipeline.stages.decode import Decoder
 from store.schema import Segment
 from tests.benchmarks.end_to_end import COUNTS, PHONE_SECONDS, chosen

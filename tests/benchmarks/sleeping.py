@@ -23,12 +23,11 @@ from pipeline.records import (
     Frames,
     MediaFacts,
     SpeechHalf,
-    SpeechStatus,
     Task,
-    Transcript,
     VideoFile,
     VisualHalf,
 )
+from pipeline.speech import SpeechStatus, Transcript
 
 D, FRAMES, SIDE = 512, 5, 224
 DECODE_SECONDS, EMBED_SECONDS = "SLEEPING_DECODE", "SLEEPING_EMBED"  # of the environment

@@ -26,7 +26,7 @@ import numpy as np
 from pipeline.models.clip import ClipEncoder
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
-from pipeline.records import ENGLISH, Transcript
+from pipeline.speech import ENGLISH, Transcript
 from store.arrays import unit_length
 from tests.benchmarks.measure import publish
 from tests.benchmarks.recordings import Recording, recordings

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline.models.clip import ClipEncoder
 from pipeline.models.transcriber import Transcriber
-from pipeline.records import Span, SpeechWindow, Transcript
+from pipeline.speech import Span, SpeechWindow, Transcript
 from store.arrays import unit_length
 from tests.support.late import late
 from tests.support.pictures import draw

@@ -22,12 +22,10 @@ from pipeline.records import (
     MediaFacts,
     Moments,
     Needs,
-    SpeechStatus,
-    SpeechWindow,
     Task,
-    Transcript,
     VideoFile,
 )
+from pipeline.speech import SpeechStatus, SpeechWindow, Transcript
 from pipeline.stages.embed import Embedder
 from store.arrays import unit_length
 from store.schema import Segment

@@ -12,7 +12,7 @@ import pytest
 from pipeline.models.decoded import Language
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
-from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechStatus, SpeechWindow, Transcript
+from pipeline.speech import SAMPLE_RATE_HZ, Span, SpeechStatus, SpeechWindow, Transcript
 from tests.support.speech import (
     NASA,
     has_no_words,

@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import ModelError, VideoError
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
-from pipeline.records import Span, SpeechStatus, SpeechWindow, Transcript
+from pipeline.speech import Span, SpeechStatus, SpeechWindow, Transcript
 from tests.support.speech import (
     has_no_words,
     is_ask_not,

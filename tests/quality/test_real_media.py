@@ -10,7 +10,7 @@ from faster_whisper.audio import decode_audio
 
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
-from pipeline.records import Transcript
+from pipeline.speech import Transcript
 from tests.support.decoding import attempt, decode_all, manifest, order_of, read
 from tests.support.words import error_rate, words
 

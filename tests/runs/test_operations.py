@@ -27,7 +27,8 @@ from pipeline.flow.local import LocalEngine
 from pipeline.flow.progress import Report
 from pipeline.models.clip import ClipEncoder
 from pipeline.project import Project
-from pipeline.records import Prepare, SpeechStatus, SpeechWindow, Transcript
+from pipeline.records import Prepare
+from pipeline.speech import SpeechStatus, SpeechWindow, Transcript
 from store.schema import Row, Segment
 from store.table.store import Store
 from tests.support.media import make_video

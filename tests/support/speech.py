@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.errors import VideoError
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
-from pipeline.records import SAMPLE_RATE_HZ, SpeechStatus, Transcript
+from pipeline.speech import SAMPLE_RATE_HZ, SpeechStatus, Transcript
 from tests.support.words import ASK_NOT, error_rate
 
 NASA = (

@@ -14,7 +14,8 @@ from tests.support.program import ROOT
 
 FLOORS = {
     "pipeline": [
-        {"", "records", "settings", "errors", "terminal", "isolation"},
+        {"", "speech", "settings", "errors", "terminal", "isolation"},
+        {"records"},
         {"outcomes"},
         {"config", "source", "decode"},
         {"models"},

@@ -11,7 +11,8 @@ import pytest
 from pipeline.cluster import actors
 from pipeline.config import load
 from pipeline.models.preprocess import Preprocess
-from pipeline.records import Needs, SpeechStatus, Task, Transcript, VideoFile
+from pipeline.records import Needs, Task, VideoFile
+from pipeline.speech import SpeechStatus, Transcript
 from store.schema import Segment
 from tests.support.projects import UserProject
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.models.decoded import Decoded, Language
 from pipeline.models.passes import Answer, Clip, Request, batches, judge, translation_request
-from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow, Transcript
+from pipeline.speech import SAMPLE_RATE_HZ, Span, SpeechWindow, Transcript
 from store.schema import Segment
 
 EN, ES = Language("en", 0.9), Language("es", 0.9)

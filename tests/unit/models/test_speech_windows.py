@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.models.speech_windows import LONGEST, Stretch, join, lay, tail, video_times
-from pipeline.records import SAMPLE_RATE_HZ, Span, SpeechWindow
+from pipeline.speech import SAMPLE_RATE_HZ, Span, SpeechWindow
 
 GAPS = st.lists(
     st.tuples(st.integers(0, 40 * SAMPLE_RATE_HZ), st.integers(1, 70 * SAMPLE_RATE_HZ)), max_size=6
