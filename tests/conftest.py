@@ -30,7 +30,7 @@ ASSETS = ROOT / "tests" / "assets"
 # No test asserts a time: other work may run on the machine. The examples of a property are others
 # in each run, so that many short runs see what a long one does; `EXAMPLES=1000` is a long one.
 settings.register_profile(
-    "project", deadline=None, max_examples=int(os.environ.get("EXAMPLES", "25"))
+    "project", deadline=None, max_examples=int(os.environ.get("EXAMPLES", "15"))
 )
 settings.load_profile("project")
 

@@ -11,7 +11,8 @@ from typing import Self
 
 import numpy as np
 
-from pipeline.labels.classifier import LabeledClips, Predictions, leave_one_folder_out
+from pipeline.labels.classifier import LabeledClips, Predictions
+from pipeline.labels.cross_validation import leave_one_folder_out
 
 NOVEL_SHARE = 0.1
 """One video in ten is assumed to belong in none of the folders."""

@@ -14,8 +14,9 @@ from typing import Self
 
 import numpy as np
 
-from pipeline.labels.classifier import Clips, CrossValidation, Moments, ShrunkLda
+from pipeline.labels.classifier import Clips, Moments, ShrunkLda
 from pipeline.labels.confidence import PlattScaling, calibrate
+from pipeline.labels.cross_validation import CrossValidation
 from pipeline.labels.features import Features, most_changes
 from pipeline.labels.keys import changes_of, clip_keys, places_of, split_keys
 

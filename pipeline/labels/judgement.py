@@ -8,7 +8,8 @@ from typing import Self
 
 import numpy as np
 
-from pipeline.labels.classifier import Clips, CrossValidation, LabeledClips, Predictions, ShrunkLda
+from pipeline.labels.classifier import Clips, LabeledClips, Predictions, ShrunkLda
+from pipeline.labels.cross_validation import CrossValidation
 from pipeline.labels.features import Features, most_changes
 from pipeline.labels.folder_model import LearnedClips
 from pipeline.labels.keys import changes_of, clip_keys, places_of

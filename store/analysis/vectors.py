@@ -16,7 +16,8 @@ import pyarrow as pa
 from store.errors import StoreError
 from store.schema import RECIPE_COLUMNS, Recipe
 from store.table.arrow import matrix, video_schema
-from store.table.lance import KEYS_PER_FILTER, Expr, col, lit
+from store.table.keyed import KEYS_PER_FILTER
+from store.table.lance import Expr, col, lit
 from store.table.snapshot import Snapshot
 from store.table.store import Store
 

@@ -27,7 +27,7 @@ import pyarrow as pa
 from store.retrieval.candidates import VECTORS, Half, pieces_of
 from store.retrieval.moments import MultiVectors
 from store.table.arrow import matrix
-from store.table.lance import KeyedTable
+from store.table.keyed import KeyedTable
 from store.table.snapshot import Snapshot
 
 FEWEST_ROWS = 10

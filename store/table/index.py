@@ -18,7 +18,8 @@ import math
 from typing import Any
 
 from store.table.arrow import WORDS
-from store.table.lance import FTS, Bitmap, BTree, IvfRq, KeyedTable, Table
+from store.table.keyed import KeyedTable
+from store.table.lance import FTS, Bitmap, BTree, IvfRq, Table
 from store.table.snapshot import Snapshot
 
 BITMAPS = ("label", "language", "speech_status", "visual_recipe", "speech_recipe", "offline")

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from store.errors import StoreError
 from store.table.arrow import dimension_of, matrix
-from store.table.lance import KeyedTable, Table
+from store.table.keyed import KeyedTable
+from store.table.lance import Table
 
 _COUNTS_KEPT = 64
 _BATCH_ROWS = 16_384

@@ -28,7 +28,8 @@ from store.table.arrow import (
     rows_to_arrow,
     video_schema,
 )
-from store.table.lance import Database, KeyedTable, col, lit, translated
+from store.table.keyed import KeyedTable
+from store.table.lance import Database, col, lit, translated
 from store.table.lease import Lease
 from store.table.lock import WriterLock
 from store.table.migrations import bring_up_to_date

@@ -11,7 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from store.table.lance import KeyedTable, Table
+from store.table.keyed import KeyedTable
+from store.table.lance import Table
 
 COMMITS_BETWEEN = 64
 """Commits after which a table is compacted: 64 fragments cost a commit about 20 ms (measured)."""

@@ -14,7 +14,7 @@ from store.retrieval.filter import Filter
 from store.retrieval.hits import Hit
 from store.retrieval.queries import Semantic, SimilarTo, Words
 from store.retrieval.search import search, similar_to
-from store.table import index, lance
+from store.table import index, keyed
 from store.table.arrow import rows_to_arrow
 from store.table.store import Store
 from tests.support.rows import make_row
@@ -182,7 +182,7 @@ def test_rows_are_replaced_not_doubled_with_an_index_of_paths(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index, "ROWS_TO_INDEX_PATHS", 100)
-    monkeypatch.setattr(lance, "KEYS_LOOKED_UP", 20)
+    monkeypatch.setattr(keyed, "KEYS_LOOKED_UP", 20)
     store = Store.open(str(tmp_path / "store"), writer=True)
     rows = [make_row(f"{i:03}", i) for i in range(99)]
     store.upsert(rows)

@@ -23,7 +23,8 @@ from store.retrieval.search import search
 from store.schema import Segment
 from store.table import migrations
 from store.table.arrow import VERSION_KEY, rows_from_arrow, rows_to_arrow
-from store.table.lance import Database, KeyedTable
+from store.table.keyed import KeyedTable
+from store.table.lance import Database
 from store.table.store import Store
 from tests.support.disks import largest_file
 from tests.support.rows import NOW, ODD_PATHS, D, assert_same, failed, make_row

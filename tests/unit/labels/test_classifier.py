@@ -7,17 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.labels import classifier
-from pipeline.labels.classifier import (
-    SHRINKAGE,
-    CrossValidation,
-    LabeledClips,
-    Moments,
-    Predictions,
-    ShrunkLda,
-    leave_one_folder_out,
-    leave_one_out,
-)
+from pipeline.labels import cross_validation
+from pipeline.labels.classifier import SHRINKAGE, LabeledClips, Moments, Predictions, ShrunkLda
+from pipeline.labels.cross_validation import CrossValidation, leave_one_folder_out, leave_one_out
 from tests.support.late import late
 
 sklearn = late("sklearn.discriminant_analysis")
@@ -66,7 +58,7 @@ def test_nothing_is_predicted_from_itself_its_copy_or_its_own_folder() -> None:
 @given(
     seed=st.integers(0, 10_000),
     clips=st.integers(FOLDERS, 40),
-    folds=st.sampled_from([5, classifier.FOLDS]),
+    folds=st.sampled_from([5, cross_validation.FOLDS]),
     width=st.integers(1, 40),
     copies=st.integers(1, 3),
     aside=st.floats(0, 0.9),
@@ -89,7 +81,7 @@ def test_what_is_taken_out_of_the_sums_was_never_in_them(
     is_aside = np.random.default_rng(seed).random(clips) < aside
     made = LabeledClips(labels, groups, np.arange(clips), tuple("abcd"), vectors)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier, "FOLDS", folds)
+        patch.setattr(cross_validation, "FOLDS", folds)
         validation = CrossValidation(made, groups)
     validation.predict()  # leaves no trace
     found = validation.predict(is_aside).scores
