@@ -52,6 +52,14 @@ class Held:
             self.most = max(self.most, self._now)
 
 
+class Bug(Exception):
+    """What no stage expects."""
+
+
+def fail() -> None:
+    raise Bug
+
+
 def drain(channel: Channel[int]) -> Iterator[int]:
     while True:
         try:
