@@ -4,8 +4,8 @@ The classifier is linear discriminant analysis: variation within folders (where 
 light it is) counts little, variation between folders counts much. On the 512-d halves of a few
 dozen videos that is right far more often than nearest neighbours are. The covariance is shrunk
 towards a multiple of the identity, because there are fewer videos than dimensions (Friedman,
-"Regularized discriminant analysis", 1989). `cross_validation` predicts
-the labeled ones by the others, and `confidence` tells how far to trust the answers.
+"Regularized discriminant analysis", 1989). `cross_validation` predicts the labeled ones by the
+others, and `confidence` tells how far to trust the answers.
 """
 
 from __future__ import annotations

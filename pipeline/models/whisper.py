@@ -30,7 +30,8 @@ TAIL_STATES = 50  # one second
 MAX_TOKENS = 224  # of one pass: openai-whisper's limit, half of the decoder's context
 
 # A decoder that never ends takes longest of all. So each window first gets the tokens that may be
-# said in it: in Latin letters it is 3 to 6 a second, with timestamps.
+# said in it. In the recordings of tests/benchmarks/speech.py they are, with timestamps, at most 6 a
+# second in Latin letters and 8 in Sinhala.
 MOST_A_SECOND, MOST_OF_ANY = 10, 20
 
 MAX_INITIAL_TIMESTAMP = 1.0  # seconds; the first words begin no later
@@ -177,7 +178,10 @@ class Whisper:
         return results
 
     def _read(self, result: Any, language: Language, length: int, limit: int) -> Decoded:
-        """Read up to where a window that never ends shows it, whatever else it was decoded with."""
+        """Read the tokens of a window; of one that never ends, as many as may be said in it.
+
+        So its words do not depend on the limit, which is that of the longest window beside it.
+        """
         (tokens,), (score,) = result.sequences_ids, result.scores
         read = partial(
             read_tokens,

@@ -32,7 +32,7 @@ def test_more_words_than_one_pass_holds_are_all_there(
 def test_more_tokens_than_are_usual_are_all_there(
     transcriber: Transcriber, jfk: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Thai has 14 a second, where Latin letters have up to 6. Here more than 1 is unusual."""
+    """Fast speech in a script of many tokens. Here more than 1 a second and 3 are unusual."""
     usual = spoken(transcriber, jfk)
     monkeypatch.setattr("pipeline.models.whisper.MOST_A_SECOND", 1)
     monkeypatch.setattr("pipeline.models.whisper.MOST_OF_ANY", 3)

@@ -1,4 +1,4 @@
-"""Stages: what they take, how they end, and what they tell of their time."""
+"""Stages: what they take, and how they end."""
 
 from __future__ import annotations
 
