@@ -147,6 +147,17 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def drop_unwritable() -> None:
+    """Drop what stderr could not write: its terminal was closed, or whoever read it has ended.
+
+    Python would try again when the process ends, and make the exit code 120 of it.
+    """
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 def json_line(level: str, text: str, **facts: object) -> str:
     """Format a log record as one JSON object, without the line break.
 

@@ -244,9 +244,12 @@ def media_dir() -> Path | None:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No credentials, nothing from the network, whatever the developer's shell says."""
+    """No credentials, nothing from the network, whatever the developer's shell says.
+
+    Nor streams without buffers: what is left in one may be what goes wrong at the end of a process.
+    """
     for name in list(os.environ):
-        if name.startswith(("HF_", "HUGGING_FACE_", "HUGGINGFACE_")):
+        if name.startswith(("HF_", "HUGGING_FACE_", "HUGGINGFACE_", "PYTHONUNBUFFERED")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 

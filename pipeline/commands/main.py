@@ -21,10 +21,13 @@ def run_process() -> int:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
         signal.signal(signal.SIGINT, _leave)
         sys.unraisablehook = _leave_if_interrupted
-    from pipeline.terminal import prepare_streams
+    from pipeline.terminal import drop_unwritable, prepare_streams
 
     prepare_streams()
-    return main()
+    try:
+        return main()
+    finally:
+        drop_unwritable()
 
 
 def main(arguments: list[str] | None = None) -> int:

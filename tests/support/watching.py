@@ -26,8 +26,9 @@ class Watching:
 
     @property
     def lines(self) -> str:
-        """What it has written to stderr."""
-        return (self.project.folder / "stderr").read_text(encoding="utf-8")
+        """What it has written to stderr, where that is a file."""
+        file = self.project.folder / "stderr"
+        return file.read_text(encoding="utf-8") if file.exists() else ""
 
     def told(self, text: str) -> None:
         """Wait until it has written this."""
@@ -55,7 +56,8 @@ class Watching:
 
     def ended(self) -> dict[str, Any]:
         """Wait until it has ended well; its summary."""
-        assert self.process.wait(PROCESS_SECONDS) == 0, self.lines
+        code = self.process.wait(PROCESS_SECONDS)
+        assert code == 0, f"exit code {code}: {self.lines}"
         summary: dict[str, Any] = json.loads(
             (self.project.folder / "stdout").read_text(encoding="utf-8")
         )
