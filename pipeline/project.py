@@ -18,13 +18,8 @@ from pipeline.errors import SettingsError
 from pipeline.models.recipe import moments_recipe_of, recipe_of
 from pipeline.models.weights import other_width
 from pipeline.settings import Settings
-from pipeline.source.listing import (
-    Collection,
-    identify_folder,
-    is_folder,
-    is_listed_folder,
-    is_utf8,
-)
+from pipeline.source.listing import Collection, identify_folder, is_folder
+from pipeline.source.names import is_listed_folder, is_utf8
 from store.table.store import Store
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ Records that hold arrays compare by identity (`eq=False`): arrays have no single
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -252,31 +251,6 @@ class FailedFile:
     @property
     def stamp(self) -> Stamp:
         return Stamp(self.size, self.mtime_ns)
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Counts of what is in a store.
-
-    Args:
-        rows: all rows.
-        offline: rows whose file was not there at the last look.
-        labels: rows that are not offline, by label; None for the unlabeled ones.
-        recipes: rows that are not offline, by recipe.
-        failures: failed files.
-        bytes_on_disk: bytes of the store's folder; None where it is not a local one.
-        fragments: fragments of the videos' table.
-        versions: versions of the videos' table that are not cleaned up yet.
-    """
-
-    rows: int
-    offline: int
-    labels: Mapping[str | None, int]
-    recipes: Mapping[Recipe, int]
-    failures: int
-    bytes_on_disk: int | None
-    fragments: int
-    versions: int
 
 
 def check_key(key: str) -> str:

@@ -1,13 +1,8 @@
-"""A video as browsers play it: which files they play as they are, and previews of the others.
-
-What plays is what Chromium plays without codecs that need a licence (HEVC) or that nobody uses in
-pages (MPEG-4 part 2): h264, VP8, VP9 and AV1 in MP4, QuickTime, Matroska and WebM.
-"""
+"""Previews: a video that browsers do not play, as one that they do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from fractions import Fraction
 from math import inf
 from pathlib import Path
@@ -24,21 +19,16 @@ from av.video.stream import VideoStream
 from pipeline.decode.audio import GAP_SECONDS, MAX_SILENCE_SECONDS
 from pipeline.decode.container import OpenVideo, decoded, open_video
 from pipeline.decode.images import orientation, square_size
+from pipeline.decode.playback import Playback, kind_of, start_of
 from pipeline.decode.tracks import rank_audio
 from pipeline.errors import Stage, VideoError
 
 LONGEST_SIDE = 640  # pixels
 MOST_FRAMES_A_SECOND = 30.5
 SOUND_RATE_HZ = 48_000
-LATE_SECONDS = 0.5
 CLOCK = Fraction(1, 1000)  # of the pictures: finer than any frame rate that is shown
 THREADS = 2
 ENCODER = {"preset": "veryfast", "crf": "26"}
-
-_CONTAINERS = frozenset({"mov", "mp4", "matroska", "webm"})
-_PICTURES = frozenset({"h264", "vp8", "vp9", "av1"})
-_PICTURE_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuv420p10le", "yuv444p", "yuv422p"})
-_SOUNDS = frozenset({"aac", "mp3", "opus", "vorbis", "flac"})
 
 _TURNS = {
     (False, False, False): (0, False),
@@ -51,24 +41,6 @@ _TURNS = {
     (True, True, True): (90, True),
 }
 """By what `orientation` returns: degrees counter-clockwise, and whether to mirror then."""
-
-
-class Playback(StrEnum):
-    """What a browser needs to play a video."""
-
-    FILE = "file"  # nothing
-    REMUX = "remux"  # another container, or other sound
-    ENCODE = "encode"  # other pictures
-
-
-def playback_of(location: Path) -> Playback:
-    """Find out what a browser needs to play a file; only its header is read.
-
-    Raises:
-        VideoError: the file cannot be opened or has no video stream.
-    """
-    with open_video(location, inf) as video:
-        return _playback(video)
 
 
 def make_preview(
@@ -96,8 +68,8 @@ def make_preview(
         OSError: the target cannot be written.
     """
     with open_video(location, max_megapixels, timeout_seconds) as video:
-        is_copied = _playback(video) is not Playback.ENCODE and _can_be_copied(video)
-        start = _start(video)
+        is_copied = kind_of(video) is not Playback.ENCODE and _can_be_copied(video)
+        start = start_of(video)
         first = None if is_copied else _first_frame(video)
     with (
         open_video(location, max_megapixels, timeout_seconds) as video,
@@ -274,33 +246,9 @@ class _Sound:
         self._output.mux(self._stream.encode(frame))
 
 
-def _playback(video: OpenVideo) -> Playback:
-    context = video.stream.codec_context
-    if context.name not in _PICTURES and context.codec.canonical_name not in _PICTURES:
-        return Playback.ENCODE
-    if context.pix_fmt not in _PICTURE_FORMATS:
-        return Playback.ENCODE
-    names = set(video.container.format.name.split(","))
-    if "matroska" in names and _start(video) > LATE_SECONDS:
-        return Playback.REMUX  # a player's clock would begin there, and moments would not fit
-    sounds = {track.codec_context.codec.canonical_name for track in rank_audio(video.container)[:1]}
-    return Playback.FILE if names & _CONTAINERS and sounds <= _SOUNDS else Playback.REMUX
-
-
 def _can_be_copied(video: OpenVideo) -> bool:
     """Whether packets have times to be copied with: AVI's do not tell in which order to show."""
     return "avi" not in video.container.format.name or not video.stream.codec_context.has_b_frames
-
-
-def _start(video: OpenVideo) -> float:
-    """Timestamp of the earlier one of the first picture and the first sound, seconds."""
-    streams = [video.stream, *rank_audio(video.container)[:1]]
-    starts = [
-        float(stream.start_time * stream.time_base)
-        for stream in streams
-        if stream.start_time is not None and stream.time_base
-    ]
-    return min(starts, default=0.0)
 
 
 def _small_size(width: int, height: int) -> tuple[int, int]:

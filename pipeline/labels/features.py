@@ -34,10 +34,10 @@ from store.threads import one_blas_thread
 T = TypeVar("T")
 
 FEW = 500
-"""Of so many, what is to know is learned again at every change; that takes less than a second."""
+"""Videos up to which all is learned again at every change, which takes less than a second."""
 
 CHANGED_SHARE = 0.02
-"""Of more, it is updated until a larger share of them changed."""
+"""Share of a larger collection that may change before all of it is learned again."""
 
 SUBJECT = "contents"
 

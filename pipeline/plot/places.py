@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from pipeline.project import Project
 
 FEW = 500
-"""So many contents are laid out again at every change; that takes a second or two."""
+"""Contents up to which all are laid out again at every change; that takes a second or two."""
 
 CHANGED_SHARE = 0.1
-"""Of more contents, new ones are placed in the layout until they are a larger share of it."""
+"""Share of a larger layout that may be new, and placed in it, before all of it is made again."""
 
 _SUBJECT = "places"
 

@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pipeline.source.listing import Collection, is_listed, is_listed_folder
+from pipeline.source.listing import Collection
+from pipeline.source.names import is_listed, is_listed_folder
 from pipeline.source.settling import GRACE_SECONDS, NEVER, NOW, FileEvent, Settled, Settler
 from store.schema import Stamp
 

@@ -10,10 +10,8 @@ from pathlib import Path
 
 from pipeline.errors import SettingsError
 from pipeline.records import VideoFile
+from pipeline.source.names import is_listed, is_skipped, is_utf8, is_video
 from pipeline.source.presence import stamp_of
-
-PARTIAL_EXTENSIONS = frozenset({"part", "partial", "crdownload", "download", "tmp"})
-PARTIAL_FOLDER = ".download"  # Safari downloads into a folder of the video's name and this ending
 
 
 @dataclass(frozen=True)
@@ -153,48 +151,12 @@ def identify_folder(collection: Collection) -> tuple[int, int]:
     return facts.st_dev, facts.st_ino
 
 
-def is_video(name: str, extensions: tuple[str, ...]) -> bool:
-    """Whether a file name is that of a whole video: of a listed extension, and not hidden."""
-    _, dot, extension = name.rpartition(".")
-    extension = extension.lower()
-    return (
-        bool(dot)
-        and extension in extensions
-        and not name.startswith(".")
-        and extension not in PARTIAL_EXTENSIONS
-    )
-
-
-def is_listed(key: str, extensions: tuple[str, ...]) -> bool:
-    """Whether a listing would hold a file of this key."""
-    folder, _, name = key.rpartition("/")
-    return is_video(name, extensions) and is_listed_folder(folder) and is_utf8(name)
-
-
-def is_listed_folder(key: str) -> bool:
-    """Whether a listing would enter a folder of this key."""
-    return is_utf8(key) and not any(map(_is_skipped, key.split("/")))
-
-
 def is_folder(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a folder, or a link to one that can be reached."""
     try:
         return entry.is_dir()
     except OSError:  # a link into a place that cannot be entered, or to itself
         return False
-
-
-def is_utf8(name: str) -> bool:
-    """Whether a name, as `os.fsdecode` gives it, was valid UTF-8 on disk."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_skipped(folder: str) -> bool:
-    return folder.startswith(".") or folder.lower().endswith(PARTIAL_FOLDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +257,7 @@ class _Walk:
             self._file_problem(prefix + entry.name, entry, error)
 
     def _prefixes(self, prefix: str, names: list[str]) -> list[str]:
-        wanted = sorted(name for name in names if not _is_skipped(name))
+        wanted = sorted(name for name in names if not is_skipped(name))
         return [f"{prefix}{name}/" for name in wanted if self._can_be_stored(prefix + name)]
 
     def _can_be_stored(self, key: str) -> bool:

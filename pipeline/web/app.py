@@ -26,12 +26,12 @@ from pipeline.web.thumbs import Thumbs
 if TYPE_CHECKING:
     from pipeline.web.events import Events
     from pipeline.web.guard import Door
-    from pipeline.web.overview import Video
     from pipeline.web.pool import Pool
+    from pipeline.web.records import Video
     from pipeline.web.site import Site
 
 VERSION = 1
-"""Of the API: another one where an answer changes so that a client would have to."""
+"""Version of the API: raised where an answer changes so that clients have to change, too."""
 
 PREVIEW_SECONDS = 2.0  # for which a player waits for a preview
 LOOKS = 20  # at a preview that is being made, in that time

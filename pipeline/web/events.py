@@ -71,7 +71,7 @@ class Events:
 
     async def _look(self) -> None:
         try:
-            self._site.keep_in_order()
+            self._site.moved.keep_in_order()
             if not self._listeners:
                 self._last = {}
                 return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import Stage
 from pipeline.project import open_store
-from pipeline.web.overview import Failure, Filters, Order, Video, key_of, time_of
+from pipeline.web.records import Failure, Filters, Order, Video, key_of, time_of
 from pipeline.web.routes import Route
 from pipeline.web.site import Site
 

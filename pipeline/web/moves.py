@@ -18,11 +18,13 @@ from pipeline.labels.moves import (
     plan_moves,
     take_back,
 )
-from pipeline.source.listing import is_folder, is_listed_folder
+from pipeline.source.listing import is_folder
+from pipeline.source.names import is_listed_folder
 from pipeline.web import routes
 from pipeline.web.answers import ApiError
 from pipeline.web.media import locate
-from pipeline.web.overview import Overview, key_of
+from pipeline.web.overview import Overview
+from pipeline.web.records import key_of
 from pipeline.web.routes import Parameter, Route
 from pipeline.web.site import Site
 from pipeline.web.suggestions import surer_than
@@ -96,7 +98,7 @@ def move(
         batch = MovedBatch(len(placements), tuple(made), tuple(stay))
     else:
         batch = move_videos(site.project, placements, _quiet)
-        site.follow(batch.made)
+        site.moved.follow(batch.made)
     return _moved(overview, batch, left)
 
 
@@ -110,7 +112,7 @@ def undo(site: Site, *, batch: int | None) -> dict[str, Any]:
     undone = take_back(log, _quiet, batch)
     if not undone.asked and batch is not None:
         raise ApiError(404, "this batch is no longer in the log of moves: it was taken back before")
-    site.follow(undone.made).result()  # else a move of what came back would not find its row
+    site.moved.follow(undone.made).result()  # else a move of what came back would not find its row
     return _moved(site.overview_at_hand([]), undone, [])
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.project import NOTHING_EMBEDDED
-from pipeline.web.overview import Filters, Overview
+from pipeline.web.overview import Overview
+from pipeline.web.records import Filters
 from pipeline.web.routes import Route
 from pipeline.web.site import Site
 

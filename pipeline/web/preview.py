@@ -16,7 +16,7 @@ from pipeline.errors import VideoError
 from pipeline.web.answers import BUG, ApiError
 
 if TYPE_CHECKING:
-    from pipeline.decode.preview import Playback
+    from pipeline.decode.playback import Playback
     from pipeline.settings import Settings
     from pipeline.web.pool import Pool
 
@@ -81,7 +81,7 @@ class Previews:
         Raises:
             VideoError: the file cannot be opened.
         """
-        from pipeline.decode.preview import playback_of
+        from pipeline.decode.playback import playback_of
 
         if content not in self._playback:
             self._playback[content] = playback_of(location)

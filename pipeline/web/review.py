@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.project import NOTHING_EMBEDDED
 from pipeline.web import routes
-from pipeline.web.overview import Overview, Video
+from pipeline.web.overview import Overview
+from pipeline.web.records import Video
 from pipeline.web.routes import Parameter, Route
 from pipeline.web.site import Site
 

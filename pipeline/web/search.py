@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.search.question import Answer, Question, RemarkKind
 from pipeline.web import routes
 from pipeline.web.answers import ApiError
-from pipeline.web.overview import Filters, Video
+from pipeline.web.records import Filters, Video
 from pipeline.web.routes import Lane, Parameter, Route
 from pipeline.web.site import Site
 from pipeline.web.videos import FILTERS, PAGE, filters_of

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -14,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.errors import PipelineError, VideoError
+from pipeline.errors import VideoError
 from pipeline.flow.running import read_running
 from pipeline.flow.status import Status, read_status
-from pipeline.labels.move_log import Move, MoveLog
-from pipeline.labels.moves import LOG, follow
-from pipeline.project import open_store
+from pipeline.labels.move_log import MoveLog
+from pipeline.labels.moves import LOG
 from pipeline.terminal import say
 from pipeline.web.answers import ApiError
 from pipeline.web.background import Background, Latest
 from pipeline.web.finder import Finder
 from pipeline.web.judgements import FILE, Judgements
 from pipeline.web.media import locate_file
-from pipeline.web.overview import Media, Overview, Video
+from pipeline.web.moved_rows import MovedRows
+from pipeline.web.overview import Overview
 from pipeline.web.pool import Threads
 from pipeline.web.preview import FOLDER, Previews
-from store.errors import StoreBusyError, StoreError
+from pipeline.web.records import Media, Video
 
 if TYPE_CHECKING:
     from pipeline.doctor.finding import Finding
@@ -37,8 +34,6 @@ if TYPE_CHECKING:
     from pipeline.labels.check import CheckResult
     from pipeline.plot.places import Places
     from pipeline.project import Project
-
-log = logging.getLogger(__name__)
 
 SURE = 0.8
 """Probability from which a folder is suggested, as `suggest` has it by default."""
@@ -49,14 +44,8 @@ DRAWING = "The map is being drawn; a large collection takes a minute or two, onc
 LISTING = "The folder is being listed."
 EXAMINING = "This machine is being examined: models are loaded, and that takes a minute."
 
-FOLLOW_SECONDS = 5.0
-"""Between two tries to bring rows after files that were moved while another process wrote."""
-
 SORTED_SECONDS = 3.0
 """Without a move, after which the folder is listed again: who sorts by keys waits for nothing."""
-
-IDLE_SECONDS = 10.0
-"""Without a move, after which the table is compacted if many were made."""
 
 
 class Site:
@@ -69,6 +58,7 @@ class Site:
         threads: all of them, by kind of work.
         finder: searches.
         previews: how videos play, and what stands in for those that do not.
+        moved: rows that follow files which were moved here.
         judgements: what was rejected and decided.
         queue: the videos to sort, with what was learned of them.
         plane: the map as the page takes it.
@@ -86,6 +76,7 @@ class Site:
         self.previews = Previews(
             project.store.scratch(FOLDER), project.settings, self.threads.previews
         )
+        self.moved = MovedRows(project, self.threads.rows)
         self.judgements = Judgements(project.store.scratch(FILE))
         tools, files = self.threads.tools, self.threads.files
         self.advice: Background[int, Advice] = Background(
@@ -107,11 +98,6 @@ class Site:
         self.plane: Latest[Any, Any] = Latest()
         self._overview: Overview | None = None
         self._reading = threading.Lock()
-        self._following: Future[None] | None = None  # the rows of the newest moves
-        self._unfollowed: list[Move] = []  # for the thread `rows`
-        self._behind = 0
-        self._last_move = self._last_try = 0.0
-        self._is_untidy = False
 
     def __enter__(self) -> Site:
         return self
@@ -121,7 +107,7 @@ class Site:
 
     def close(self) -> None:
         """End the threads, and remove what was only for this page."""
-        self._wait_for_rows()
+        self.moved.wait_for_newest()
         self.previews.close()
         self.threads.close()
         self.finder.pictures.close()
@@ -134,7 +120,7 @@ class Site:
         Raises:
             StoreError: the store cannot be read.
         """
-        self._wait_for_rows()
+        self.moved.wait_for_newest()
         with self._reading:  # whoever comes second takes what the first one read
             snapshot = self.project.store.snapshot()
             version = snapshot.version if snapshot else 0
@@ -185,27 +171,6 @@ class Site:
         kind = self.previews.known_kind(video.content, video.name)
         return replace(video, media=Media(f"/media/{video.key}", kind))
 
-    def follow(self, moves: Sequence[Move]) -> Future[None]:
-        """Bring rows after files that were moved, in the background.
-
-        Where another process writes, or the store cannot be written, that is tried again until it
-        is done; `as_status` says how many rows wait.
-        """
-        self._last_move = time.monotonic()
-        following = self.threads.rows.submit(_loud(partial(self._follow, moves)))
-        self._following = following
-        return following
-
-    def keep_in_order(self) -> None:
-        """Begin what is due in the background: rows that wait for another writer, compaction."""
-        now = time.monotonic()
-        if self._unfollowed and now - self._last_try > FOLLOW_SECONDS:
-            self._last_try = now
-            self.threads.rows.submit(_loud(self._follow_again))
-        if self._is_untidy and now - self._last_move > IDLE_SECONDS:
-            self._is_untidy = False
-            self.threads.rows.submit(_loud(self._tidy))
-
     def look(self) -> dict[str, Any]:
         """What pages are told of as it changes: the version, the model, and what runs.
 
@@ -218,7 +183,7 @@ class Site:
         made = self.status.made
         if made is not None:  # somebody has asked for it
             (status, of) = made
-            if of[0] != version and time.monotonic() - self._last_move > SORTED_SECONDS:
+            if of[0] != version and self.moved.idle_seconds > SORTED_SECONDS:
                 (status, _) = self.status.get((version, of[1])) or made
             seen["status"] = self.as_status(status)
         return seen
@@ -230,7 +195,7 @@ class Site:
             **asdict(status),
             "running": asdict(running) if running else None,
             "undo": self._undo(),
-            "behind": self._behind,
+            "behind": self.moved.behind,
         }
 
     def _undo(self) -> dict[str, Any] | None:
@@ -241,34 +206,6 @@ class Site:
         count = f"{len(moves)} moves" if len(moves) > 1 else "a move"
         text = f"{count}, the last one of {moves[-1].source} to {moves[-1].target}"
         return {"batch": moves[-1].batch, "moves": len(moves), "text": text}
-
-    def _wait_for_rows(self) -> None:
-        if self._following is not None:
-            wait([self._following])
-
-    def _follow(self, moves: Sequence[Move]) -> None:
-        """Bring rows after files; what cannot be done now is tried again."""
-        is_done = False
-        try:
-            is_done = follow(self.project, moves, _quiet)
-            self._is_untidy = self._is_untidy or bool(moves)
-        finally:
-            self._unfollowed += [] if is_done else moves
-
-    def _follow_again(self) -> None:
-        moves, self._unfollowed = self._unfollowed, []
-        there = self.project.store.known([move.source for move in moves])
-        try:
-            self._follow([move for move in moves if move.source in there])
-        finally:
-            self._behind = len(self._unfollowed)
-
-    def _tidy(self) -> None:
-        try:
-            with open_store(self.project.settings, writer=True) as store:
-                store.upkeep()
-        except StoreBusyError:
-            return  # who writes keeps it in order
 
 
 def _advise(project: Project) -> Advice:
@@ -293,21 +230,3 @@ def _examine(project: Project) -> list[Finding]:
     from pipeline.doctor.doctor import examine
 
     return list(examine(project.settings))
-
-
-def _quiet(_: str) -> None:
-    """Report nothing."""
-
-
-def _loud(work: Callable[[], None]) -> Callable[[], None]:
-    """Log what goes wrong in work that nobody waits for."""
-
-    def loud() -> None:
-        try:
-            work()
-        except (PipelineError, StoreError) as error:
-            log.warning("%s", error)
-        except Exception:
-            log.exception("the page could not keep the store in order")
-
-    return loud

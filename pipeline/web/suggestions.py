@@ -8,7 +8,8 @@ from typing import Any
 from pipeline.labels.advice import Likely, Suggestion, Suggestions
 from pipeline.project import NOTHING_EMBEDDED
 from pipeline.web import routes
-from pipeline.web.overview import Filters, Overview, Video
+from pipeline.web.overview import Overview
+from pipeline.web.records import Filters, Video
 from pipeline.web.routes import Parameter, Route
 from pipeline.web.site import SURE, Site
 from pipeline.web.videos import PAGE

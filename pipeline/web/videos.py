@@ -10,7 +10,7 @@ from pipeline.plot.legend import natural
 from pipeline.web import routes
 from pipeline.web.answers import ApiError
 from pipeline.web.failures import failed_videos
-from pipeline.web.overview import Filters, Order, Video
+from pipeline.web.records import Filters, Order, Video
 from pipeline.web.routes import Parameter, Route
 from pipeline.web.site import Site
 from store.retrieval.filter import Filter

@@ -19,7 +19,7 @@ BLOCK_NUMBERS = 1 << 26
 BLOCK_ROWS = 256  # of vectors that are moved at a time, in a processor's cache
 
 FEW = 1_000
-"""So many vectors are compared with each other without a screen; making one takes 0.1 s."""
+"""Vectors up to which all are compared without a screen, which takes 0.1 s to make."""
 
 SCREEN_WIDTH = 64
 SCREEN_SAMPLE = 10_000

@@ -55,7 +55,7 @@ class Lease:
     Args:
         database: opened for writing.
         now: seconds since the epoch.
-        wait: waits so many seconds, and returns True where it is told to end.
+        wait: waits these seconds, and returns True where it has to end at once.
     """
 
     def __init__(

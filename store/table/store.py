@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,11 +11,10 @@ from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from store import memory
 from store.errors import StoreError
-from store.schema import RECIPE_COLUMNS, Facts, FailedFile, Known, Recipe, Row, check_key
+from store.schema import RECIPE_COLUMNS, FailedFile, Known, Recipe, Row, check_key
 from store.table import index, upkeep
 from store.table.arrow import (
     FAILURE_SCHEMA,
@@ -26,8 +25,8 @@ from store.table.arrow import (
     failures_to_arrow,
     rows_from_arrow,
     rows_to_arrow,
-    video_schema,
 )
+from store.table.facts import Facts, count_facts
 from store.table.keyed import KeyedTable
 from store.table.lance import Database, col, lit, translated
 from store.table.lease import Lease
@@ -247,24 +246,7 @@ class Store:
 
     def facts(self) -> Facts:
         """Count what is in the store."""
-        found = self.videos.read(["label", *RECIPE_COLUMNS, "offline"])
-        if found is None:
-            found = video_schema(1).empty_table()
-        failed = self._failures.read(["path"])
-        online = found.filter(pc.invert(found.column("offline")))
-        folder = self._database.folder
-        table = self.videos.table
-        with self.videos.reading():
-            return Facts(
-                rows=len(found),
-                offline=len(found) - len(online),
-                labels={label: n for (label,), n in _counts(online, ["label"])},
-                recipes={Recipe(*made): n for made, n in _counts(online, RECIPE_COLUMNS)},
-                failures=0 if failed is None else len(failed),
-                bytes_on_disk=upkeep.bytes_on_disk(folder) if folder else None,
-                fragments=self.videos.fragments(),
-                versions=0 if table is None else len(table.list_versions()),
-            )
+        return count_facts(self.videos, self._failures, self._database.folder)
 
     def upkeep(self, *, force: bool = False, idle: bool = False) -> bool:
         """Compact the tables that are due.
@@ -308,9 +290,3 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     texts = [*encoded.dictionary.to_pylist(), None]
     indices = encoded.indices.fill_null(len(texts) - 1)
     return [texts[index] for index in indices.to_pylist()]
-
-
-def _counts(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], int]]:
-    """Count the rows of each combination of values."""
-    for group in table.group_by(list(columns)).aggregate([([], "count_all")]).to_pylist():
-        yield tuple(group[name] for name in columns), group["count_all"]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.decode.preview import LONGEST_SIDE, Playback, make_preview, playback_of
+from pipeline.decode.playback import Playback, playback_of
+from pipeline.decode.preview import LONGEST_SIDE, make_preview
 from pipeline.decode.video import read_video
 from pipeline.errors import VideoError
 from tests.support.media import make_video, read_frame_number

@@ -19,11 +19,10 @@ from pipeline.source.listing import (
     Collection,
     Problem,
     identify_folder,
-    is_listed,
-    is_video,
     linked_folders,
     list_videos,
 )
+from pipeline.source.names import is_listed, is_video
 from pipeline.source.presence import stamp_of
 from store.schema import Stamp
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.web import site as site_module
+from pipeline.web import moved_rows
 from store.table.store import Store
 from tests.support.api import Client, open_page
 from tests.support.projects import UserProject, eventually
@@ -153,7 +153,7 @@ def test_a_name_is_found_however_its_letters_are_written(
 def test_while_another_process_writes_files_move_and_rows_follow_later(
     own: UserProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site_module, "FOLLOW_SECONDS", 0.0)
+    monkeypatch.setattr(moved_rows, "RETRY_SECONDS", 0.0)
     with open_page(own) as page:
         key = page.key("new-0.mp4")
         with Store.open(str(own.store), writer=True):

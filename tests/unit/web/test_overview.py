@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.web.overview import Filters, Overview
+from pipeline.web.overview import Overview
+from pipeline.web.records import Filters
 from store.retrieval.filter import Filter
 from store.schema import Row
 from store.table.store import Store
