@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.config import load
@@ -99,6 +100,22 @@ def test_a_part_that_hangs_is_reported_in_time(project: UserProject) -> None:
     (found,) = examined(settings_of(project), "clip", limit_seconds=0.01)
     assert (found.part, found.state) == ("clip", State.PROBLEM)
     assert "no answer within 0.01 s" in found.text
+
+
+@pytest.mark.process
+def test_who_looks_no_further_waits_for_no_part(
+    project: UserProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\n[ "$3" = clip ] && exec sleep 3600\nexec "{sys.executable}" "$@"\n'
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    found = doctor.examine(settings_of(project), {"machine": 120.0, "clip": 3600.0})
+    assert next(found).part == "python"
+    found.close()
+    assert psutil.Process().children() == []
 
 
 CRASHING = """
