@@ -1,13 +1,17 @@
-"""Recordings of speech, and Whisper to hear them."""
+"""Recordings of speech, Whisper to hear them, and a hub to fetch models from."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import close_session
 
+from pipeline.demo.weights import TINY_CLIP
 from pipeline.models.transcriber import Transcriber
+from tests.support.hub import Hub, serving, use
 from tests.support.speech import sound_of
 
 
@@ -27,3 +31,32 @@ def nasa(clips: tuple[Path, ...]) -> np.ndarray:
 def transcriber(whisper_dir: Path) -> Transcriber:
     """Whisper base, as a scan on a CPU runs it."""
     return Transcriber(str(whisper_dir), threads=2)
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No proxy that the developer's shell has set."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    yield
+    close_session()
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """A hub on this machine with two small models, and an empty cache."""
+    whisper = _whisper_like(tmp_path / "whisper-like")
+    with serving() as server:
+        use(monkeypatch, server.endpoint, tmp_path / "cache")
+        server.repositories = {"us/clip": TINY_CLIP, "us/whisper": whisper}
+        yield server
+
+
+def _whisper_like(folder: Path) -> Path:
+    """Make the files of a model of Whisper, 3 MB, and one that is none of it."""
+    folder.mkdir()
+    for name in ("config.json", "tokenizer.json", "vocabulary.txt", "README.md"):
+        (folder / name).write_text(name)
+    (folder / "model.bin").write_bytes(bytes(3_000_000))
+    return folder

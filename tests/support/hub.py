@@ -11,6 +11,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
+from huggingface_hub import close_session, constants
+
+from pipeline.config import load
+from pipeline.settings import Settings
+
+TEMPLATE = "/{repo_id}/resolve/{revision}/{filename}"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -49,6 +56,25 @@ def serving() -> Iterator[Hub]:
         finally:
             hub.shutdown()
             thread.join()
+
+
+def use(patch: pytest.MonkeyPatch, endpoint: str, cache: Path) -> None:
+    """Set what huggingface_hub makes of its environment when it is imported."""
+    patch.setattr(constants, "ENDPOINT", endpoint)
+    patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + TEMPLATE)
+    patch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    patch.setattr(constants, "HF_HUB_OFFLINE", False)
+    close_session()  # it has read the proxies
+
+
+def settings_with(tmp_path: Path, *more: str) -> Settings:
+    config = tmp_path / "config.toml"
+    config.touch()
+    return load(config, ["clip.model=hf-hub:us/clip", "whisper.model=us/whisper", *more])
+
+
+def ignore(_: str) -> None:
+    """Show nothing."""
 
 
 class _Handler(BaseHTTPRequestHandler):
