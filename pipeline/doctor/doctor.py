@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -25,10 +25,13 @@ LIMITS_SECONDS = {
 LAST_LINES = 3  # of the stderr of a process that failed
 
 
-def examine(settings: Settings, limits: dict[str, float] | None = None) -> Iterator[Finding]:
+def examine(
+    settings: Settings, limits: dict[str, float] | None = None
+) -> Generator[Finding, None, None]:
     """Yield the findings of each part, in order, as soon as it and those before it have ended.
 
-    As many parts run at a time as there are cores: most of their time goes into imports.
+    As many parts run at a time as there are cores: most of their time goes into imports. Closed
+    early, it waits for none of them.
 
     Args:
         settings: which models, folders and store to look at.

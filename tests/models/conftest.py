@@ -11,7 +11,7 @@ from huggingface_hub import close_session
 
 from pipeline.demo.weights import TINY_CLIP
 from pipeline.models.transcriber import Transcriber
-from tests.support.hub import Hub, serving, use
+from tests.support.hub import Hub, serving, use, whisper_like
 from tests.support.speech import sound_of
 
 
@@ -46,17 +46,8 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """A hub on this machine with two small models, and an empty cache."""
-    whisper = _whisper_like(tmp_path / "whisper-like")
+    whisper = whisper_like(tmp_path / "whisper-like")
     with serving() as server:
         use(monkeypatch, server.endpoint, tmp_path / "cache")
         server.repositories = {"us/clip": TINY_CLIP, "us/whisper": whisper}
         yield server
-
-
-def _whisper_like(folder: Path) -> Path:
-    """Make the files of a model of Whisper, 3 MB, and one that is none of it."""
-    folder.mkdir()
-    for name in ("config.json", "tokenizer.json", "vocabulary.txt", "README.md"):
-        (folder / name).write_text(name)
-    (folder / "model.bin").write_bytes(bytes(3_000_000))
-    return folder

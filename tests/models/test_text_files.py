@@ -22,9 +22,8 @@ from pipeline.models.loaded import Models
 from pipeline.models.text_files import find_texts
 from pipeline.models.weights import find_clip
 from pipeline.settings import Settings
-from tests.models.test_fetch import ignore, use, whisper_like
 from tests.support.clips import write_small_clip
-from tests.support.hub import Hub, serving
+from tests.support.hub import Hub, ignore, serving, use, whisper_like
 from tests.support.late import late
 
 open_clip = late("open_clip")

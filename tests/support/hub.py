@@ -77,6 +77,15 @@ def ignore(_: str) -> None:
     """Show nothing."""
 
 
+def whisper_like(folder: Path) -> Path:
+    """Make the files of a model of Whisper, 3 MB, and one that is none of it."""
+    folder.mkdir()
+    for name in ("config.json", "tokenizer.json", "vocabulary.txt", "README.md"):
+        (folder / name).write_text(name)
+    (folder / "model.bin").write_bytes(bytes(3_000_000))
+    return folder
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: Hub
     protocol_version = "HTTP/1.1"
