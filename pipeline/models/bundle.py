@@ -74,7 +74,7 @@ def _finish_clip(settings: Settings, folder: Path, weights: Path) -> None:
 
     The configuration is that of the tag, not the repository's own, so that vectors are the same.
     """
-    import open_clip
+    from pipeline.models.openclip import open_clip
 
     name, tag = resolve_clip(settings.clip.model, settings.clip.pretrained)
     preprocess = asdict(read_preprocess(name, tag))

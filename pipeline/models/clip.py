@@ -176,7 +176,7 @@ def _load(
     device: str,
     precision: str,
 ) -> tuple[Any, Any]:
-    import open_clip
+    from pipeline.models.openclip import open_clip
 
     trained_with = {}
     if preprocess is not None and weights is not None:
@@ -244,7 +244,7 @@ def _shortened(model: Any, length: int, context: int) -> Any:
         length: tokens of the shorter window.
         context: tokens of the model's own window.
     """
-    import open_clip
+    from pipeline.models.openclip import open_clip
 
     pools_at_end = getattr(model, "text_pool_type", None) in ("argmax", "eos")
     if type(model) is not open_clip.CLIP or model.attn_mask is None or not pools_at_end:

@@ -93,7 +93,7 @@ def clip_repository(model: str, pretrained: str) -> tuple[str, str]:
     """
     written = clip_tags().get(model.replace("/", "-"), {}).get(pretrained)
     if written is None:
-        import open_clip
+        from pipeline.models.openclip import open_clip
 
         name, tag = resolve_clip(model, pretrained)
         written = open_clip.get_pretrained_cfg(name, tag)["hf_hub"]
@@ -120,7 +120,7 @@ def clip_config(model: str) -> dict[str, Any]:
     if written:
         config: dict[str, Any] = json.loads(written)
         return config
-    import open_clip
+    from pipeline.models.openclip import open_clip
 
     known = open_clip.list_models()
     _check(f"clip.model = {model!r}: open_clip has no such model", name, known)
@@ -221,7 +221,7 @@ def resolve_clip(model: str, pretrained: str) -> tuple[str, str | None]:
     Raises:
         SettingsError: there is no such model or tag.
     """
-    import open_clip
+    from pipeline.models.openclip import open_clip
 
     if ":" in model:
         return model, None
@@ -244,7 +244,7 @@ def resolve_clip(model: str, pretrained: str) -> tuple[str, str | None]:
 
 
 def _tags(name: str) -> list[str]:
-    import open_clip
+    from pipeline.models.openclip import open_clip
 
     tags: list[str] = open_clip.list_pretrained_tags_by_model(name)
     return tags

@@ -91,8 +91,7 @@ def _resized(preprocess: Preprocess, image: Image.Image) -> Image.Image:
 @cache
 def _geometry(preprocess: Preprocess) -> tuple[Callable[[Image.Image], Image.Image], ...]:
     """Build open_clip's own steps without its last two, which make a normalised tensor."""
-    from open_clip.transform import PreprocessCfg, image_transform_v2
-    from torchvision.transforms import Normalize
+    from pipeline.models.openclip import Normalize, PreprocessCfg, image_transform_v2
 
     transform = image_transform_v2(PreprocessCfg(**asdict(preprocess)), is_train=False)
     *steps, _, last = transform.transforms
@@ -122,7 +121,7 @@ def from_open_clip(merged: dict[str, Any]) -> Preprocess:
     Args:
         merged: its keys; open_clip's defaults stand in for missing ones.
     """
-    from open_clip.transform import PreprocessCfg, merge_preprocess_dict
+    from pipeline.models.openclip import PreprocessCfg, merge_preprocess_dict
 
     values = merge_preprocess_dict(PreprocessCfg(), merged)
     values.pop("mode")  # always RGB
@@ -138,7 +137,7 @@ def from_open_clip(merged: dict[str, Any]) -> Preprocess:
 
 def _configuration(name: str, weights: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Look up the configuration of a model and that of its preprocessing."""
-    import open_clip
+    from pipeline.models.openclip import open_clip
 
     if ":" in name:
         config = read_config(name)

@@ -89,12 +89,11 @@ def load_tokenizer(name: str, text: Mapping[str, Any], folder: Path | None) -> A
         text: `text_cfg` of its configuration.
         folder: with the tokenizer's files, where the model has one of transformers.
     """
-    import open_clip
+    from pipeline.models.openclip import DEFAULT_CONTEXT_LENGTH, HFTokenizer, open_clip
 
     if not text.get("hf_tokenizer_name"):
         return open_clip.get_tokenizer(name)
     assert folder is not None  # `check_texts` has seen to it
-    from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer
 
     return HFTokenizer(
         str(folder),

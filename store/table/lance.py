@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 
 from store.errors import StoreError
-from store.table.lazy_import import initialise_late
+from store.lazy_import import initialise_late
 
 os.environ.setdefault("LANCEDB_LOG", "error")  # else warnings flood stderr
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from pipeline.models.names import resolve_clip
 from tests.support.late import late
 from tests.support.models import CLIP_CONFIGS
 from tests.support.pictures import draw
+from tests.support.program import ROOT
 
 open_clip = late("open_clip")
 torch = late("torch")
@@ -150,6 +153,31 @@ def test_pictures_are_encoded_as_open_clip_does_it(
     encoded = clip.encode_frames(prepared)
     assert encoded.dtype == np.float32
     np.testing.assert_allclose(encoded, expected.numpy(), atol=1e-5)
+
+
+ENCODING = """
+import sys
+import numpy as np
+from pipeline.demo.weights import TINY_CLIP
+from pipeline.models.clip import ClipEncoder
+
+clip = ClipEncoder(f"local-dir:{TINY_CLIP}", "", device="cpu", precision="float32")
+clip.encode_texts(["a question"])
+clip.encode_frames(np.zeros((1, *clip.preprocess.size, 3), np.uint8))
+heavy = {"torch._dynamo", "torchvision.models.resnet", "timm.models.vision_transformer"}
+print(heavy & sys.modules.keys())
+import timm, torchvision
+print(timm.create_model.__name__, torchvision.ops.nms.__name__, heavy - sys.modules.keys())
+"""
+
+
+@pytest.mark.process
+def test_what_no_clip_of_its_own_needs_is_imported_when_it_is_asked_for() -> None:
+    """It is two fifths of what a question in a process of its own would wait for."""
+    ended = subprocess.run(
+        [sys.executable, "-c", ENCODING], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.splitlines() == ["set()", "create_model nms {'torchvision.models.resnet'}"]
 
 
 def test_texts_are_encoded_as_open_clip_does_it_and_of_unit_length(

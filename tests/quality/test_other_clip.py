@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import open_clip
 import pytest
 import torch
 from PIL import Image
 
+from pipeline.models.openclip import open_clip
 from tests.support.clips import narrow_towers, plain_model, write_small_clip
 from tests.support.program import Run
 from tests.support.projects import UserProject

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from store.table.lazy_import import initialise_late
+from store.lazy_import import initialise_late
 
 pytestmark = pytest.mark.process
 
@@ -42,6 +42,17 @@ def test_the_whole_is_there_when_it_is_asked_for(package: Path) -> None:
     assert heavy is sys.modules[f"{NAME}.heavy"].Heavy
     with pytest.raises(AttributeError, match="nothing"):
         _ = whole.nothing
+
+
+def test_a_package_in_a_late_one_may_be_late_itself(package: Path) -> None:
+    (package / "deep").mkdir()
+    (package / "deep" / "__init__.py").write_text("from late_example.heavy import Heavy as Heavy")
+    (package / "deep" / "leaf.py").write_text("WEIGHT = 2\n")
+    initialise_late(NAME)
+    initialise_late(f"{NAME}.deep")
+    assert import_module(f"{NAME}.deep.leaf").WEIGHT == 2
+    assert f"{NAME}.heavy" not in sys.modules
+    assert import_module(NAME).deep.Heavy is sys.modules[f"{NAME}.heavy"].Heavy
 
 
 def test_what_is_imported_already_or_not_there_is_left_alone(package: Path) -> None:

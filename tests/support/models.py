@@ -67,9 +67,10 @@ def _write_clip(folder: Path, config: dict[str, Any]) -> None:
     Pictures and texts land well apart (0.1 to 0.8 from the mean of their kind), so that no scaling
     is needed to tell a right vector from a wrong one.
     """
-    import open_clip
     import torch
     from safetensors.torch import save_file
+
+    from pipeline.models.openclip import open_clip
 
     folder.mkdir()
     with torch.random.fork_rng(devices=[]):

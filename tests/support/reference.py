@@ -26,10 +26,11 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-import open_clip
 import torch
 from faster_whisper import WhisperModel
 from PIL import Image
+
+from pipeline.models.openclip import open_clip
 
 
 def frame_indices(total: int, n: int) -> list[int]:

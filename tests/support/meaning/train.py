@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import open_clip
 import torch
 from open_clip.transform import image_transform
 from PIL import Image
@@ -30,6 +29,7 @@ from torch.nn.functional import cross_entropy, logsigmoid, normalize, pad
 
 from pipeline.demo.drawing import VALUES, Scene, arrange, clutter, draw, every_scene, nearly
 from pipeline.demo.videos import through_codec
+from pipeline.models.openclip import open_clip
 from tests.support.meaning.wording import caption, captions_of, part, unrelated
 
 MODEL: dict[str, Any] = {

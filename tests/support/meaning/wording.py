@@ -89,9 +89,11 @@ def part(text: str, dice: random.Random) -> str:
 @functools.cache
 def words() -> tuple[str, ...]:
     """Whole words of CLIP's vocabulary that no caption uses."""
-    from open_clip.tokenizer import SimpleTokenizer
+    from pipeline.models.openclip import open_clip
 
-    pieces = (token.removesuffix("</w>") for token in SimpleTokenizer().encoder if "</w>" in token)
+    tokens = open_clip.tokenizer.SimpleTokenizer().encoder
+    tokens = open_clip.tokenizer.SimpleTokenizer().encoder
+    pieces = (token.removesuffix("</w>") for token in tokens if "</w>" in token)
     taken = {*_LITTLE_WORDS, *_CAPTION_WORDS, *_words_of_captions()}
     return tuple(
         piece

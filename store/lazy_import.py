@@ -15,6 +15,9 @@ def initialise_late(name: str) -> None:
 
     `importlib.util.LazyLoader` does not help: importing any submodule looks at the package's
     `__path__`, and that runs it.
+
+    Args:
+        name: dotted name; the package that it is in is imported, unless that is late, too.
     """
     spec = None if name in sys.modules else find_spec(name)
     if spec is None or spec.loader is None:
@@ -28,3 +31,6 @@ def initialise_late(name: str) -> None:
 
     vars(package)["__getattr__"] = initialise  # PEP 562
     sys.modules[name] = package
+    parent, _, child = name.rpartition(".")
+    if parent:
+        setattr(sys.modules[parent], child, package)
