@@ -58,7 +58,7 @@ FIRST = ("cluster", "process", "web", "quality", "runs", "models")
 # Modules whose tests need torch come last: of two workers, one does without it.
 USE_TORCH = {"test_devices", "test_export", "test_export_formats", "test_gpu"}
 
-# Takes 7 s of a core to import. So the quick loop does without it, but for what is marked.
+# Takes seconds of a core to import. So the quick loop does without it, but for what is marked.
 SLOW_IMPORT, MAY_IMPORT = "open_clip", {"model", "process"}
 
 
