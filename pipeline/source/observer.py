@@ -144,10 +144,11 @@ class _Handler(FileSystemEventHandler):
         if event.is_directory:
             self._forward_folder(event.event_type, source, target)
         elif event.event_type == "moved":
-            if source is not None:
-                self._sink.on_file(source, FileEvent.GONE)
+            # In this order, so that the new name never settles later than the old one is gone.
             if target is not None:
                 self._sink.on_file(target, FileEvent.RENAMED)
+            if source is not None:
+                self._sink.on_file(source, FileEvent.GONE)
         elif source is not None:
             self._sink.on_file(source, FILE_EVENTS[type(event)])
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+from watchdog.events import FileMovedEvent
+
+from pipeline.source import events
 from pipeline.source.events import EventInbox
 from pipeline.source.listing import Collection
+from pipeline.source.observer import _Handler
 from pipeline.source.settling import NEVER, FileEvent
 
 
@@ -17,3 +24,17 @@ def test_a_file_that_comes_after_a_look_that_saw_none_is_looked_at_again(tmp_pat
     inbox.on_file("a.mp4", FileEvent.FOUND)  # a hard link, of which nobody closes anything
     assert inbox.settle({"a.mp4": None}, due.at).gone == ()
     assert inbox.take_due().files == ("a.mp4",)
+
+
+def test_a_moved_file_is_looked_at_under_its_new_name_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the observer is held up between its two notes: else its row would go first."""
+    clock = count(step=0.2)
+    monkeypatch.setattr(events, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    inbox = EventInbox(Collection(tmp_path, ("mp4",)), settle_seconds=2.0)
+    moved = FileMovedEvent(str(tmp_path / "old.mp4"), str(tmp_path / "new.mp4"))
+    _Handler(f"{tmp_path}/", inbox).dispatch(moved)
+    while not (due := inbox.take_due()).files:
+        pass
+    assert due.files == ("new.mp4",)
