@@ -11,6 +11,8 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.source.names import is_utf8
+
 YEARS = (1678, 2261)  # whole ones of those that fit nanoseconds in 64 bits
 PICTURE_SUFFIXES = (".png", ".html", ".htm")
 
@@ -55,10 +57,8 @@ def moment(text: str) -> datetime:
 
 def words(text: str) -> str:
     """Text whose bytes were valid UTF-8; the store and the models take no other."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError(f"{text!a} is not valid UTF-8") from None
+    if not is_utf8(text):
+        raise argparse.ArgumentTypeError(f"{text!a} is not valid UTF-8")
     return text
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import orjson
 
+from pipeline.source.names import is_utf8
 from pipeline.web.answers import ApiError
 
 Lane = Literal["store", "files", "model", "tools", "moves"]
@@ -109,7 +110,7 @@ def text(value: Any) -> str:
     """Read a text that is not empty."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError("a text that is not empty")
-    if "\0" in value or not _is_unicode(value):
+    if "\0" in value or not is_utf8(value):
         raise ValueError("a text without NUL, in valid Unicode")
     return value
 
@@ -216,11 +217,3 @@ def _read(
         except ValueError as error:
             raise ApiError(400, f"{name} should be {error}") from error
     return found
-
-
-def _is_unicode(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
