@@ -55,11 +55,8 @@ USES_MODELS = {"known"}  # fixtures
 # an equal share of all tests in a row, and takes others from the ends of those that have more left.
 FIRST = ("cluster", "process", "web", "quality", "runs", "models")
 
-# Modules whose tests need torch come last: of two workers, one does without it.
-USE_TORCH = {"test_devices", "test_export", "test_export_formats", "test_gpu"}
-
-# Takes seconds of a core to import. So the quick loop does without it, but for what is marked.
-SLOW_IMPORT, MAY_IMPORT = "open_clip", {"model", "process"}
+# Each takes seconds of a core to import, in every worker. So the quick loop does without them.
+SLOW_IMPORTS, MAY_IMPORT = {"torch", "open_clip"}, {"model", "process"}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -84,9 +81,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    if _folder(item) in FIRST:
-        return FIRST.index(_folder(item))
-    return len(FIRST) + (item.path.stem in USE_TORCH)
+    folder = _folder(item)
+    return FIRST.index(folder) if folder in FIRST else len(FIRST)
 
 
 def _folder(item: pytest.Item) -> str:
@@ -257,10 +253,11 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_slow_import(request: pytest.FixtureRequest) -> Iterator[None]:
     """The test that makes the quick loop slow is named."""
-    before = SLOW_IMPORT in sys.modules
+    before = SLOW_IMPORTS & sys.modules.keys()
     yield
+    imported = (SLOW_IMPORTS & sys.modules.keys()) - before
     marked = any(map(request.node.get_closest_marker, MAY_IMPORT))
-    assert before or marked or SLOW_IMPORT not in sys.modules, f"mark {SLOW_IMPORT}'s users `model`"
+    assert marked or not imported, f"mark it `model`: it imports {imported}"
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ from tests.support.late import late
 from tests.support.rows import D, make_row
 
 torch = late("torch")
+pytestmark = pytest.mark.model
 
 RECIPE = Recipe("clip A", "whisper A", "clip A, whisper A")
 DATA_DIR = "data/Favorites/videos"

@@ -101,6 +101,7 @@ def test_the_same_things_in_another_picture_are_no_copy(tmp_path: Path) -> None:
     assert len(set(groups.values())) == 11
 
 
+@pytest.mark.model
 def test_the_split_is_in_the_manifest(store: Store, tmp_path: Path) -> None:
     clusters = Clusters(2)
     rows = [clusters.row(f"{label}/{i}", c, i) for c, label in enumerate("ab") for i in range(10)]
@@ -117,6 +118,7 @@ def test_the_split_is_in_the_manifest(store: Store, tmp_path: Path) -> None:
     assert "split" not in json.loads((tmp_path / "out/manifest.json").read_text())
 
 
+@pytest.mark.model
 def test_every_format_says_the_same(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +157,7 @@ def test_every_format_says_the_same(
         assert listed == [{key: str(value) for key, value in each.items()} for each in plain]
 
 
+@pytest.mark.model
 def test_without_a_split_no_video_is_on_a_side(store: Store, tmp_path: Path) -> None:
     store.upsert([make_row("a/1")])
     write(store, tmp_path, formats=["parquet"])
@@ -162,6 +165,7 @@ def test_without_a_split_no_video_is_on_a_side(store: Store, tmp_path: Path) -> 
     assert row["split"] is None
 
 
+@pytest.mark.model
 def test_a_part_without_videos_has_every_format(store: Store, tmp_path: Path) -> None:
     store.upsert([make_row("a")])
     write(store, tmp_path, formats=["parquet", "npz", "csv"], train_share=0.5)
@@ -173,6 +177,7 @@ def test_a_part_without_videos_has_every_format(store: Store, tmp_path: Path) ->
         assert arrays["features"].shape == (0, 2 * D)
 
 
+@pytest.mark.model
 def test_files_of_an_earlier_export_are_named(store: Store, tmp_path: Path) -> None:
     store.upsert([make_row("a/1")])
     write(store, tmp_path, formats=["npz"])
@@ -263,6 +268,7 @@ def test_names_that_are_too_long_are_cut_and_stay_apart(store: Store, tmp_path: 
     assert all(sum(f"in {name}\n" in text for text in made) == 1 for name in names)
 
 
+@pytest.mark.model
 def test_the_command(tmp_path: Path, run: Run, small_clip_dir: Path, whisper_dir: Path) -> None:
     project = UserProject.make(tmp_path / "project", clip=small_clip_dir, whisper=whisper_dir)
     fill(project, [Clusters().row(f"{c}/{i}.mp4", c, i) for c in range(2) for i in range(5)])

@@ -7,7 +7,6 @@ import os
 import time
 from datetime import timedelta
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -42,19 +41,16 @@ def test_upkeep_keeps_a_table_of_small_commits_small(store: Store) -> None:
 def test_upkeep_keeps_what_a_table_costs_in_bounds(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The benchmark `soak` in small: 64 commits of a row each."""
+    """The benchmark `soak` in small: 40 commits of a row each."""
     monkeypatch.setattr(upkeep, "RETENTION_WHEN_BLOATED", timedelta(milliseconds=1))
-    rows = [make_row(f"{i}", i, d=256, frames=5) for i in range(64)]
-    seconds, fragments = [], []
+    rows = [make_row(f"{i}", i, d=256, frames=5) for i in range(40)]
+    fragments = []
     for row in rows:
-        began = time.process_time()
         store.upsert([row])
-        seconds.append(time.process_time() - began)
         fragments.append(store.videos.fragments())
         store.upkeep()
     store.upkeep(idle=True)
     assert max(fragments) <= 25
-    assert median(seconds[-24:]) <= 2 * median(seconds[:24])
     fresh = Store.open(str(tmp_path / "fresh"), writer=True)
     fresh.upsert(rows)
     fresh.upkeep(force=True)

@@ -62,7 +62,7 @@ class Whole:
 
     def _seen(self, frame: av.VideoFrame) -> Image.Image:
         width = round(frame.width * self.aspect)
-        image = Image.fromarray(frame.to_ndarray(format="rgb24"))
+        image = Image.fromarray(frame.reformat(format="rgb24", threads=1).to_ndarray())
         if width != frame.width:
             image = image.resize((width, frame.height), Image.Resampling.BICUBIC)
         return image.rotate(frame.rotation, expand=True)
@@ -139,14 +139,17 @@ def write(
 ) -> None:
     """Encode pictures at 25 frames a second, or each at its step of 1/25 s."""
     flags = {"movflags": movflags} if movflags else {}
+    quick = {"preset": "veryfast"} if codec == "libx264" else {}
     with av.open(str(path), "w", format=container, options=flags) as output:
-        stream = output.add_stream(codec, rate=25, options=options or {})
+        stream = output.add_stream(codec, rate=25, options=quick | (options or {}))
+        stream.codec_context.thread_count = 1  # starting others takes longer than such pictures
         stream.height, stream.width, _ = pictures[0].shape
         stream.pix_fmt = pix_fmt
         if max_b_frames is not None:
             stream.codec_context.max_b_frames = max_b_frames
         for step, picture in zip(steps or range(len(pictures)), pictures, strict=True):
-            frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format=pix_fmt)
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame = frame.reformat(format=pix_fmt, threads=1)
             frame.pts, frame.time_base = step, Fraction(1, 25)
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))

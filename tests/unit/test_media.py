@@ -148,5 +148,5 @@ def test_making_a_clip_leaves_the_priority_as_it_was(tmp_path: Path) -> None:
 def _seen(frame: av.VideoFrame, pixel_aspect: Fraction | None = None) -> np.ndarray:
     """The frame as a player shows it: upright, with square pixels; its brightness."""
     width = round(frame.width * (pixel_aspect or 1))
-    grey = frame.to_ndarray(format="gray", width=width)
+    grey = frame.reformat(width, format="gray", threads=1).to_ndarray()
     return np.rot90(grey, frame.rotation // 90)[..., None]

@@ -37,7 +37,9 @@ class Remote:
 class MadeUpRay:
     """Answers are their own references; an exception is raised. Nothing that is None is ready."""
 
-    exceptions = ray.exceptions
+    @property
+    def exceptions(self) -> Any:
+        return ray.exceptions
 
     def wait(self, references: list[Any], **_: Any) -> tuple[list[Any], list[Any]]:
         done = [each for each in references if each is not None]

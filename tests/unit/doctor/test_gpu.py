@@ -68,6 +68,7 @@ def no_cublas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
 
 
+@pytest.mark.model
 @pytest.mark.usefixtures("no_cublas")
 def test_without_cublas_the_doctor_and_a_scan_say_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, whisper_dir: Path

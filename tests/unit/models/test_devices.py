@@ -40,6 +40,7 @@ def with_settings(*overrides: str) -> Settings:
     return load(ROOT / "config.toml", overrides)
 
 
+@pytest.mark.model
 @pytest.mark.usefixtures("_no_gpu")
 def test_without_a_gpu_everything_runs_on_the_cpu() -> None:
     assert found_devices() == ()
@@ -63,6 +64,7 @@ def test_a_cpu_that_multiplies_bfloat16_is_given_it(
     assert place(settings, (), bfloat16=False).clip_precision == otherwise
 
 
+@pytest.mark.model
 def test_the_processor_is_asked_for_bfloat16_and_not_its_name() -> None:
     try:
         flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
@@ -71,6 +73,7 @@ def test_the_processor_is_asked_for_bfloat16_and_not_its_name() -> None:
     assert multiplies_bfloat16() == bool(flags & {"avx512_bf16", "amx_bf16"})
 
 
+@pytest.mark.model
 @pytest.mark.usefixtures("_no_gpu")
 @pytest.mark.parametrize("device", ["cuda", "cuda:1", "mps"])
 def test_a_forced_device_that_is_not_there_is_an_error(device: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from unicodedata import normalize
 
@@ -70,16 +71,16 @@ def kind(answer: Answer) -> RemarkKind | None:
 
 
 @pytest.mark.parametrize("count", [2, 40])
-@pytest.mark.parametrize("places", [None, "picture", "speech"])
 def test_the_same_content_matches_wholly(
-    project: UserProject, ask: Ask, tmp_path: Path, count: int, places: str | None
+    project: UserProject, ask: Ask, tmp_path: Path, count: int
 ) -> None:
     """A copy from anywhere, without a model; also where nearly all videos are copies of one."""
     rows = many(count)
     rows += [replace(rows[0], path=f"copy/{i}.mp4", label="copy") for i in range(count)]
     fill_with_content(project, rows)
     elsewhere = shutil.copyfile(project.videos / rows[0].path, tmp_path / "elsewhere.mp4")
-    for file, own in ((elsewhere, None), (project.videos / rows[0].path, rows[0].path)):
+    files = ((elsewhere, None), (project.videos / rows[0].path, rows[0].path))
+    for (file, own), places in product(files, (None, "picture", "speech")):
         answer = ask(Question(video=file, places=places))
         same = [hit for hit in answer.hits if hit.path.startswith("copy/")]
         assert same

@@ -112,23 +112,23 @@ def test_each_file_that_cannot_be_moved_has_a_word(own_page: Client, own: UserPr
     assert (own.videos / "new-1.mp4").read_bytes() == b"another one"
 
 
-@pytest.mark.parametrize(
-    "folder",
-    [
-        "..", ".", ".hidden", "a/b", "/etc", "../out", "a\\b", "", " ", "a ", " a", "x\ny", "x\0y",
-        "x" * 256, "a.download", "broken.mp4", "link out", 5, ["cats"], True,
-    ],
+NO_FOLDERS = (
+    "..", ".", ".hidden", "a/b", "/etc", "../out", "a\\b", "", " ", "a ", " a", "x\ny", "x\0y",
+    "x" * 256, "a.download", "broken.mp4", "link out", 5, ["cats"], True,
 )  # fmt: skip
+
+
 def test_a_folder_is_one_name_in_the_collection(
-    own_page: Client, own: UserProject, folder: object, outside: Path
+    own_page: Client, own: UserProject, outside: Path
 ) -> None:
     (own.videos / "link out").symlink_to(outside, target_is_directory=True)
-    files = files_in(own.videos)
-    answer = own_page.try_post("/api/moves", keys=[own_page.key("new-0.mp4")], folder=folder)
-    assert answer.status in (400, 403)
-    assert answer.document["error"]
-    assert files_in(own.videos) == files
-    assert os.listdir(outside) == []
+    files, key = files_in(own.videos), own_page.key("new-0.mp4")
+    for folder in NO_FOLDERS:
+        answer = own_page.try_post("/api/moves", keys=[key], folder=folder)
+        assert answer.status in (400, 403), folder
+        assert answer.document["error"], folder
+        assert files_in(own.videos) == files, folder
+        assert os.listdir(outside) == [], folder
 
 
 def test_a_video_behind_a_link_out_of_the_collection_is_left(
