@@ -30,7 +30,7 @@ def nasa(clips: tuple[Path, ...]) -> np.ndarray:
 @pytest.fixture(scope="session")
 def transcriber(whisper_dir: Path) -> Transcriber:
     """Whisper base, as a scan on a CPU runs it."""
-    return Transcriber(str(whisper_dir), threads=2)
+    return Transcriber(str(whisper_dir), threads=1)
 
 
 @pytest.fixture

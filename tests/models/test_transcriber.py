@@ -82,10 +82,10 @@ def test_full_windows_give_to_the_word_what_faster_whisper_gives(
 
     gap = np.zeros(seconds_of(6), np.int16)
     audio = np.concatenate([gap, jfk, gap, nasa, gap, jfk])
-    stock = WhisperModel(str(whisper_dir), device="cpu", compute_type="float32", cpu_threads=2)
+    stock = WhisperModel(str(whisper_dir), device="cpu", compute_type="float32", cpu_threads=1)
     heard, _ = stock.transcribe(audio.astype(np.float32) / 32768, beam_size=1, vad_filter=True)
     expected = [(each.text.strip(), each.start) for each in heard]
-    full = Transcriber(str(whisper_dir), full_windows=True, compute_type="float32", threads=2)
+    full = Transcriber(str(whisper_dir), full_windows=True, compute_type="float32", threads=1)
     transcript = spoken(full, audio)
     assert [segment.text for segment in transcript.segments] == [text for text, _ in expected]
     for segment, (_, start) in zip(transcript.segments, expected, strict=True):
@@ -163,7 +163,7 @@ def test_the_first_half_minute_decides_on_the_language(
     """A greeting in another language, alone in the first window, does not."""
     long = np.concatenate([jfk, nasa, jfk])[: seconds_of(27.5)]
     windows = [SpeechWindow(part, (Span(0, 0, len(part)),)) for part in (jfk[:16_000], long)]
-    transcriber = Transcriber(str(whisper_dir), threads=2)
+    transcriber = Transcriber(str(whisper_dir), threads=1)
     transcriber._whisper = ForeignStart(transcriber._whisper)  # type: ignore[assignment]
     together, alone = transcriber.transcribe([windows, windows[1:]])
     assert isinstance(together, Transcript)
@@ -173,6 +173,6 @@ def test_the_first_half_minute_decides_on_the_language(
 
 
 def test_a_given_language_is_not_detected(whisper_dir: Path, jfk: np.ndarray) -> None:
-    transcript = spoken(Transcriber(str(whisper_dir), language="en", threads=2), jfk)
+    transcript = spoken(Transcriber(str(whisper_dir), language="en", threads=1), jfk)
     assert is_ask_not(transcript)
     assert (transcript.language, transcript.language_probability) == ("en", None)

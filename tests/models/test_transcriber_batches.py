@@ -85,7 +85,7 @@ def test_a_batch_that_the_device_has_no_room_for_is_halved(
     whisper_dir: Path, jfk: np.ndarray
 ) -> None:
     clips = [find_speech(jfk, vad=True)] * 4
-    transcriber = Transcriber(str(whisper_dir), threads=2)
+    transcriber = Transcriber(str(whisper_dir), threads=1)
     message = "CUDA failed with error out of memory"
     small = SmallDevice(transcriber._whisper, 1, message)
     transcriber._whisper = small  # type: ignore[assignment]

@@ -37,7 +37,7 @@ class Counted:
 
 
 def translating(whisper: Path, **options: Any) -> tuple[Transcriber, Counted]:
-    transcriber = Transcriber(str(whisper), translates=True, threads=2, **options)
+    transcriber = Transcriber(str(whisper), translates=True, threads=1, **options)
     counted = Counted(transcriber._whisper)
     transcriber._whisper = counted  # type: ignore[assignment]
     return transcriber, counted

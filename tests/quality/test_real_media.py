@@ -82,7 +82,7 @@ def test_spanish_stays_spanish_and_its_translation_is_english(
     media_dir: Path | None, whisper_dir: Path
 ) -> None:
     entries = {Path(entry["path"]).name: entry for entry in manifest(media_dir, "speech")}
-    transcriber = Transcriber(str(whisper_dir), translates=True, threads=2)
+    transcriber = Transcriber(str(whisper_dir), translates=True, threads=1)
     for name, expected in IN_ENGLISH.items():
         assert media_dir is not None
         samples = decode_audio(str(media_dir / entries[name]["path"]), sampling_rate=16_000)
