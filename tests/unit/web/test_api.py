@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from pipeline.doctor import doctor
 from pipeline.web.guard import HEADERS
 from tests.support.api import Client, open_page
 from tests.support.pages import FOLDERS, IN_ENGLISH, IN_FOLDER, LONG, MARKUP, UNLABELED
-from tests.support.projects import UserProject
+from tests.support.projects import UserProject, eventually
 
 VIDEOS = len(FOLDERS) * IN_FOLDER + UNLABELED + 2  # and a copy, and a misplaced one
 GONE = "0" * 20
@@ -28,6 +29,14 @@ def test_a_client_searches_lists_moves_and_undoes(own_page: Client, own: UserPro
     assert [each["to"] for each in undone["moved"]] == [MARKUP]
     assert (own.videos / MARKUP).is_file()
     assert own_page.get("/api/videos", unlabeled=1)["total"] == UNLABELED
+
+
+@pytest.mark.process
+def test_this_machine_is_examined_when_asked(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the parts, which `doctor` has tests of, one is enough here."""
+    monkeypatch.setattr(doctor, "LIMITS_SECONDS", {"machine": 60.0})
+    findings = eventually(lambda: page.get("/api/doctor").get("findings"))
+    assert "python" in {each["part"] for each in findings if each["state"] == "ok"}
 
 
 def test_the_api_describes_itself(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
