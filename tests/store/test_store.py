@@ -238,14 +238,14 @@ def test_threads_read_while_one_writes_and_compacts(store: Store) -> None:
     threads = [threading.Thread(target=read) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for i in range(12):
+    for i in range(8):
         store.upsert([make_row(f"{i}", i), make_row(f"x{i}", i)])
         store.upkeep(force=i % 4 == 3)
     done.set()
     for thread in threads:
         thread.join()
     assert problems == []
-    assert len(store.known()) == 24
+    assert len(store.known()) == 16
 
 
 def test_a_full_disk_is_an_error_and_the_table_stays(store: Store) -> None:
