@@ -101,6 +101,7 @@ def test_words_without_a_word_cannot_be_asked_for(nothing: str) -> None:
         Words(nothing)
 
 
+# What is said, and what is asked.
 WAYS = (
     ("ж" * 30, "ж" * 30),  # 60 bytes
     ("अन्तर्राष्ट्रीयकरण है", "अन्तर्राष्ट्रीयकरण"),  # 54 bytes
@@ -119,7 +120,7 @@ WAYS = (
     ("ΕΛΛΗΝΙΚΆΣ", "ελληνικας"),
     ("\u1112\u1161\u11ab\u1100\u116e\u11a8", "한국"),
     ("Straße", "STRASSE"),
-)  # what is said, and what is asked
+)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -245,3 +246,22 @@ def test_hostile_names_are_names_like_any_other(tmp_path: Path) -> None:
     }
     put(tmp_path, *hostile)
     assert set(keys(tmp_path)) == hostile
+
+
+def test_each_folder_is_read_once_and_no_file_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a collection costs what it holds, however large it is."""
+    made = [f"{folder}/{name}.mp4" for folder in ("a", "a/b", "c") for name in range(20)]
+    put(tmp_path, *made)
+    scandir, read = os.scandir, []
+
+    def scan(path: Any) -> Any:
+        read.append(Path(path).relative_to(tmp_path).as_posix())
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    monkeypatch.setattr("builtins.open", None)
+    monkeypatch.setattr(os, "open", None)
+    assert keys(tmp_path) == sorted(made)
+    assert sorted(read) == [".", "a", "a/b", "c"]
