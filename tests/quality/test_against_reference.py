@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.decode.video import LEAD_SECONDS
 from store.schema import Row
 from store.table.store import Store
 from tests.support.program import Run
@@ -120,13 +121,22 @@ class Comparison:
         return list(self.theirs.features)
 
     def visual_distances(self) -> dict[str, float]:
-        """1 - cosine, after the mean of all (of the reference's) is taken away from each."""
-        mean = np.mean([visual(self.theirs.features[path]) for path in self.paths], axis=0)
+        """1 - cosine, with and without what all videos of a side have in common: the larger one.
+
+        What all have in common tells no two videos apart, so that it must not hide a difference.
+        Each side's own mean is taken away, since the rounding of weights in bfloat16 shifts all
+        vectors alike in part, by about 0.003.
+        """
+        ours, theirs = (
+            np.stack([visual(side.features[path]) for path in self.paths])
+            for side in (self.ours, self.theirs)
+        )
+        differing = zip(ours - ours.mean(axis=0), theirs - theirs.mean(axis=0), strict=True)
         return {
-            path: distance(
-                visual(self.ours.features[path]) - mean, visual(self.theirs.features[path]) - mean
+            path: max(distance(*whole), distance(*apart))
+            for path, whole, apart in zip(
+                self.paths, zip(ours, theirs, strict=True), differing, strict=True
             )
-            for path in self.paths
         }
 
     def speech_distances(self, reference: Reference) -> dict[str, float]:
@@ -167,16 +177,19 @@ def distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def times_of(path: Path) -> np.ndarray:
-    """When each frame is shown, by decoding all of them; seconds from the first.
+    """When each frame is shown, by decoding all of them; seconds from the start of the video.
 
-    AVI stores no times but a rate, and FFmpeg's are wrong there where there are B frames.
+    It starts with the sound where that leads. AVI stores no times but a rate, and FFmpeg's are
+    wrong there where there are B frames.
     """
     with av.open(str(path), metadata_errors="replace") as container:
         stream = container.streams.video[0]
         times = np.array([frame.time for frame in container.decode(stream)])
         if container.format.name == "avi":
             return np.arange(len(times)) / float(stream.average_rate)
-    return times - times[0]
+        heard_from = [float(s.start_time * s.time_base) for s in container.streams.audio[:1]]
+    leads = [start for start in heard_from if times[0] - start > LEAD_SECONDS]
+    return times - min([times[0], *leads])
 
 
 def nearest(times: np.ndarray, wanted: np.ndarray) -> list[int]:
@@ -288,10 +301,6 @@ def test_on_all_real_media(
     visual, speech = compared.visual_distances(), compared.speech_distances(reference)
     clear = [p for p in compared.paths if paths[p]["speech"] == "clear" and theirs.transcripts[p]]
     said = {path: (ours.transcripts[path], theirs.transcripts[path]) for path in clear}
-    listener = Reference(f"local-dir:{clip_dir}", whisper_dir, vad=False)
-    unsure = {
-        p: (" ".join(listener.listen(project.videos / p)), theirs.transcripts[p]) for p in clear
-    }
     other_words = {path: both for path, both in said.items() if words(both[0]) != words(both[1])}
     report(compared, visual, speech, other_words)
     to_the_word = transcripts(project, run, "--set", "whisper.windows=full")
@@ -303,9 +312,7 @@ def test_on_all_real_media(
     assert max(speech.values()) < TOLERANCE
     exact = [(to_the_word[path], theirs.transcripts[path]) for path in clear]
     assert errors(exact) <= SAME_WORDS
-    # With windows fitted to the speech, single words change where they are not quite clear to the
-    # base model; no more of them than where Whisper hears the silence as well.
-    assert errors(said.values()) <= errors(unsure.values())
+    assert errors(said.values()) <= OTHER_WORDS
 
 
 def report(

@@ -12,7 +12,7 @@ here comes from the project. Where the recipe leaves a choice:
   that hold as many as fit; their unit vectors are averaged. (The first recipe cut it off.) A single
   segment that does not fit is halved at the space nearest to its middle.
 - Whisper decodes greedily. Its voice detector is on, as invented words have no reference; without
-  it (`vad=False`) a few seconds of music can also take minutes.
+  it a few seconds of music can also take minutes.
 """
 
 from __future__ import annotations
@@ -89,16 +89,14 @@ class Reference:
         clip: a model name of open_clip, such as `local-dir:FOLDER`.
         whisper: a folder with a model for faster-whisper.
         n_frames: pictures a video.
-        vad: let Whisper listen only where its voice detector hears somebody speak.
     """
 
-    def __init__(self, clip: str, whisper: Path, *, n_frames: int = 5, vad: bool = True) -> None:
+    def __init__(self, clip: str, whisper: Path, *, n_frames: int = 5) -> None:
         self._clip, _, self._preprocess = open_clip.create_model_and_transforms(clip)
         self._clip.eval()
         self._tokenize = open_clip.get_tokenizer(clip)
         self._whisper = WhisperModel(str(whisper), device="cpu", compute_type="float32")
         self._n_frames = n_frames
-        self._vad = vad
 
     @torch.no_grad()
     def visual(self, frames: Sequence[np.ndarray]) -> torch.Tensor:
@@ -112,7 +110,7 @@ class Reference:
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.audio:
                 return []
-        segments, _ = self._whisper.transcribe(str(path), beam_size=1, vad_filter=self._vad)
+        segments, _ = self._whisper.transcribe(str(path), beam_size=1, vad_filter=True)
         return [segment.text.strip() for segment in segments]
 
     @torch.no_grad()

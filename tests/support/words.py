@@ -14,10 +14,16 @@ ASK_NOT = (
 )
 """What is said in the recording that the demo ships."""
 
+NUMERALS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+
 
 def words(text: str) -> list[str]:
-    """Words in lower case, without punctuation; of a script without spaces, its characters."""
-    return re.findall(r"[\u3040-\u9fff]|[^\W_\u3040-\u9fff]+(?:'[^\W_]+)*", text.lower())
+    """Words in lower case, without punctuation, numerals up to ten as digits.
+
+    Of a script without spaces, its characters.
+    """
+    found = re.findall(r"[\u3040-\u9fff]|[^\W_\u3040-\u9fff]+(?:'[^\W_]+)*", text.lower())
+    return [str(NUMERALS.index(word)) if word in NUMERALS else word for word in found]
 
 
 def error_rate(heard: str, said: str) -> float:
