@@ -12,7 +12,7 @@ from huggingface_hub import close_session
 from pipeline.demo.weights import TINY_CLIP
 from pipeline.models.transcriber import Transcriber
 from tests.support.hub import Hub, serving, use, whisper_like
-from tests.support.speech import sound_of
+from tests.support.sounds import SPANISH, sound_of
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,12 @@ def jfk(jfk_flac: Path) -> np.ndarray:
 def nasa(clips: tuple[Path, ...]) -> np.ndarray:
     """Says NASA."""
     return sound_of(next(clip for clip in clips if clip.name == "nasa_13013.mp4"))
+
+
+@pytest.fixture(scope="session")
+def galdos() -> np.ndarray:
+    """Eight seconds of clear Spanish."""
+    return sound_of(SPANISH)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,15 @@ import numpy as np
 import pytest
 
 from pipeline.models.transcriber import Transcriber
-from tests.support.speech import (
-    is_ask_not,
-    spoken,
+from store.schema import Segment
+from tests.support.speech import is_ask_not, spoken
+from tests.support.words import error_rate, words
+
+GALDOS = (
+    "el más poderoso genio de la guerra es la conciencia nacional y la disciplina que da más "
+    "cohesión el patriotismo"
 )
-from tests.support.words import ASK_NOT, error_rate, words
+"""What is said in the recording of Spanish."""
 
 
 class Counted:
@@ -43,20 +48,26 @@ def translating(whisper: Path, **options: Any) -> tuple[Transcriber, Counted]:
     return transcriber, counted
 
 
+def means_the_same(translation: Sequence[Segment] | None) -> bool:
+    """Whether most of what is to be found in a translation of GALDOS is there."""
+    said = {word for segment in translation or () for word in words(segment.text)}
+    return len({"powerful", "war", "national", "discipline", "patriotism"} & said) >= 3
+
+
 def test_words_in_another_language_are_translated_from_the_same_encoding(
-    whisper_dir: Path, jfk: np.ndarray
+    whisper_dir: Path, galdos: np.ndarray
 ) -> None:
-    """Taken for Portuguese, English becomes Portuguese words, and English again in translation."""
-    transcriber, counted = translating(whisper_dir, language="pt")
-    transcript = spoken(transcriber, jfk)
+    transcriber, counted = translating(whisper_dir)
+    transcript = spoken(transcriber, galdos)
     assert counted.tasks.count("translate") == 1
     assert counted.encoded == counted.tasks.count("transcribe")
-    assert {"seu", "para", "que"} & set(words(transcript.text))
+    assert transcript.language == "es"
+    assert error_rate(transcript.text, GALDOS) < 0.2
     assert transcript.translation is not None
-    english = " ".join(segment.text for segment in transcript.translation)
-    assert error_rate(english, ASK_NOT) < 0.2
-    assert transcript.translation[0].start == pytest.approx(0.3, abs=1)
-    assert transcript.translation[-1].end == pytest.approx(10.6, abs=1)
+    assert means_the_same(transcript.translation)
+    # Whisper knows the times of a translation about.
+    assert transcript.translation[0].start == pytest.approx(0, abs=1)
+    assert transcript.translation[-1].end == pytest.approx(8, abs=2)
 
 
 def test_english_is_not_decoded_twice(whisper_dir: Path, jfk: np.ndarray) -> None:
@@ -67,9 +78,6 @@ def test_english_is_not_decoded_twice(whisper_dir: Path, jfk: np.ndarray) -> Non
     assert counted.tasks == ["transcribe"]
 
 
-def test_full_windows_are_translated_too(whisper_dir: Path, jfk: np.ndarray) -> None:
-    transcriber, _ = translating(whisper_dir, language="pt", full_windows=True)
-    transcript = spoken(transcriber, jfk)
-    assert transcript.translation is not None
-    english = " ".join(segment.text for segment in transcript.translation)
-    assert error_rate(english, ASK_NOT) < 0.2
+def test_full_windows_are_translated_too(whisper_dir: Path, galdos: np.ndarray) -> None:
+    transcriber, _ = translating(whisper_dir, full_windows=True)
+    assert means_the_same(spoken(transcriber, galdos).translation)

@@ -11,7 +11,9 @@ import numpy as np
 
 from pipeline.demo.videos import speech_samples
 
-Sound = Literal["silence", "tone", "music", "speech"]
+Sound = Literal["silence", "tone", "music", "speech", "spanish"]
+
+SPANISH = Path(__file__).parents[1] / "assets" / "galdos_19_de_marzo.flac"
 
 RATE_HZ = 16_000  # of what is synthesised; the files have 48 kHz stereo
 # Uncompressed in AVI: there an encoder's delay would push the pictures off their times.
@@ -50,10 +52,11 @@ class SoundTrack:
 
 
 def synthesise(sound: Sound, seconds: float) -> np.ndarray:
-    """int16 `[n]` at RATE_HZ: silence, a 440 Hz tone, chords, or the JFK speech over and over."""
+    """int16 `[n]` at RATE_HZ: silence, a 440 Hz tone, chords, or speech over and over."""
     times = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-    if sound == "speech":
-        return np.resize(np.append(speech_samples(), np.zeros(RATE_HZ, np.int16)), len(times))
+    if sound in ("speech", "spanish"):
+        said = speech_samples() if sound == "speech" else sound_of(SPANISH)
+        return np.resize(np.append(said, np.zeros(RATE_HZ, np.int16)), len(times))
     if sound == "silence":
         wave = np.zeros(len(times))
     elif sound == "tone":
@@ -61,6 +64,14 @@ def synthesise(sound: Sound, seconds: float) -> np.ndarray:
     else:
         wave = _chords(times)
     return (0.3 * 32767 * wave).astype(np.int16)
+
+
+def sound_of(file: Path) -> np.ndarray:
+    """int16 `[n]`: the sound of a file at RATE_HZ, one channel."""
+    resampler = av.AudioResampler("s16", "mono", RATE_HZ)
+    with av.open(str(file)) as container:
+        frames = [made for f in container.decode(audio=0) for made in resampler.resample(f)]
+    return np.concatenate([frame.to_ndarray()[0] for frame in [*frames, *resampler.resample(None)]])
 
 
 def _chords(times: np.ndarray) -> np.ndarray:

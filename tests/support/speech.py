@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import av
 import numpy as np
 
 from pipeline.errors import VideoError
@@ -23,14 +20,6 @@ NASA = (
 def seconds_of(value: float) -> int:
     """The number of samples of so many seconds."""
     return round(value * SAMPLE_RATE_HZ)
-
-
-def sound_of(file: Path) -> np.ndarray:
-    """int16 `[n]`: the sound of a file at 16 kHz, one channel."""
-    resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE_HZ)
-    with av.open(file) as container:
-        frames = [made for f in container.decode(audio=0) for made in resampler.resample(f)]
-    return np.concatenate([frame.to_ndarray()[0] for frame in [*frames, *resampler.resample(None)]])
 
 
 def tone(*hertz: float, seconds: float = 8) -> np.ndarray:
