@@ -67,12 +67,18 @@ class EventInbox:
 
     # For the observer's threads
 
-    def on_file(self, path: str, event: FileEvent) -> None:
-        """Note an event of a file that a listing would hold."""
-        key = self._key(path)
-        if is_listed(key, self._collection.extensions):
-            with self._changed:
-                self._notify(self._settler.note(key, event, time.monotonic()))
+    def on_files(self, events: Mapping[str, FileEvent]) -> None:
+        """Note events of files that a listing would hold, at one time for all.
+
+        So the two names of a moved file settle together: a row whose old name is gone before the
+        new one is there would be let go.
+        """
+        keys = {self._key(path): event for path, event in events.items()}
+        with self._changed:
+            now = time.monotonic()
+            for key, event in keys.items():
+                if is_listed(key, self._collection.extensions):
+                    self._notify(self._settler.note(key, event, now))
 
     def on_folder(self, path: str) -> None:
         """Note a folder to list."""

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -63,8 +64,8 @@ class EventSink(Protocol):
     to the folder under watch, in posix form.
     """
 
-    def on_file(self, path: str, event: FileEvent) -> None:
-        """Take an event of a file."""
+    def on_files(self, events: Mapping[str, FileEvent]) -> None:
+        """Take events of files that came at once: the two names of a moved file."""
 
     def on_folder(self, path: str) -> None:
         """Take a folder that has appeared, perhaps with files that no event names."""
@@ -144,13 +145,10 @@ class _Handler(FileSystemEventHandler):
         if event.is_directory:
             self._forward_folder(event.event_type, source, target)
         elif event.event_type == "moved":
-            # In this order, so that the new name never settles later than the old one is gone.
-            if target is not None:
-                self._sink.on_file(target, FileEvent.RENAMED)
-            if source is not None:
-                self._sink.on_file(source, FileEvent.GONE)
+            names = {source: FileEvent.GONE, target: FileEvent.RENAMED}
+            self._sink.on_files({name: what for name, what in names.items() if name is not None})
         elif source is not None:
-            self._sink.on_file(source, FILE_EVENTS[type(event)])
+            self._sink.on_files({source: FILE_EVENTS[type(event)]})
 
     def _forward_folder(self, what: str, source: str | None, target: str | None) -> None:
         appeared = source if what == "created" else target

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -186,8 +187,8 @@ class Broken:
         self.failed = threading.Event()
         self.error: Exception | None = None
 
-    def on_file(self, path: str, event: FileEvent) -> None:
-        raise LookupError(path)
+    def on_files(self, events: Mapping[str, FileEvent]) -> None:
+        raise LookupError(*events)
 
     def on_folder(self, path: str) -> None: ...
     def on_folder_gone(self, path: str) -> None: ...
