@@ -172,6 +172,7 @@ class Whisper:
             beam_size=1,
             max_length=2 * limit,  # CTranslate2 gives half of it to the words
             return_scores=True,
+            return_no_speech_prob=True,
             max_initial_timestamp_index=round(MAX_INITIAL_TIMESTAMP / TIMESTAMP_SECONDS),
             suppress_tokens=self._suppressed,
         )
@@ -189,6 +190,7 @@ class Whisper:
             tokenizer=self._tokenizer(ENGLISH),  # words' tokens are the same in every language
             language=language,
             seconds=length / SAMPLE_RATE_HZ,
+            no_speech=result.no_speech_prob,
         )
         if len(tokens) >= (most := _most_tokens(length)):
             start = read(tokens[:most], is_cut=True)

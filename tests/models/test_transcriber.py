@@ -126,7 +126,7 @@ def test_what_the_voice_detector_mistakes_for_speech_gives_no_word(
 
 
 @pytest.mark.parametrize(
-    ("loudness", "lengths"), [(0, (8,)), (20, (25,)), (1000, (3, 8)), (4000, (3,))]
+    ("loudness", "lengths"), [(0, (8,)), (20, (25,)), (1000, (3, 5, 8)), (4000, (3,))]
 )
 def test_noise_without_the_voice_detector_gives_no_word(
     transcriber: Transcriber, loudness: float, lengths: tuple[float, ...]

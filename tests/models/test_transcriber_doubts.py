@@ -50,7 +50,8 @@ def test_a_decoder_that_never_ends_is_stopped_where_no_more_can_be_said(
 
     def generate(self: Whisper, encoded: Any, prompts: Any, limit: int) -> Any:
         limits.append(limit)
-        return [SimpleNamespace(sequences_ids=[tokens[:limit]], scores=[-0.5]) for _ in prompts]
+        found = SimpleNamespace(sequences_ids=[tokens[:limit]], scores=[-0.5], no_speech_prob=0.1)
+        return [found] * len(prompts)
 
     monkeypatch.setattr(Whisper, "_generate", generate)
     assert has_no_words(spoken(transcriber, noise(1000, 1), vad=False))
@@ -93,11 +94,25 @@ def test_what_goes_wrong_gets_a_second_pass(
     assert again == heard
 
 
-def decoded(transcriber: Transcriber, language: Language, seconds: float, text: str) -> Decoded:
+def decoded(
+    transcriber: Transcriber, language: Language, seconds: float, text: str, no_speech: float = 0.1
+) -> Decoded:
     """What becomes of such a text, whose tokens have a log-probability of -0.9 each."""
     tokenizer = transcriber._whisper._tokenizer("en")
     tokens = tokenizer.tokenizer.encode(text, add_special_tokens=False).ids
-    return read_tokens(tokens, -0.9, tokenizer, language, seconds, is_cut=False)
+    return read_tokens(
+        tokens, -0.9, tokenizer, language, seconds, no_speech=no_speech, is_cut=False
+    )
+
+
+def test_words_in_the_language_of_noise_need_a_voice(transcriber: Transcriber) -> None:
+    """Unless somebody says that it is spoken."""
+    text = "<|0.00|> 1.5g of sugar<|3.00|>"
+    detected, given, other = Language("nn", 0.7), Language("nn"), Language("no", 0.7)
+    assert decoded(transcriber, detected, 3, text, no_speech=0.7).is_guess
+    assert not decoded(transcriber, detected, 3, text, no_speech=0.2).is_guess
+    assert not decoded(transcriber, given, 3, text, no_speech=0.7).is_guess
+    assert not decoded(transcriber, other, 3, text, no_speech=0.7).is_guess
 
 
 def test_a_lone_word_in_a_doubtful_language_is_a_guess(transcriber: Transcriber) -> None:
