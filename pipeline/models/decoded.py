@@ -28,7 +28,8 @@ LANGUAGE_OF_NOISE = "nn"
 227 with words, in 13 languages, none."""
 
 MAX_NO_SPEECH = 0.5
-"""Of a window in that language: noise got 0.52 to 0.98, words in any language 0.17 (median)."""
+"""Beyond it Whisper holds it for more probable that nobody speaks: 0.52 to 0.98 of noise; of
+windows with words half have less than 0.17, one in eleven has more than this."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,7 @@ class Decoded:
         mean_logprob: mean log-probability of a token.
         word_logprob: log-probability of the whole text, with its language and timestamps, divided
             by the number of its words' tokens.
-        is_noise: whether it was taken for noise: in the language that noise gets, by a model that
-            takes it for more probable that nobody speaks.
+        no_speech: probability that nobody speaks, by the model's first token.
         segments_after_end: number of segments that begin after the end of the window.
         is_cut: whether the limit of tokens ended the text. `segments` are then the ones before the
             last timestamp, and more speech may follow.
@@ -76,7 +76,7 @@ class Decoded:
     compression_ratio: float
     mean_logprob: float
     word_logprob: float
-    is_noise: bool = False
+    no_speech: float = 0.0
     segments_after_end: int = 0
     is_cut: bool = False
     is_loop: bool = False
@@ -93,10 +93,9 @@ class Decoded:
 
     @property
     def is_guess(self) -> bool:
-        """Whether there should be no words, they are improbable, or they never came to an end."""
+        """Whether the words are improbable, or the decoder never came to their end."""
         return (
-            self.is_noise
-            or self.mean_logprob < MIN_MEAN_LOGPROB
+            self.mean_logprob < MIN_MEAN_LOGPROB
             or self.word_logprob < MIN_WORD_LOGPROB
             or self.never_ends
         )
@@ -147,7 +146,7 @@ def read_tokens(
         get_compression_ratio(text),
         mean_logprob=logprob / (len(tokens) + 1),
         word_logprob=(logprob + math.log(language.probability or 1)) / max(words, 1),
-        is_noise=language.is_of_noise and no_speech > MAX_NO_SPEECH,
+        no_speech=no_speech,
         segments_after_end=sum(run.start >= seconds and bool(run.text) for run in runs),
         is_cut=is_cut,
         is_loop=is_cut and _repeats(text),

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.errors import VideoError
-from pipeline.models.decoded import Decoded, Language
+from pipeline.models.decoded import MAX_NO_SPEECH, Decoded, Language
 from pipeline.models.speech_windows import LONGEST, halves, head, join, tail, video_times
 from pipeline.models.whisper import WINDOW, Task
 from pipeline.speech import SAMPLE_RATE_HZ, SpeechStatus, SpeechWindow, Transcript
@@ -168,7 +168,8 @@ def judge(request: Request, language: Language, decoded: Decoded) -> Answer:
     A guess in the second pass is dropped, also where Whisper's own recipe keeps it because the
     window is not silent: music and noise give such words. A repetition is dropped if the first
     pass was a guess; otherwise it was said that way. In a doubtful language, a repetition in either
-    pass is enough to drop the words.
+    pass is enough to drop the words. And so is that nobody speaks, by Whisper's own account, where
+    the language is the one that noise gets, or a doubtful one in the second pass.
 
     Args:
         request: what was asked for.
@@ -178,11 +179,13 @@ def judge(request: Request, language: Language, decoded: Decoded) -> Answer:
     if request.task == "translate":
         return _judge_translation(request, language, decoded)
     clip, window, first = request.clip, request.window, request.first
-    if (decoded.is_guess or decoded.is_repetition) and (again := request.again(decoded)):
+    may_be_noise = language.is_of_noise or (first is not None and language.is_doubtful)
+    is_guess = decoded.is_guess or (may_be_noise and decoded.no_speech > MAX_NO_SPEECH)
+    if (is_guess or decoded.is_repetition) and (again := request.again(decoded)):
         return Answer((), language, again)
     goes_round = decoded.goes_round or (first is not None and first.goes_round)
     is_in_doubt = language.is_doubtful or (decoded.is_repetition and first and first.is_guess)
-    if decoded.is_guess or (goes_round and is_in_doubt):
+    if is_guess or (goes_round and is_in_doubt):
         return Answer((), language)
     segments = tuple(in_video(window, segment) for segment in decoded.segments)
     rest = _remainder(window, decoded)

@@ -94,25 +94,48 @@ def test_what_goes_wrong_gets_a_second_pass(
     assert again == heard
 
 
-def decoded(
-    transcriber: Transcriber, language: Language, seconds: float, text: str, no_speech: float = 0.1
-) -> Decoded:
+def decoded(transcriber: Transcriber, language: Language, seconds: float, text: str) -> Decoded:
     """What becomes of such a text, whose tokens have a log-probability of -0.9 each."""
     tokenizer = transcriber._whisper._tokenizer("en")
     tokens = tokenizer.tokenizer.encode(text, add_special_tokens=False).ids
-    return read_tokens(
-        tokens, -0.9, tokenizer, language, seconds, no_speech=no_speech, is_cut=False
-    )
+    return read_tokens(tokens, -0.9, tokenizer, language, seconds, no_speech=0.1, is_cut=False)
 
 
-def test_words_in_the_language_of_noise_need_a_voice(transcriber: Transcriber) -> None:
-    """Unless somebody says that it is spoken."""
-    text = "<|0.00|> 1.5g of sugar<|3.00|>"
-    detected, given, other = Language("nn", 0.7), Language("nn"), Language("no", 0.7)
-    assert decoded(transcriber, detected, 3, text, no_speech=0.7).is_guess
-    assert not decoded(transcriber, detected, 3, text, no_speech=0.2).is_guess
-    assert not decoded(transcriber, given, 3, text, no_speech=0.7).is_guess
-    assert not decoded(transcriber, other, 3, text, no_speech=0.7).is_guess
+@pytest.mark.parametrize(
+    ("language", "logprobs", "no_speech", "has_words"),
+    [
+        (Language("nn", 0.7), [-0.5, -0.5], 0.7, False),
+        (Language("nn", 0.7), [-0.5], 0.2, True),
+        (Language("nn"), [-0.5], 0.7, True),  # somebody says that it is spoken
+        (Language("no", 0.7), [-0.5], 0.7, True),
+        (Language("en", 0.4), [-2.0, -0.5], 0.7, False),
+        (Language("en", 0.4), [-2.0, -0.5], 0.2, True),
+        (Language("en", 0.9), [-2.0, -0.5], 0.7, True),
+    ],
+)
+def test_what_is_most_probably_noise_needs_a_sure_language(
+    transcriber: Transcriber,
+    monkeypatch: pytest.MonkeyPatch,
+    language: Language,
+    logprobs: list[float],
+    no_speech: float,
+    has_words: bool,
+) -> None:
+    """By pass; noise is heard in Nynorsk."""
+    tokenizer = transcriber._whisper._tokenizer("en").tokenizer
+    tokens = tokenizer.encode("<|0.00|> 1.5g of sugar<|3.00|>", add_special_tokens=False).ids
+    passes = iter(logprobs)
+
+    def generate(self: Whisper, encoded: Any, prompts: Any, limit: int) -> Any:
+        return [
+            SimpleNamespace(sequences_ids=[tokens], scores=[next(passes)], no_speech_prob=no_speech)
+        ]
+
+    monkeypatch.setattr(Whisper, "_generate", generate)
+    monkeypatch.setattr(Whisper, "detect", lambda self, encoded: [language])
+    transcript = spoken(transcriber, noise(1000, 3), vad=False)
+    assert transcript.text == ("1.5g of sugar" if has_words else "")
+    assert not list(passes)
 
 
 def test_a_lone_word_in_a_doubtful_language_is_a_guess(transcriber: Transcriber) -> None:
