@@ -74,11 +74,8 @@ class EventInbox:
         new one is there would be let go.
         """
         keys = {self._key(path): event for path, event in events.items()}
-        with self._changed:
-            now = time.monotonic()
-            for key, event in keys.items():
-                if is_listed(key, self._collection.extensions):
-                    self._notify(self._settler.note(key, event, now))
+        extensions = self._collection.extensions
+        self._note({key: event for key, event in keys.items() if is_listed(key, extensions)})
 
     def on_folder(self, path: str) -> None:
         """Note a folder to list."""
@@ -124,10 +121,7 @@ class EventInbox:
 
     def note_found(self, keys: Iterable[str]) -> None:
         """Note files that a listing found, as if an event had named each."""
-        now = time.monotonic()
-        with self._changed:
-            for key in keys:
-                self._notify(self._settler.note(key, FileEvent.FOUND, now))
+        self._note(dict.fromkeys(keys, FileEvent.FOUND))
 
     def wake(self, *, close: bool = False) -> None:
         """End the `wait` in progress, else the next one.
@@ -201,6 +195,13 @@ class EventInbox:
         """Whether a pending file may have been moved here from elsewhere in the collection."""
         with self._changed:
             return self._settler.has_found
+
+    def _note(self, events: Mapping[str, FileEvent]) -> None:
+        """Note events of files, by key."""
+        with self._changed:
+            now = time.monotonic()  # in here, so that it is later than a look that it overtakes
+            for key, event in events.items():
+                self._notify(self._settler.note(key, event, now))
 
     def _next_due(self) -> float:
         if self._folders or self._limit is not None:
