@@ -76,7 +76,7 @@ class Decoded:
     compression_ratio: float
     mean_logprob: float
     word_logprob: float
-    no_speech: float = 0.0
+    no_speech: float
     segments_after_end: int = 0
     is_cut: bool = False
     is_loop: bool = False

@@ -27,7 +27,9 @@ def clip(*seconds: float, language: Language | None = None) -> Clip:
 def decoded(*ends: float, logprob: float = -0.3, ratio: float = 1.4, **options: Any) -> Decoded:
     starts = [0.0, *ends[:-1]]
     segments = tuple(Segment(*times, "words") for times in zip(starts, ends, strict=True))
-    return Decoded(segments, ratio, logprob, **{"word_logprob": logprob, **options})
+    return Decoded(
+        segments, ratio, logprob, **{"word_logprob": logprob, "no_speech": 0.1, **options}
+    )
 
 
 def answer_to(seconds: float, *outcomes: Decoded) -> Answer:
