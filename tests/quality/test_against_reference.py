@@ -131,13 +131,9 @@ class Comparison:
             np.stack([visual(side.features[path]) for path in self.paths])
             for side in (self.ours, self.theirs)
         )
-        differing = zip(ours - ours.mean(axis=0), theirs - theirs.mean(axis=0), strict=True)
-        return {
-            path: max(distance(*whole), distance(*apart))
-            for path, whole, apart in zip(
-                self.paths, zip(ours, theirs, strict=True), differing, strict=True
-            )
-        }
+        whole = map(distance, ours, theirs)
+        apart = map(distance, ours - ours.mean(axis=0), theirs - theirs.mean(axis=0))
+        return dict(zip(self.paths, map(max, whole, apart), strict=True))
 
     def speech_distances(self, reference: Reference) -> dict[str, float]:
         """1 - cosine to the reference's vector of the very words that the program heard."""

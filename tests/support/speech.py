@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipeline.errors import VideoError
 from pipeline.models.transcriber import Transcriber
 from pipeline.models.vad import find_speech
 from pipeline.speech import SAMPLE_RATE_HZ, SpeechStatus, Transcript
-from tests.support.words import ASK_NOT, error_rate
+from store.schema import Segment
+from tests.support.words import ASK_NOT, error_rate, words
 
 NASA = (
     "this is the optical and science segment of the webb space telescope in one of the largest "
     "clean rooms in the world at nasa's goddard space flight center in greenbelt maryland"
 )
 """What is said in tests/assets/nasa_13013.mp4."""
+
+GALDOS = (
+    "el más poderoso genio de la guerra es la conciencia nacional y la disciplina que da más "
+    "cohesión el patriotismo"
+)
+"""What is said in tests/assets/galdos_19_de_marzo.flac."""
 
 
 def seconds_of(value: float) -> int:
@@ -44,6 +53,12 @@ def spoken(transcriber: Transcriber, audio: np.ndarray, *, vad: bool = True) -> 
 def is_ask_not(transcript: Transcript | VideoError) -> bool:
     """Whether it is the recording's sentence, give or take two of its 22 words."""
     return isinstance(transcript, Transcript) and error_rate(transcript.text, ASK_NOT) < 0.1
+
+
+def is_galdos_in_english(translation: Sequence[Segment]) -> bool:
+    """Whether most of the words are there that a translation of GALDOS is to have."""
+    said = {word for segment in translation for word in words(segment.text)}
+    return len({"powerful", "war", "national", "discipline", "patriotism"} & said) >= 3
 
 
 def has_no_words(transcript: Transcript | VideoError) -> bool:
